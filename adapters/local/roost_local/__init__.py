@@ -1,0 +1,1 @@
+"""The local backend: one process, asyncio, one SQLite file."""

@@ -1,0 +1,141 @@
+"""The conformance harnesses of the local server: real processes on a real disk, and one in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import httpx
+
+from roost.address import Address
+from roost.aio import AsyncioHost
+from roost.memory import MemoryStore
+from roost.ports import Capabilities
+from roost.testing.app import app
+from roost_http import Surface
+
+from .backend import LOCAL, MEMORY, LocalBackend
+from .server import Listen, LocalServer, server
+
+TOKEN = "conformance"  # noqa: S105 a token for a server on loopback that lives for one run
+APP = "roost.testing.app:app"
+
+
+class LocalHarness:
+    """`roost serve` as a user runs it; `crash` is kill -9 and a new process on the same file."""
+
+    base_path: str | None = None
+    admin_token = TOKEN
+    capabilities: Capabilities = LOCAL
+
+    def __init__(self, data: Path | None = None) -> None:
+        self._keep = data
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        self._restless = False
+        self._port = 0
+        self.url = ""
+
+    async def start(self, *, restless: bool) -> None:
+        self._restless = restless
+        self._folder = tempfile.TemporaryDirectory(prefix="roost-conformance-")
+        self._port = 0
+        await self._launch()
+
+    async def _launch(self) -> None:
+        assert self._folder is not None
+        data = Path(self._folder.name) / "agents.db"
+        command = [
+            sys.executable, "-m", "roost_local", "serve", APP, "--port", str(self._port), "--data", str(data),
+            "--idle-after", "2",
+        ]  # fmt: skip
+        env = {**os.environ, "ROOST_ADMIN_TOKEN": TOKEN, "ROOST_RESTLESS": "1" if self._restless else ""}
+        self._process = await asyncio.create_subprocess_exec(*command, env=env, stdout=asyncio.subprocess.PIPE)
+        assert self._process.stdout is not None
+        line = ""
+        async with asyncio.timeout(30):
+            while not (found := re.search(r"http://[\d.]+:(\d+)", line)):
+                raw = await self._process.stdout.readline()
+                assert raw, "the server ended before it listened; its error is above"
+                line = raw.decode()
+        self.url, self._port = found[0], int(found[1])
+
+    async def evict(self, address: Address) -> None:
+        async with httpx.AsyncClient(headers={"authorization": f"Bearer {TOKEN}"}) as client:
+            answer = await client.post(f"{self.url}/v1/agents/{address.path}/hibernate")
+            assert answer.status_code == 200, answer.text
+
+    async def crash(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        await self._process.wait()
+        await self._launch()
+
+    async def stop(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(40):
+                await self._process.wait()
+            assert self._process.returncode == 0, f"the server ended with {self._process.returncode} at SIGTERM"
+        if self._folder is not None:
+            self._folder.cleanup()
+
+
+class MemoryHarness:
+    """The same server over the in-memory store. `crash` loses all that only the host's memory held."""
+
+    base_path: str | None = None
+    admin_token = TOKEN
+    capabilities: Capabilities = MEMORY
+
+    def __init__(self) -> None:
+        self._store = MemoryStore()
+        self._server: LocalServer | None = None
+        self._backend: LocalBackend | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._restless = False
+        self._port = 0
+        self.url = ""
+
+    async def start(self, *, restless: bool) -> None:
+        self._restless = restless
+        self._store = MemoryStore()
+        self._port = 0
+        await self._launch()
+
+    async def _launch(self) -> None:
+        backend = self._backend = LocalBackend(
+            app, self._store, capabilities=MEMORY, idle_after=2.0, restless=self._restless, host=AsyncioHost()
+        )
+        running = self._server = server(backend, Surface(app, backend.runtime, admin_token=TOKEN), TOKEN)
+        running.install_signals = False
+        sock = Listen(port=self._port).bind()
+        self._port = sock.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self._port}"
+        backend.start()
+        self._task = asyncio.ensure_future(running.serve(sockets=[sock]))
+        while not running.started and not self._task.done():
+            await asyncio.sleep(0.005)
+
+    async def evict(self, address: Address) -> None:
+        assert self._backend is not None
+        await self._backend.hibernate(address)
+
+    async def crash(self) -> None:
+        assert self._backend is not None and self._server is not None and self._task is not None
+        self._backend.timers.stop()
+        await self._backend.host.close()  # every task dies where it stands
+        self._server.abort()
+        await self._task
+        await self._launch()
+
+    async def stop(self) -> None:
+        if self._server is not None and self._task is not None and self._backend is not None:
+            self._server.should_exit = True
+            await self._task
+            await self._backend.stop()

@@ -1,0 +1,77 @@
+"""The local wire: the open sockets of every agent. They stay open while the agent sleeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from roost.address import Address
+from roost.commit import Frame
+
+from .socket import Socket, binary_frame, text_frame
+
+
+class Group:
+    """The open connections of one agent."""
+
+    __slots__ = ("sockets", "version")
+
+    def __init__(self) -> None:
+        self.sockets: dict[str, Socket] = {}
+        self.version = 0
+        """The agent's last version released to them."""
+
+
+class Hub:
+    """Fills the port `Wire`. Sends are synchronous: frames leave in the order of their release."""
+
+    def __init__(self) -> None:
+        self._groups: dict[Address, Group] = {}
+        self.count = 0
+
+    def add(self, address: Address, cid: str, socket: Socket) -> None:
+        group = self._groups.get(address)
+        if group is None:
+            group = self._groups[address] = Group()
+        group.sockets[cid] = socket
+        self.count += 1
+
+    def discard(self, address: Address, cid: str) -> None:
+        group = self._groups.get(address)
+        if group is not None and group.sockets.pop(cid, None) is not None:
+            self.count -= 1
+            if not group.sockets:
+                del self._groups[address]
+
+    async def send(self, address: Address, frames: Sequence[Frame], version: int) -> Iterable[str]:
+        group = self._groups.get(address)
+        if group is None:
+            return [cid for frame in frames for cid in frame.to]
+        gone: list[str] = []
+        sockets = group.sockets
+        for frame in frames:
+            if len(frame.to) == 1 and not frame.binary:
+                socket = sockets.get(frame.to[0])
+                if socket is None:
+                    gone.append(frame.to[0])
+                else:
+                    socket.send_text_bytes(frame.data)
+                continue
+            raw = binary_frame(frame.data) if frame.binary else text_frame(frame.data)
+            for cid in frame.to:
+                socket = sockets.get(cid)
+                if socket is None:
+                    gone.append(cid)
+                else:
+                    socket.write(raw)
+        if version > group.version:
+            group.version = version
+        return gone
+
+    async def close(self, address: Address, cid: str, code: int, reason: str) -> None:
+        group = self._groups.get(address)
+        if group is not None and cid in group.sockets:
+            group.sockets[cid].close(code, reason)
+
+    def open(self, address: Address) -> Mapping[str, int] | None:
+        group = self._groups.get(address)
+        return {} if group is None else dict.fromkeys(group.sockets, group.version)

@@ -1,0 +1,100 @@
+"""Timers of all agents: one, set to the earliest `armed` in the store. Memory does not grow with agents."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Protocol
+
+from roost.address import Address
+from roost.ports import Host, Timer
+from roost.runtime import Runtime
+
+RESCAN = 5.0
+"""Seconds after which an agent that is still due is woken again: its wake was lost or failed."""
+BATCH = 200
+"""Agents woken before others get the loop."""
+
+log = logging.getLogger("roost")
+
+
+class DueStore(Protocol):
+    """What the timers ask of a store besides its port."""
+
+    def due(self, now: float, limit: int) -> list[tuple[Address, float]]: ...
+    def next_armed(self, after: float) -> float | None: ...
+    def unfinished(self, limit: int, after: Address | None) -> list[Address]: ...
+
+
+class Timers:
+    """Fills the port `Alarms`."""
+
+    def __init__(self, store: DueStore, host: Host) -> None:
+        self._store = store
+        self._host = host
+        self._timer: Timer | None = None
+        self._at: float | None = None
+        self._firing = False
+        self.runtime: Runtime | None = None
+
+    async def arm(self, address: Address, at: float | None) -> None:
+        if at is not None and (self._at is None or at < self._at):
+            self._set(at)
+
+    def _set(self, at: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._at = at
+        self._timer = self._host.call_later(max(0.0, at - self._host.now()), self._fire)
+
+    def start(self) -> None:
+        """Wake what the last process left undone, then follow the store."""
+        assert self.runtime is not None
+        self._host.spawn(self._redrive())
+        self._fire()
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        self.runtime = None
+
+    def _fire(self) -> None:
+        if self._at is not None and self._host.now() < self._at:
+            self._set(self._at)  # the loop's clock ran ahead of the wall's: never early
+            return
+        self._timer = self._at = None
+        if not self._firing and self.runtime is not None:
+            self._firing = True
+            self._host.spawn(self._wake_due())
+
+    async def _wake_due(self) -> None:
+        try:
+            now = self._host.now()
+            rows = self._store.due(now, 50_000)
+            await self._wake([address for address, _ in rows])
+            later = self._store.next_armed(now)
+            if rows:
+                later = now + RESCAN if later is None else min(later, now + RESCAN)
+            if later is not None and (self._at is None or later < self._at):
+                self._set(later)
+        except Exception:
+            log.exception("the timers could not read the store; trying again in %.0f s", RESCAN)
+            self._set(self._host.now() + RESCAN)
+        finally:
+            self._firing = False
+
+    async def _redrive(self) -> None:
+        after: Address | None = None
+        while self.runtime is not None and (found := self._store.unfinished(1000, after)):
+            await self._wake(found)
+            after = found[-1]
+
+    async def _wake(self, addresses: list[Address]) -> None:
+        for n, address in enumerate(addresses, 1):
+            runtime = self.runtime
+            if runtime is None:
+                return
+            await runtime.alarm(address)
+            if not n % BATCH:
+                await asyncio.sleep(0)

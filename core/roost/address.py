@@ -1,0 +1,65 @@
+"""The address of an agent: (kind, key). Kinds are kebab-case; keys are any text of 1 to 512 bytes UTF-8."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+from urllib.parse import quote
+
+from .errors import LimitExceeded, Rejected
+
+KEY_BYTES: Final = 512
+_KIND: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
+
+
+class Address(NamedTuple):
+    """(kind, key). Equal addresses are one agent on every backend."""
+
+    kind: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.key}"
+
+    @property
+    def path(self) -> str:
+        """The URL path segment pair, percent-encoded."""
+        return f"{self.kind}/{quote(self.key, safe='')}"
+
+
+def kebab(name: str) -> str:
+    """The kind of a class, as Cloudflare's Agents SDK spells it: `ChatRoom` -> `chat-room`, `HTTP` -> `http`.
+
+    Source: camelCaseToKebabCase in npm `agents`.
+    """
+    if name == name.upper() and name != name.lower():
+        return name.lower().replace("_", "-")
+    out = re.sub(r"[A-Z]", lambda m: "-" + m.group().lower(), name)
+    return out.lstrip("-").replace("_", "-").rstrip("-")
+
+
+def check_kind(kind: str) -> str:
+    """`kind` itself, or ValueError: a kind is kebab-case."""
+    if not _KIND.match(kind):
+        raise ValueError(f"{kind!r} is not a kind: use lower-case letters, digits and single hyphens")
+    return kind
+
+
+def check_key(key: str, limit: int = KEY_BYTES) -> str:
+    """`key` itself; Rejected if empty or not encodable, LimitExceeded if longer than `limit` bytes of UTF-8."""
+    if not key:
+        raise Rejected("an agent's key must not be empty", code="bad-key")
+    if key.isascii():
+        size = len(key)
+        if "\x00" in key:
+            raise Rejected("an agent's key must not hold NUL", code="bad-key")
+    else:
+        try:
+            size = len(key.encode())
+        except UnicodeEncodeError:
+            raise Rejected("an agent's key must be valid Unicode text", code="bad-key") from None
+        if "\x00" in key:
+            raise Rejected("an agent's key must not hold NUL", code="bad-key")
+    if size > limit:
+        raise LimitExceeded(f"the key has {size} bytes of UTF-8; the limit is {limit}", limit="key")
+    return key

@@ -1,0 +1,335 @@
+"""The resident part of one agent: its mailbox, its image while awake, and the pump that ticks it.
+
+One cell an address that is in use. The pump runs one trigger after the other, so ticks of one agent never
+overlap; everything that writes the agent's rows and depends on its image happens in the pump.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from .admin import ADMIN, administer
+from .commit import Envelope, Frame, Letter
+from .errors import Quarantined, RoostError, TransientError
+from .image import Image
+from .inbox import full, other_arguments, replay
+from .lifecycle import Status, move
+from .load import load
+from .mailbox import Mailbox, Waiting
+from .metrics import Metrics
+from .release import reply_frames
+from .result import TickResult, failed
+from .subscribe import Subscriber
+from .trigger import NEVER_CREATE, NOTHING, Connect, Disconnect, Occurrence, Trigger
+from .turn import turn
+from .wake import build, due_now, letter_waiting, missing
+
+if TYPE_CHECKING:
+    from .address import Address
+    from .agent import Agent
+    from .kind import Kind
+    from .ports import Future, Timer
+    from .runtime import Runtime
+
+
+class Cell:
+    """See the file's head."""
+
+    __slots__ = (
+        "address", "agent", "armed", "flight", "image", "kind", "lives", "loading", "look", "mailbox", "metrics", "naps",
+        "outgoing", "parking", "promised", "pumping", "queued", "runtime", "settled", "status", "subscribers", "task",
+        "used",
+    )  # fmt: skip
+
+    def __init__(self, runtime: Runtime, kind: Kind, address: Address) -> None:
+        self.runtime = runtime
+        self.kind = kind
+        self.address = address
+        self.status: Status = "asleep"
+        self.image: Image | None = None
+        self.agent: Agent[Any, Any] | None = None
+        self.mailbox = Mailbox()
+        self.metrics = Metrics(runtime.host.now())
+        self.used = runtime.host.monotonic()
+        self.pumping = False
+        self.task: Timer | None = None
+        self.loading: Future[None] | None = None
+        self.look = False
+        """The alarm went off: look what is due."""
+        self.armed: float | None = None
+        self.naps: list[Future[None]] = []
+        """Who waits for the agent to be forgotten after the running tick."""
+        self.queued: set[Any] = set()
+        """Letters (n) and occurrences (key, gen, due) that are in the mailbox already."""
+        self.promised: dict[object, float] = {}
+        """Due times of letters that are being parked: the next commit must not forget them."""
+        self.parking = 0
+        self.outgoing: deque[Envelope] = deque()
+        self.flight: set[str] = set()
+        """Envelopes under way, by id."""
+        self.settled: list[str] = []
+        self.lives: list[Frame] = []
+        self.subscribers: set[Subscriber] | None = runtime.subscribers.get(address)
+
+    # Arrival -----------------------------------------------------------------------------------------
+
+    def put(self, waiting: Waiting) -> None:
+        """Queue a trigger, join the run of the same id, or refuse."""
+        trigger = waiting.trigger
+        if trigger.id is not None and waiting.letter is None:
+            key = (trigger.source, trigger.principal, trigger.id)
+            first = self.mailbox.ids.get(key)
+            if first is not None:
+                if first.fingerprint != waiting.fingerprint:
+                    self.refuse(waiting, other_arguments(trigger.id))
+                else:
+                    first.followers.append(waiting)
+                return
+            self.mailbox.ids[key] = waiting
+        if len(self.mailbox) >= self.runtime.limits.mailbox:
+            self.mailbox.ids.pop((trigger.source, trigger.principal, trigger.id or ""), None)
+            self.refuse(waiting, full(self.address, len(self.mailbox)))
+            return
+        self.mailbox.put(waiting)
+        self.kick()
+
+    def put_letter(self, letter: Letter) -> None:
+        """Queue a parked letter, unless older ones that are not loaded come first."""
+        image = self.image
+        if image is not None and letter.n not in image.letters:
+            behind = image.more
+            image.waiting += 1
+            if behind:
+                return
+            image.letters[letter.n] = letter
+        if letter.next <= self.runtime.host.now() and letter.n not in self.queued:
+            self.queued.add(letter.n)
+            self.mailbox.put(letter_waiting(self.kind, letter))
+            self.kick()
+
+    def alarm(self) -> None:
+        """The platform's alarm went off, or may have."""
+        self.look = True
+        self.kick()
+
+    def kick(self) -> None:
+        """See that the pump runs."""
+        if not self.pumping:
+            self.pumping = True
+            self.task = self.runtime.host.spawn(self._pump())
+
+    # The pump ----------------------------------------------------------------------------------------
+
+    async def _pump(self) -> None:
+        runtime = self.runtime
+        try:
+            while True:
+                if self.look:
+                    self.look = False
+                    await self._look()
+                waiting = self.mailbox.take()
+                if waiting is not None:
+                    await self._one(waiting)
+                    if runtime.restless or self.naps:
+                        self.forget()
+                        self._napped()
+                elif self.settled:
+                    await self._settle()
+                elif self.image is not None and self.image.more and not self.image.letters:
+                    self.forget()  # the next letters are loaded with the next snapshot
+                    self.look = True
+                elif not self.look:
+                    break
+        finally:
+            self.pumping = False
+            if self.naps:
+                self.forget()
+                self._napped()
+            self.used = runtime.host.monotonic()
+            if len(self.mailbox):  # only a cancelled pump leaves any
+                for one in self.mailbox.clear():
+                    self.refuse(one, TransientError("the host is shutting down", code="shutting-down"))
+
+    def _napped(self) -> None:
+        for one in self.naps:
+            if not one.done():
+                one.set_result(None)
+        self.naps.clear()
+
+    async def _one(self, waiting: Waiting) -> None:
+        trigger = waiting.trigger
+        try:
+            if trigger.deadline is not None and trigger.deadline <= self.runtime.host.now():
+                raise TransientError(
+                    "nobody waits for this any more: its deadline passed in the queue", code="deadline"
+                )
+            image = self.image or await self.ready()
+            if waiting.letter is not None and waiting.letter.n not in image.letters:
+                self.finish(waiting, TickResult("stale"))  # the agent was destroyed meanwhile
+                return
+            if trigger.kind in ADMIN:
+                await administer(self, waiting, image)
+                return
+            if self.status == "quarantined":
+                raise self.quarantined()
+            if trigger.kind in NEVER_CREATE:
+                done = missing(image, trigger, self.runtime.host.now())
+                if done is not None:
+                    self.finish(waiting, done)
+                    return
+            elif trigger.kind == "connect" and self._connected(trigger):
+                self.finish(waiting, TickResult("value"))
+                return
+            if trigger.id is not None and trigger.source != "schedule" and await replay(self, waiting, image):
+                return
+            if self.agent is None:
+                self.agent = await self.build(image)
+            if image.state is None and trigger.kind not in NEVER_CREATE and "on_start" in self.kind.hooks:
+                await self._start()
+                if (self.image or await self.ready()).state is None:
+                    raise TransientError("the agent could not be started", code="not-started")
+                image = self.image or await self.ready()
+            await turn(self, waiting, image)
+        except Quarantined as error:
+            await self.quarantine(error)
+            if waiting.letter is None:
+                self.refuse(waiting, error)
+            else:
+                self.queued.discard(waiting.letter.n)
+        except RoostError as error:
+            self.refuse(waiting, error)
+            if waiting.letter is not None:
+                self.queued.discard(waiting.letter.n)
+                await self.rearm_later()
+
+    def _connected(self, trigger: Trigger) -> bool:
+        payload = trigger.payload
+        return isinstance(payload, Connect) and self.image is not None and payload.cid in self.image.connections
+
+    async def _start(self) -> None:
+        error: list[RoostError] = []
+
+        def done(result: TickResult) -> None:
+            if result.error is not None:
+                error.append(result.error)
+
+        assert self.image is not None
+        await turn(self, Waiting(Trigger("start", NOTHING, source="admin"), done), self.image)
+        if error:
+            raise error[0]
+
+    async def _look(self) -> None:
+        try:
+            image = await self.ready()
+        except RoostError:
+            await self.rearm_later()
+            return
+        if self.status == "quarantined":
+            return
+        now = self.runtime.host.now()
+        for waiting, mark in due_now(self.kind, image, now, self.queued):
+            self.queued.add(mark)
+            self.mailbox.put(waiting)
+        if not len(self.mailbox):
+            await self.runtime.alarms.arm(self.address, image.armed)  # early, or nothing: never a tick
+
+    async def _settle(self) -> None:
+        ids, self.settled = self.settled, []
+        try:
+            image = await self.ready()
+            armed = image.settle(ids, self.runtime.host.now())
+            await self.runtime.store.settle(self.address, ids, armed)
+            await self.runtime.alarms.arm(self.address, armed)
+        except RoostError:
+            self.forget()  # redelivered after the next load: the receiver knows the ids
+        finally:
+            self.flight.difference_update(ids)
+
+    # Waking ------------------------------------------------------------------------------------------
+
+    async def ready(self) -> Image:
+        """The image, loaded if need be."""
+        while self.image is None:
+            if self.loading is not None:
+                await self.runtime.host.shielded(self.loading)
+                continue
+            self.loading = self.runtime.host.future()
+            try:
+                await load(self)
+            finally:
+                self.loading.set_result(None)
+                self.loading = None
+        return self.image
+
+    async def build(self, image: Image) -> Agent[Any, Any]:
+        """The author's object over the committed state."""
+        return await build(self.runtime, self.kind, image)
+
+    def view(self) -> bytes:
+        """The committed state as clients see it, as JSON."""
+        image = self.image
+        assert image is not None
+        if image.view is None:
+            image.view = self.runtime.view_of(self.kind, image.state)
+        return image.view
+
+    # Trouble -----------------------------------------------------------------------------------------
+
+    def quarantined(self) -> Quarantined:
+        why = (self.metrics.last_error or {}).get("message", "its stored state does not validate")
+        return Quarantined(f"{self.address} is quarantined: {why}. Deploy a `migrate` that mends it, or reset it")
+
+    async def quarantine(self, error: Quarantined) -> None:
+        if self.status != "quarantined":
+            self.metrics.failed(error, self.runtime.host.now())
+            self.status = move(self.status, "quarantined")
+            await self.runtime.store.arm(self.address, None)
+            await self.runtime.alarms.arm(self.address, None)
+
+    async def rearm_later(self) -> None:
+        """A wake failed for a passing reason: try again in a while, never for ever in a hot loop."""
+        at = self.runtime.host.now() + 5.0
+        await self.runtime.alarms.arm(self.address, at)
+
+    def forget(self) -> None:
+        """Drop the memory of the agent, not its mailbox: the next trigger loads it anew."""
+        if self.image is not None:
+            self.status = "asleep"
+        self.image = self.agent = None
+
+    # Answers -----------------------------------------------------------------------------------------
+
+    def refuse(self, waiting: Waiting, error: RoostError) -> None:
+        """Answer with an error, nothing having run."""
+        result = failed(error)
+        out: list[Frame] = []
+        reply_frames(waiting, result, out)
+        if out:
+            self.runtime.host.spawn(self.runtime.send_late(self.address, out))
+        self.finish(waiting, result)
+
+    def finish(self, waiting: Waiting, result: TickResult) -> None:
+        """Everybody who waits gets the result."""
+        trigger = waiting.trigger
+        if trigger.id is not None and waiting.letter is None:
+            key = (trigger.source, trigger.principal, trigger.id)
+            if self.mailbox.ids.get(key) is waiting:
+                del self.mailbox.ids[key]
+        if waiting.letter is not None:
+            self.queued.discard(waiting.letter.n)
+        elif isinstance(trigger.payload, Occurrence):
+            payload = trigger.payload
+            self.queued.discard((payload.key, payload.gen, payload.due))
+        elif isinstance(trigger.payload, Disconnect):
+            self.queued.discard(trigger.payload.cid)
+        if waiting.done is not None:
+            waiting.done(result)
+        for one in waiting.followers:
+            if one.done is not None:
+                one.done(result)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing runs, waits or is under way."""
+        return not (self.pumping or self.parking or self.flight or self.settled or len(self.mailbox))

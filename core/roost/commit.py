@@ -1,0 +1,294 @@
+"""The records of semantics.md section 8: what a tick writes, what a store gives back. Schema version 1.
+
+Bytes are JSON unless said otherwise; times are epoch seconds; every record carries what all three
+layouts (SQLite, Durable Object, DynamoDB) need and nothing of their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+from .address import Address
+from .trigger import Lane, Source
+
+SCHEMA: Final = 1
+"""Version of the stored records. A store that holds a newer one answers TransientError (semantics 12)."""
+
+Outcome: TypeAlias = Literal["value", "agent-error", "rejected", "limit", "transient", "stale"]
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """One inbox row: the stored outcome of a trigger id."""
+
+    source: Source
+    principal: str
+    id: str
+    fingerprint: bytes
+    """16 bytes over (action, canonical arguments)."""
+    outcome: Outcome
+    value: bytes
+    """The result, or the problem document, as JSON."""
+    expires: float
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """One operation a key; `value` None deletes it."""
+
+    key: str
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """One line of the author's schedule list."""
+
+    key: str
+    gen: int
+    """Rises when the spec or the due time changes."""
+    due: float
+    """The occurrence on the grid."""
+    spec: bytes
+    """`schedule.Spec` as JSON."""
+    target: str
+    args: bytes
+    """{"args": [...], "kwargs": {...}}"""
+    attempts: int = 0
+    next: float | None = None
+    """When to try again after a failed attempt; None = at `due`."""
+
+    @property
+    def at(self) -> float:
+        """When it wants to run: `next` during back-off, else `due`."""
+        return self.due if self.next is None else self.next
+
+
+@dataclass(frozen=True, slots=True)
+class Unschedule:
+    """Removes a line."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A tell on its way to another agent. At least once until settled; the id dedupes."""
+
+    id: str
+    to: Address
+    action: str
+    args: bytes
+    sender: Address
+    generation: int = 0
+    """The receiver's generation if known (a tell to oneself), else 0."""
+    lane: Lane = "standard"
+    internal: bool = False
+    attempts: int = 0
+    next: float = 0.0
+    """When to try the delivery again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A parked call: a durable tell that waits in the receiver's mailbox."""
+
+    id: str
+    source: Source
+    principal: str
+    action: str
+    args: bytes
+    lane: Lane = "standard"
+    internal: bool = False
+    attempts: int = 0
+    next: float = 0.0
+    """Not before; 0 = at once."""
+    n: int = 0
+    """The store's key: order of arrival. 0 = not parked yet."""
+    claims: bytes | None = None
+    keyed: bool = True
+    """The sender may repeat the id, so its outcome is kept in the inbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A letter or occurrence whose last attempt failed. Redrive keeps the id."""
+
+    letter: Letter
+    error: bytes
+    """The problem document."""
+    at: float
+    n: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the event log. `seq` is dense per agent, from 1."""
+
+    seq: int
+    kind: str
+    data: bytes
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One open connection. `attachment` commits with the tick."""
+
+    cid: str
+    label: str
+    opened: float
+    principal: str | None = None
+    claims: bytes | None = None
+    attachment: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The row of a connection that is no more."""
+
+    cid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame for one or more connections. Text (UTF-8) unless `binary`."""
+
+    to: tuple[str, ...]
+    data: bytes
+    binary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hangup:
+    """Close a connection after the commit."""
+
+    cid: str
+    code: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Commit:
+    """All that one tick writes: applied whole or not at all. Not frozen: built on the hottest path."""
+
+    address: Address
+    generation: int
+    base: int
+    """The version this was computed from; the store refuses any other."""
+    version: int
+    at: float
+    fence: int = 0
+    schema: int = SCHEMA
+    handled: Handled | None = None
+    consumed: int | None = None
+    """`n` of the letter that this tick was."""
+    deferred: Letter | None = None
+    """The same letter, to be tried again at its `next`."""
+    dead: tuple[DeadLetter, ...] = ()
+    state: bytes | None = None
+    """None = unchanged."""
+    state_version: int = 1
+    kv: tuple[Put, ...] = ()
+    schedules: tuple[Schedule | Unschedule, ...] = ()
+    sgen: int = 0
+    """The agent's last schedule generation."""
+    next_due: float | None = None
+    """Earliest of schedules and letters in back-off."""
+    armed: float | None = None
+    """When the platform must wake the agent: `next_due`, or sooner while envelopes or letters are under way."""
+    outbox: tuple[Envelope, ...] = ()
+    log: tuple[Entry, ...] = ()
+    seq: int = 0
+    connections: tuple[Row | Gone, ...] = ()
+    released: int = 0
+    """The last version known released."""
+    destroy: bool = False
+    """Leaves only the tombstone {generation + 1} and the undelivered envelopes."""
+    restored: bool = False
+    """An import: the limits of one commit don't apply."""
+    jobs: tuple[Any, ...] = ()
+    """Reserved (semantics 7)."""
+    yield_lease: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The commit is durable."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyHandled:
+    """Another run of the same id committed first; nothing of this one was written."""
+
+    handled: Handled
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A claim on an agent, for backends whose hosts share a store."""
+
+    owner: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Another host holds the lease until then."""
+
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An agent as last committed. `state` None = it does not exist (never made, or destroyed)."""
+
+    address: Address
+    schema: int = SCHEMA
+    generation: int = 1
+    fence: int = 0
+    version: int = 0
+    at: float = 0.0
+    seq: int = 0
+    sgen: int = 0
+    due: float | None = None
+    armed: float | None = None
+    released: int = 0
+    state: bytes | None = None
+    state_version: int = 1
+    schedules: tuple[Schedule, ...] = ()
+    connections: tuple[Row, ...] = ()
+    outbox: tuple[Envelope, ...] = ()
+    letters: tuple[Letter, ...] = ()
+    """The oldest waiting letters, back-off included, at most `LETTERS`."""
+    waiting: int = 0
+    """How many letters there are in all."""
+    dead: int = 0
+
+    @property
+    def exists(self) -> bool:
+        return self.state is not None
+
+
+LETTERS: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One line of a listing."""
+
+    address: Address
+    version: int
+    at: float
+    due: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a listing; `cursor` None = the last."""
+
+    rows: tuple[Listed, ...]
+    cursor: str | None

@@ -1,0 +1,78 @@
+"""Waking an agent: its snapshot becomes the image, and what the last host left undone is taken up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import frames
+from .commit import SCHEMA, Busy, Frame
+from .errors import Quarantined, RoostError, TransientError
+from .image import Image
+from .lifecycle import move
+from .mailbox import Waiting
+from .release import deliver
+from .trigger import Disconnect, Trigger
+from .wake import letter_waiting
+
+if TYPE_CHECKING:
+    from .cell import Cell
+
+
+async def load(cell: Cell) -> None:
+    """Fill `cell.image`. TransientError: not now; the cell is as before."""
+    runtime = cell.runtime
+    cell.status = move(cell.status, "waking")
+    try:
+        snapshot = await runtime.store.load(cell.address)
+        if isinstance(snapshot, Busy):
+            raise TransientError("another host works on this agent", code="busy")
+        if snapshot.schema > SCHEMA or (snapshot.exists and snapshot.state_version > cell.kind.state_version):
+            raise TransientError(
+                f"{cell.address} was stored by a newer version of this app; deploy that version here",
+                code="newer-schema", retry_after=5.0,
+            )  # fmt: skip
+    except RoostError:
+        cell.status = move(cell.status, "asleep")
+        raise
+    image = cell.image = Image(snapshot)
+    cell.status = move(cell.status, "awake")
+    cell.armed = snapshot.armed
+    if image.exists:
+        try:
+            cell.agent = await cell.build(image)
+        except Quarantined as error:
+            await cell.quarantine(error)
+            return
+    if image.due != image.earliest():  # the column and the rows must agree (semantics 22)
+        image.due = image.earliest()
+        image.settle((), runtime.host.now())
+        await runtime.store.arm(cell.address, image.armed)
+        await runtime.alarms.arm(cell.address, image.armed)
+    await _recover(cell, image)
+
+
+async def _recover(cell: Cell, image: Image) -> None:
+    """Letters, envelopes, ghosts, unreleased state (semantics 8, 25)."""
+    runtime = cell.runtime
+    now = runtime.host.now()
+    for letter in image.letters.values():
+        if letter.next <= now and letter.n not in cell.queued:
+            cell.queued.add(letter.n)
+            cell.mailbox.put(letter_waiting(cell.kind, letter))
+            cell.kick()
+    fresh = [e for e in image.outbox.values() if e.id not in cell.flight]
+    if fresh:
+        deliver(cell, fresh)
+    if not image.connections:
+        return
+    known = runtime.wire.open(cell.address)
+    if known is None:
+        return
+    for cid in image.connections:
+        if cid not in known and cid not in cell.queued:
+            cell.queued.add(cid)
+            cell.mailbox.put(Waiting(Trigger("disconnect", Disconnect(cid), source="admin")))
+            cell.kick()
+    behind = tuple(c for c, v in known.items() if v < image.version and c in image.connections)
+    if behind and image.released < image.version and image.exists and cell.kind.stateful:
+        await runtime.wire.send(cell.address, [Frame(behind, frames.state(cell.view()))], image.version)

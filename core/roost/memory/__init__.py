@@ -1,0 +1,5 @@
+"""A store in memory: the reference of the port, and what tests of agents run on."""
+
+from .store import MemoryStore
+
+__all__ = ["MemoryStore"]

@@ -1,0 +1,196 @@
+"""The ports: what a backend fills. Few, no optional method, data on both sides.
+
+The core calls `Store`, `Courier`, `Wire` and `Alarms`; `Host` brings clock, entropy and tasks; the world
+calls the core through `Backend`. Vendor errors stop at the adapter (`raise ... from`): a port raises only
+`roost.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from .address import Address
+from .commit import (
+    AlreadyHandled,
+    Busy,
+    Commit,
+    Committed,
+    DeadLetter,
+    Entry,
+    Envelope,
+    Frame,
+    Handled,
+    Lease,
+    Letter,
+    Page,
+    Snapshot,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    import httpx
+
+    from .trigger import Source, Trigger
+
+T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a backend can do. A missing one runs the suite's negative case: refused with NotSupported."""
+
+    name: str
+    frame_order: bool = True
+    """Frames without `seq` arrive in order."""
+    http_stream: bool = True
+    """HTTP answers and SSE are sent as they are made."""
+    connect_path: bool = True
+    """WebSockets come in at /agents/{kind}/{key}; False: one URL, `agent` and `name` in the query."""
+    close_code: bool = True
+    """The server chooses close codes."""
+    sse_window: float = 50.0
+    """Seconds an SSE response stays open; 0 = what is there, then close."""
+    idle_timeout: float | None = None
+    """Seconds after which an idle WebSocket is closed."""
+    max_connection: float | None = None
+    """Seconds after which any WebSocket is closed."""
+
+
+class Store(Protocol):
+    """Durable memory of all agents. Every write is atomic and durable when its call returns."""
+
+    async def load(self, address: Address, lease: Lease | None = None) -> Snapshot | Busy: ...
+    async def get(self, address: Address, keys: Sequence[str]) -> Mapping[str, bytes]: ...
+    async def scan(self, address: Address, prefix: str, after: str, limit: int) -> Sequence[tuple[str, bytes]]:
+        """Keys with `prefix` greater than `after`, ascending by UTF-8 bytes, at most `limit`."""
+        ...
+
+    async def outcome(self, address: Address, source: Source, principal: str, id: str) -> Handled | None:
+        """The inbox row, expired ones included: the caller compares `expires` with its own clock."""
+        ...
+
+    async def commit(self, commit: Commit) -> Committed | AlreadyHandled:
+        """Conflict, Fenced: nothing was written. Unknown: settle by `outcome` or `load`."""
+        ...
+
+    async def park(self, address: Address, letter: Letter, limit: int, armed: float) -> Letter:
+        """Append to the mailbox; the letter with its `n`. The same (source, principal, id) again: the first one.
+
+        In the same write `armed` becomes the earlier of itself and the column, and a letter with a `next` lowers
+        `due` to it. LimitExceeded `mailbox` when `limit` letters wait; Rejected 422 when the id waits with other
+        arguments.
+        """
+        ...
+
+    async def parked(self, address: Address, after: int, limit: int) -> Sequence[Letter]: ...
+    async def settle(self, address: Address, ids: Sequence[str], armed: float | None) -> None:
+        """Forget delivered envelopes and set `armed`, in one write."""
+        ...
+
+    async def arm(self, address: Address, at: float | None) -> None:
+        """Set the `armed` column alone: quarantine disarms, a failed wake re-arms."""
+        ...
+
+    async def log(self, address: Address, after: int, kinds: frozenset[str], limit: int) -> tuple[Sequence[Entry], int]:
+        """Entries after seq `after`, oldest first, and the first seq still kept (seq + 1 when empty)."""
+        ...
+
+    async def dead(self, address: Address, after: int, limit: int) -> Sequence[DeadLetter]: ...
+    async def redrive(self, address: Address, id: str | None) -> int:
+        """Dead letters back into the mailbox with attempts 0 and their inbox rows gone; all, or the one."""
+        ...
+
+    async def list(self, kind: str | None, prefix: str, cursor: str | None, limit: int) -> Page: ...
+    async def size(self, address: Address) -> int:
+        """Bytes stored for one agent, as near as the platform tells."""
+        ...
+
+
+class Courier(Protocol):
+    """Carries envelopes and asks to other agents: at least once."""
+
+    async def deliver(self, envelope: Envelope) -> None:
+        """Returns when the receiver has it durably (or was destroyed since). TransientError: try again."""
+        ...
+
+    async def ask(self, address: Address, trigger: Trigger) -> bytes:
+        """The action's result as JSON; raises its error."""
+        ...
+
+
+class Wire(Protocol):
+    """Sends frames to open connections, in order per connection."""
+
+    async def send(self, address: Address, frames: Sequence[Frame], version: int) -> Iterable[str]:
+        """Send what `version` released; returns the ids that are gone. Version 0: live, ungated frames."""
+        ...
+
+    async def close(self, address: Address, cid: str, code: int, reason: str) -> None: ...
+    def open(self, address: Address) -> Mapping[str, int] | None:
+        """Open connections, each with the last version released to it; None = this backend can't tell."""
+        ...
+
+
+class Alarms(Protocol):
+    """The platform's single wake for an agent. Called after the commit that changed the earliest due time."""
+
+    async def arm(self, address: Address, at: float | None) -> None: ...
+
+
+class Timer(Protocol):
+    def cancel(self) -> None: ...
+
+
+class Future(Protocol[T_contra]):
+    """An awaitable that somebody else settles."""
+
+    def done(self) -> bool: ...
+    def set_result(self, value: T_contra, /) -> None: ...
+    def set_exception(self, error: BaseException, /) -> None: ...
+    def __await__(self) -> Any: ...
+
+
+class Host(Protocol):
+    """Clock, entropy and tasks: what the core may not reach for itself."""
+
+    def now(self) -> float:
+        """Epoch seconds."""
+        ...
+
+    def monotonic(self) -> float: ...
+    def entropy(self) -> int:
+        """64 random bits."""
+        ...
+
+    def future(self) -> Future[Any]: ...
+    def spawn(self, work: Coroutine[Any, Any, Any], /) -> Timer:
+        """Run concurrently; the host keeps a reference and reports what it raises."""
+        ...
+
+    def call_later(self, delay: float, call: Callable[[], object], /) -> Timer: ...
+    async def sleep(self, seconds: float, /) -> None: ...
+    async def shielded(self, future: Future[T], /) -> T:
+        """Wait without the waiter's cancellation reaching the future."""
+        ...
+
+    def timeout(self, seconds: float, /) -> Timeout:
+        """`async with`: cancels what runs inside after `seconds` and raises TimeoutError."""
+        ...
+
+
+class Timeout(Protocol):
+    async def __aenter__(self) -> Timeout: ...
+    async def __aexit__(self, kind: Any, error: Any, trace: Any, /) -> bool | None: ...
+    def expired(self) -> bool:
+        """The TimeoutError was this one's, not the author's own."""
+        ...
+
+
+class Fetch(Protocol):
+    """Outbound HTTP, handed in by the backend; the core knows only its type."""
+
+    def client(self, idempotency_key: Callable[[], str | None], deadline: float) -> httpx.AsyncClient:
+        """A client for one tick: each request takes a key; none outlives `deadline` (epoch seconds)."""
+        ...

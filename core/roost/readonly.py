@@ -1,0 +1,66 @@
+"""Readonly actions: on the committed snapshot, without the mailbox, beside any tick."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from .errors import RoostError, TransientError
+from .perform import perform
+from .release import flush, live, reply
+from .result import TickResult, outcome_of
+from .tick import Stamp, Tick
+from .turn import hide
+
+if TYPE_CHECKING:
+    from .cell import Cell
+    from .image import Image
+    from .mailbox import Waiting
+
+
+async def read(cell: Cell, waiting: Waiting) -> None:
+    """A readonly action: on the committed snapshot, beside any tick."""
+    runtime, trigger = cell.runtime, waiting.trigger
+    started = runtime.host.monotonic()
+    try:
+        image = cell.image or await cell.ready()
+        if cell.status == "quarantined":
+            raise cell.quarantined()
+        result = await _run(cell, waiting, image)
+    except RoostError as error:
+        result = TickResult(outcome_of(error), error=error)
+    except Exception as error:
+        result = TickResult("agent-error", error=hide(cell, trigger, error))
+    result.duration = runtime.host.monotonic() - started
+    cell.metrics.count("call", result.outcome, result.duration)
+    cell.used = runtime.host.monotonic()
+    await reply(cell, waiting, result)
+
+
+async def _run(cell: Cell, waiting: Waiting, image: Image) -> TickResult:
+    runtime = cell.runtime
+    stamp = Stamp(max(runtime.host.now(), image.at), runtime.host.entropy())
+    tick = Tick(cell.kind, image, waiting.trigger, stamp, runtime.limits, runtime.store, readonly=True)
+    assert waiting.action is not None
+    seconds = min(runtime.limits.max_tick, waiting.action.options.timeout or runtime.limits.max_tick)
+    if waiting.trigger.deadline is not None:
+        seconds = min(seconds, waiting.trigger.deadline - stamp.at)
+    tick.deadline = stamp.at + seconds
+    agent = await cell.build(image)
+    agent._tick = tick  # pyright: ignore[reportPrivateUsage]
+    tick.live = partial(live, cell, tick, waiting)
+    timeout = runtime.host.timeout(seconds)
+    try:
+        async with timeout:
+            value = await perform(agent, tick, waiting, partial(flush, cell))
+    except TimeoutError:
+        if timeout.expired():
+            raise TransientError(f"the action was cancelled after {seconds:.3g} s", code="deadline") from None
+        raise
+    finally:
+        tick.open = False
+    if cell.kind.to_bytes(agent.state, warnings=False) != (image.state or cell.kind.default):
+        tick.open = True
+        tick.put("state", None)  # raises the same error as any other write
+    assert isinstance(value, bytes)
+    return TickResult("value", value, version=image.version, next_wake=image.due)

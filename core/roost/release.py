@@ -1,0 +1,143 @@
+"""What leaves after a commit: state frames, replies, envelopes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from . import frames
+from .commit import Commit, Envelope, Frame
+from .errors import RoostError
+from .result import TickResult
+from .subscribe import Item, entry_item
+from .trigger import Call, Message, SetState
+
+if TYPE_CHECKING:
+    from .cell import Cell
+    from .mailbox import Waiting
+    from .tick import Tick
+
+
+async def release(cell: Cell, tick: Tick, waiting: Waiting, commit: Commit | None, result: TickResult) -> None:
+    """The commit is durable: let everything out, in order."""
+    runtime, image, address = cell.runtime, cell.image, cell.address
+    out: list[Frame] = []
+    if commit is not None and image is not None:
+        if image.connections:
+            state_frames(cell, tick, commit, out)
+        out += tick.frames
+    reply_frames(waiting, result, out)
+    if cell.lives:
+        await flush(cell)
+    if image is not None and (out or (commit is not None and image.connections)):
+        await runtime.wire.send(address, out, image.version)
+    if commit is not None:
+        for hangup in tick.hangups:
+            await runtime.wire.close(address, hangup.cid, hangup.code, hangup.reason)
+        if commit.log and cell.subscribers:
+            for entry in commit.log:
+                for one in cell.subscribers:
+                    one.push(entry_item(entry))
+        if commit.armed != cell.armed:
+            cell.armed = commit.armed
+            await runtime.alarms.arm(address, commit.armed)
+        if commit.outbox:
+            deliver(cell, commit.outbox)
+    cell.finish(waiting, result)
+
+
+async def reply(cell: Cell, waiting: Waiting, result: TickResult) -> None:
+    """Answer without a commit."""
+    out: list[Frame] = []
+    reply_frames(waiting, result, out)
+    if cell.lives:
+        await flush(cell)
+    if out:
+        await cell.runtime.wire.send(cell.address, out, 0)
+    cell.finish(waiting, result)
+
+
+def live(cell: Cell, tick: Tick, waiting: Waiting, raw: bytes) -> None:
+    """One chunk, at once and ungated: to the caller's stream and to subscribers (semantics 17, 18)."""
+    trigger = waiting.trigger
+    id = f"{trigger.id or f'{tick.seed:016x}'}.{tick.attempt}.{tick.chunks}"
+    if cell.subscribers:
+        seq = tick.image.seq
+        for one in cell.subscribers:
+            if tick.chunks == 0 and tick.attempt > 1:
+                one.push(Item("stream-reset", seq, "", id, b"null", tick.at))
+            one.push(Item("chunk", seq, "", id, raw, tick.at))
+    payload = trigger.payload
+    if isinstance(payload, Call) and payload.cid is not None and payload.rpc is not None:
+        cell.lives.append(Frame((payload.cid,), frames.chunk(payload.rpc, raw)))
+        if len(cell.lives) == 1:
+            cell.runtime.host.spawn(flush(cell))
+    if waiting.live is not None:
+        waiting.live(id.encode(), raw)
+
+
+async def flush(cell: Cell) -> None:
+    """Send the chunks that wait."""
+    if cell.lives:
+        lives, cell.lives = cell.lives, []
+        await cell.runtime.wire.send(cell.address, lives, 0)
+
+
+def state_frames(cell: Cell, tick: Tick, commit: Commit, out: list[Frame]) -> None:
+    """A changed state goes to every connection but the one that sent it."""
+    if commit.state is None or not cell.kind.stateful or (tick.fresh and commit.state == cell.kind.default):
+        return
+    image = cell.image
+    assert image is not None
+    to = tuple(cid for cid in image.connections if cid != tick.origin)
+    if to:
+        out.append(Frame(to, frames.state(cell.view())))
+
+
+def reply_frames(waiting: Waiting, result: TickResult, out: list[Frame]) -> None:
+    """The RPC replies to whoever asked over a connection, and the refusals of client states."""
+    for one in (waiting, *waiting.followers):
+        payload = one.trigger.payload
+        if isinstance(payload, Call):
+            if payload.cid is None or payload.rpc is None:
+                continue
+            if result.error is None:
+                out.append(Frame((payload.cid,), frames.result(payload.rpc, result.value)))
+            else:
+                out.append(Frame((payload.cid,), frames.failure(payload.rpc, result.error)))
+        elif isinstance(payload, SetState):
+            if result.error is not None:
+                out.append(Frame((payload.cid,), frames.state_error(result.error, payload.seq)))
+            elif payload.seq is not None:
+                out.append(Frame((payload.cid,), frames.ack(payload.seq)))
+        elif isinstance(payload, Message) and result.error is not None:
+            out.append(Frame((payload.cid,), frames.bad_frame(result.error)))
+
+
+def deliver(cell: Cell, envelopes: Iterable[Envelope]) -> None:
+    """Hand envelopes to the courier, one after the other, so that tells to one agent keep their order."""
+    running = bool(cell.outgoing)
+    for envelope in envelopes:
+        cell.flight.add(envelope.id)
+        cell.outgoing.append(envelope)
+    if not running and cell.outgoing:
+        cell.runtime.host.spawn(_carry(cell))
+
+
+async def _carry(cell: Cell) -> None:
+    runtime = cell.runtime
+    failures = 0
+    while cell.outgoing:
+        envelope = cell.outgoing[0]
+        try:
+            await runtime.courier.deliver(envelope)
+        except RoostError as error:
+            failures += 1
+            runtime.log.warning("%s: %s not delivered yet: %s", cell.address, envelope.id, error.message)
+            await runtime.host.sleep(min(30.0, 0.05 * 2 ** min(failures, 16)))
+            continue
+        failures = 0
+        cell.settled.append(envelope.id)
+        cell.outgoing.popleft()
+        if not cell.outgoing or len(cell.settled) >= 64:
+            cell.kick()

@@ -1,0 +1,388 @@
+"""The runtime of a resident host: one cell an agent in use. Toward the core there is one verb, `dispatch`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+from pydantic_core import from_json, to_json
+
+from .action import encode, encode_arguments
+from .address import Address
+from .agent import World
+from .asker import TickAsker
+from .cell import Cell
+from .commit import Busy, Entry, Envelope, Frame, Letter, Page, Snapshot
+from .errors import NotFound, RoostError, TransientError
+from .export import dead_letter
+from .image import REDELIVER
+from .inbox import other_arguments
+from .lifecycle import move
+from .mailbox import Waiting
+from .perform import perform
+from .readonly import read
+from .resource import Resource, Resources, declared
+from .result import TickResult
+from .subscribe import Subscriber
+from .tick import Tick
+from .trigger import Call, Caller, Lane, Trigger
+from .wake import fingerprint, load_state
+
+if TYPE_CHECKING:
+    from logging import LoggerAdapter
+
+    import httpx
+
+    from .agent import Agent
+    from .app import App
+    from .kind import Kind
+    from .ports import Alarms, Capabilities, Courier, Fetch, Host, Store, Wire
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What a backend fills."""
+
+    store: Store
+    courier: Courier
+    wire: Wire
+    alarms: Alarms
+    host: Host
+    fetch: Fetch
+
+
+class Runtime(World):
+    """Runs the agents of one app in one process.
+
+    `idle_after`: seconds until an idle agent leaves memory. `restless`: forget it between any two ticks, a
+    test mode that shows whatever only memory carried.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        ports: Ports,
+        capabilities: Capabilities,
+        *,
+        config: Mapping[str, BaseModel] | None = None,
+        idle_after: float = 10.0,
+        restless: bool = False,
+    ) -> None:
+        self.app = app
+        self.store, self.courier, self.wire = ports.store, ports.courier, ports.wire
+        self.alarms, self.host, self.fetch = ports.alarms, ports.host, ports.fetch
+        self.capabilities = capabilities
+        self.limits = app.limits
+        self.around = app.around
+        self.config = dict(config or {})
+        self.idle_after = idle_after
+        self.restless = restless
+        self.log = logging.getLogger("roost")
+        self.cells: dict[Address, Cell] = {}
+        self.subscribers: dict[Address, set[Subscriber]] = {}
+        self.resources = Resources()
+        self._needs: dict[str, tuple[Resource[Any], ...]] = {k.name: declared(k.cls) for k in app.kinds.values()}
+        self.closing = False
+        app.runtime = self
+
+    # Triggers ----------------------------------------------------------------------------------------
+
+    def cell(self, address: Address) -> Cell:
+        """The resident part of an agent; NotFound for a kind the app has not."""
+        found = self.cells.get(address)
+        if found is None:
+            found = self.cells[address] = Cell(self, self.app.kind(address.kind), address)
+        return found
+
+    async def dispatch(
+        self, address: Address, trigger: Trigger, live: Callable[[bytes, bytes], None] | None = None
+    ) -> TickResult:
+        """Run one trigger to its durable end. Errors of the agent come back in the result.
+
+        The tick goes on when the waiter is cancelled (semantics 10). `live` takes (chunk id, chunk).
+        """
+        future = self.host.future()
+
+        def done(result: TickResult) -> None:
+            if not future.done():
+                future.set_result(result)
+
+        self.post(address, trigger, done, live)
+        result: TickResult = await future
+        return result
+
+    def post(
+        self,
+        address: Address,
+        trigger: Trigger,
+        done: Callable[[TickResult], None] | None = None,
+        live: Callable[[bytes, bytes], None] | None = None,
+    ) -> None:
+        """Queue a trigger without waiting. RoostError: refused at once, nothing was queued."""
+        if self.closing:
+            raise TransientError("the host is shutting down", code="shutting-down")
+        kind = self.app.kind(address.kind)
+        waiting = Waiting(trigger, done, live)
+        payload = trigger.payload
+        if isinstance(payload, Call):
+            action = waiting.action = kind.action(payload.action)
+            waiting.args, waiting.kwargs = action.bind(payload.args, payload.kwargs)
+            if action.options.readonly:
+                self.host.spawn(read(self.cell(address), waiting))
+                return
+            if trigger.id is not None:
+                given = {"args": payload.args, "kwargs": payload.kwargs}
+                waiting.fingerprint = fingerprint(payload.action, to_json(given))
+        self.cell(address).put(waiting)
+
+    async def tell(
+        self, address: Address, call: Call, *, id: str | None = None, caller: Caller | None = None,
+        lane: Lane = "standard", delay: float = 0.0,
+    ) -> str:  # fmt: skip
+        """Park a durable call; its id. It runs at least once and applies once."""
+        action = self.app.kind(address.kind).action(call.action)
+        action.bind(call.args, call.kwargs)
+        args = encode_arguments(call.args, call.kwargs, action.name, self.limits.arguments)
+        keyed = id is not None
+        id = id or f"{self.host.entropy():016x}{self.host.entropy():016x}"
+        letter = Letter(
+            id, "client", caller.principal if caller else "", action.name, args, lane,
+            next=self.host.now() + delay if delay > 0 else 0.0,
+            claims=to_json(dict(caller.claims)) if caller and caller.claims else None, keyed=keyed,
+        )  # fmt: skip
+        if keyed:
+            found = await self.store.outcome(address, "client", letter.principal, id)
+            if found is not None and found.expires > self.host.now():
+                if found.fingerprint != fingerprint(action.name, args):
+                    raise other_arguments(id)
+                return id
+        await self.park(address, letter)
+        return id
+
+    async def accept(self, envelope: Envelope) -> None:
+        """Take an envelope for one of this host's agents; durable when it returns. Dropped if its generation is gone."""
+        if envelope.generation:
+            snapshot = await self.snapshot(envelope.to)
+            if snapshot.generation > envelope.generation:
+                return
+        letter = Letter(
+            envelope.id, "agent", str(envelope.sender), envelope.action, envelope.args, envelope.lane, envelope.internal
+        )
+        await self.park(envelope.to, letter)
+
+    async def park(self, address: Address, letter: Letter) -> None:
+        """Make a letter durable, then queue it."""
+        if self.closing:
+            raise TransientError("the host is shutting down", code="shutting-down")
+        cell = self.cell(address)
+        token = object()
+        if letter.next:
+            cell.promised[token] = letter.next
+        cell.parking += 1
+        try:
+            armed = letter.next or self.host.now() + REDELIVER
+            letter = await self.store.park(address, letter, self.limits.mailbox, armed)
+            cell.put_letter(letter)
+            await self.alarms.arm(address, armed)
+        finally:
+            cell.parking -= 1
+            cell.promised.pop(token, None)
+
+    async def alarm(self, address: Address) -> None:
+        """The platform's alarm: queue what is due, re-arm what is not; never raises."""
+        if not self.closing and address.kind in self.app.kinds:
+            self.cell(address).alarm()
+
+    # What agents reach -------------------------------------------------------------------------------
+
+    def logger(self, tick: Tick) -> LoggerAdapter[Any]:
+        extra = {"agent": str(tick.address), "trigger": tick.trigger.id, "kind": tick.trigger.kind}
+        return logging.LoggerAdapter(logging.getLogger(f"roost.agent.{tick.address.kind}"), extra)
+
+    def http(self, tick: Tick) -> httpx.AsyncClient:
+        tick.reader()
+        calls = iter(range(1, 1 << 62))
+
+        def key() -> str | None:
+            n = next(calls)
+            return None if tick.trigger.id is None else f"{tick.address}/{tick.trigger.id}/{n}"
+
+        return self.fetch.client(key, tick.deadline)
+
+    def asker(self, tick: Tick) -> TickAsker:
+        return TickAsker(tick, self.host, self.courier)
+
+    async def furnish(self, agent: Agent[Any, Any]) -> None:
+        """Give a new agent object what is not its state."""
+        kind = agent._kind  # pyright: ignore[reportPrivateUsage]
+        agent._world = self  # pyright: ignore[reportPrivateUsage]
+        config = self.config.get(kind.name)
+        agent.config = kind.config_type() if config is None else config
+        needs = self._needs.get(kind.name)
+        agent._resources = await self.resources.need(needs) if needs else {}  # pyright: ignore[reportPrivateUsage]
+
+    async def wrapped(self, agent: Agent[Any, Any], tick: Tick, waiting: Waiting, flush: Any) -> Any:
+        """The handler inside the app's `around` wrappers, outermost first."""
+        out: list[Any] = []
+
+        async def innermost() -> None:
+            out.append(await perform(agent, tick, waiting, flush))
+
+        proceed = innermost
+        for wrapper in reversed(self.around):
+
+            async def proceed(wrapper: Any = wrapper, inner: Any = proceed) -> None:
+                await wrapper(agent, waiting.trigger, inner)
+
+        await proceed()
+        if not out:
+            raise RoostError("a wrapper given as App(around=...) did not proceed", code="not-proceeded")
+        return out[0]
+
+    def view_of(self, kind: Kind, state: bytes | None) -> bytes:
+        """The committed state as clients see it, as JSON."""
+        if not kind.own_view:
+            return kind.default if state is None else state
+        agent = kind.cls.__new__(kind.cls)
+        agent.state = load_state(kind, state, kind.state_version)
+        config = self.config.get(kind.name)
+        agent.config = kind.config_type() if config is None else config
+        return encode(agent.view(), "the view")
+
+    # What operators read -----------------------------------------------------------------------------
+
+    async def snapshot(self, address: Address) -> Snapshot:
+        """The agent as stored; it need not exist."""
+        self.app.kind(address.kind)
+        found = await self.store.load(address)
+        if isinstance(found, Busy):
+            raise TransientError("another host works on this agent", code="busy")
+        return found
+
+    async def existing(self, address: Address) -> Snapshot:
+        """The agent as stored; NotFound if there is none."""
+        found = await self.snapshot(address)
+        if not found.exists:
+            raise NotFound(f"there is no agent {address}", code="no-agent")
+        return found
+
+    async def view(self, address: Address) -> tuple[bytes, int]:
+        """(view of the committed state as JSON, version)."""
+        found = await self.existing(address)
+        kind = self.app.kind(address.kind)
+        load_state(kind, found.state, found.state_version)  # Quarantined, rather than bytes nobody can use
+        return self.view_of(kind, found.state), found.version
+
+    async def status(self, address: Address) -> dict[str, Any]:
+        """Status, metrics, version and next wake; waking nobody."""
+        found = await self.existing(address)
+        cell = self.cells.get(address)
+        status = cell.status if cell is not None else "asleep"
+        if status != "quarantined":
+            try:
+                load_state(self.app.kind(address.kind), found.state, found.state_version)
+            except RoostError:
+                status = "quarantined"
+        return {
+            "kind": address.kind, "key": address.key, "status": status, "version": found.version,
+            "generation": found.generation, "updated": found.at, "next_wake": found.due, "events": found.seq,
+            "schedules": [
+                {"key": s.key, "due": s.due, "spec": from_json(s.spec), "target": s.target, "attempts": s.attempts}
+                for s in sorted(found.schedules, key=lambda s: (s.due, s.key))
+            ],
+            "connections": len(found.connections),
+            "subscribers": len(self.subscribers.get(address, ())),
+            "mailbox": max(found.waiting, len(cell.mailbox) if cell is not None else 0),
+            "dead_letters": found.dead, "outbox": len(found.outbox), "stored_bytes": await self.store.size(address),
+            "metrics": cell.metrics.dump() if cell is not None else None,
+        }  # fmt: skip
+
+    async def page(self, kind: str | None, prefix: str, cursor: str | None, limit: int) -> Page:
+        if kind is not None:
+            self.app.kind(kind)
+        return await self.store.list(kind, prefix, cursor, limit)
+
+    async def events(
+        self, address: Address, after: int, kinds: frozenset[str], limit: int
+    ) -> tuple[Sequence[Entry], int]:
+        self.app.kind(address.kind)
+        return await self.store.log(address, after, kinds, limit)
+
+    async def dead_letters(self, address: Address, limit: int = 1000) -> list[dict[str, Any]]:
+        await self.existing(address)
+        return [dead_letter(d) for d in await self.store.dead(address, 0, limit)]
+
+    async def redrive(self, address: Address, id: str | None) -> int:
+        """Dead letters back into the mailbox, ids kept; how many."""
+        await self.existing(address)
+        count = await self.store.redrive(address, id)
+        if id is not None and not count:
+            raise NotFound(f"{address} has no dead letter {id!r}", code="no-dead-letter")
+        if count:
+            await self.hibernate(address)
+            self.cell(address).alarm()
+        return count
+
+    # Sleeping ----------------------------------------------------------------------------------------
+
+    async def hibernate(self, address: Address) -> bool:
+        """Drop an agent from memory between two ticks; whether it was there. Nothing durable changes."""
+        self.app.kind(address.kind)
+        cell = self.cells.get(address)
+        if cell is None or cell.image is None:
+            return False
+        if cell.pumping:
+            future = self.host.future()
+            cell.naps.append(future)
+            await future
+        else:
+            cell.forget()
+        return True
+
+    def sweep(self) -> int:
+        """Put to sleep what has been idle for `idle_after` seconds; how many stay awake."""
+        edge = self.host.monotonic() - self.idle_after
+        for address in [a for a, c in self.cells.items() if c.used <= edge and c.idle]:
+            cell = self.cells.pop(address)
+            if cell.image is not None:
+                cell.status = move(move(cell.status, "draining"), "asleep")
+        return len(self.cells)
+
+    def subscribe(self, address: Address, kinds: frozenset[str]) -> Subscriber:
+        """A live reader of the agent's log and chunks; `unsubscribe` it."""
+        self.app.kind(address.kind)
+        one = Subscriber(self.host, kinds)
+        group = self.subscribers.setdefault(address, set())
+        group.add(one)
+        cell = self.cells.get(address)
+        if cell is not None:
+            cell.subscribers = group
+        return one
+
+    def unsubscribe(self, address: Address, one: Subscriber) -> None:
+        group = self.subscribers.get(address)
+        if group is not None:
+            group.discard(one)
+            if not group:
+                self.subscribers.pop(address, None)
+                cell = self.cells.get(address)
+                if cell is not None:
+                    cell.subscribers = None
+
+    async def send_late(self, address: Address, frames: Sequence[Frame]) -> None:
+        """Frames that no tick released: refusals."""
+        await self.wire.send(address, frames, 0)
+
+    async def drain(self, seconds: float) -> None:
+        """Refuse new triggers and let running ticks end."""
+        self.closing = True
+        edge = self.host.monotonic() + seconds
+        for group in self.subscribers.values():
+            for one in group:
+                one.wake()
+        while self.host.monotonic() < edge and any(c.pumping for c in self.cells.values()):
+            await self.host.sleep(0.01)
+        await self.resources.close()

@@ -1,0 +1,1 @@
+"""Agents of the conformance app, one file a section of the contract; each file lists its `AGENTS`."""

@@ -1,0 +1,33 @@
+"""What a backend supplies so that the suite can drive it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ..address import Address
+from ..ports import Capabilities
+
+
+class Harness(Protocol):
+    """A deployment of the conformance app (`roost.testing.app:app`)."""
+
+    url: str
+    """Base of the HTTP surface; valid after `start`, may change with `crash`."""
+    base_path: str | None
+    """Where WebSockets come in when the backend can't take paths (client's `basePath`); None = /agents/..."""
+    admin_token: str
+    capabilities: Capabilities
+
+    async def start(self, *, restless: bool) -> None:
+        """Start empty. `restless`: the agent hibernates between any two ticks."""
+        ...
+
+    async def evict(self, address: Address) -> None:
+        """Put one agent to sleep as the platform would."""
+        ...
+
+    async def crash(self) -> None:
+        """Kill the host without warning (kill -9) and start it again on the same storage."""
+        ...
+
+    async def stop(self) -> None: ...

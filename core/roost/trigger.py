@@ -1,0 +1,142 @@
+"""What makes an agent run: a trigger and its payload. Plain frozen data; every field survives a JSON round trip.
+
+The clock and the entropy of a tick are inputs too. They are stamped when the tick starts, not when the
+trigger arrives (a trigger may wait), so they travel beside it: see `tick.Stamp`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeAlias
+
+TriggerKind: TypeAlias = Literal[
+    "start", "request", "call", "message", "connect", "disconnect", "alarm",
+    "event", "export", "import", "migrate", "reset", "completed", "destroy",
+]  # fmt: skip
+Lane: TypeAlias = Literal["urgent", "standard"]
+Source: TypeAlias = Literal["client", "agent", "schedule", "admin"]
+
+NEVER_CREATE: Final = frozenset({"alarm", "disconnect", "completed", "export", "migrate", "reset", "destroy"})
+"""Kinds of trigger that find no agent and leave none (semantics 28)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, as the auth hook (or the calling agent's address) says. `principal` scopes idempotency keys."""
+
+    principal: str
+    claims: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Run a method. `wire` is the method's wire name; `internal` allows methods that are not actions."""
+
+    action: str
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    cid: str | None = None
+    """The connection that asked, for an RPC frame; its reply goes there."""
+    rpc: str | None = None
+    """The RPC frame's own id, echoed in the reply."""
+    internal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A user message on a connection: text or binary."""
+
+    cid: str
+    data: str | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SetState:
+    """A client asks to replace the state (`cf_agent_state` from a client)."""
+
+    cid: str
+    state: Any
+    seq: int | None = None
+    """The frame's number, for the acknowledgement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """A WebSocket was accepted."""
+
+    cid: str
+    label: str
+    opened: float
+    query: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """A WebSocket is gone: seen, or swept at load."""
+
+    cid: str
+    code: int = 1006
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One firing of a schedule; stale unless the table still holds this gen and due time."""
+
+    key: str
+    gen: int
+    due: float
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request to the agent. `path` is what follows the key, with its slash, or ''."""
+
+    method: str
+    path: str
+    query: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        """The first header called `name`, any case."""
+        name = name.lower()
+        return next((v for k, v in self.headers if k.lower() == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """A checked export document to become this agent."""
+
+    document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """The payload of triggers that are only their kind."""
+
+
+NOTHING: Final = Nothing()
+Payload: TypeAlias = Call | Message | SetState | Connect | Disconnect | Occurrence | Request | Import | Nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """One reason to tick. Without an `id` it leaves no inbox row and is at most once."""
+
+    kind: TriggerKind
+    payload: Payload
+    id: str | None = None
+    source: Source = "client"
+    caller: Caller | None = None
+    lane: Lane = "standard"
+    deadline: float | None = None
+    """Epoch seconds after which nobody waits any more; the tick is cancelled."""
+    path: tuple[str, ...] = ()
+    """Addresses of the agents that wait for this one, outermost first."""
+
+    @property
+    def principal(self) -> str:
+        """The scope of the id; '' = anonymous."""
+        return self.caller.principal if self.caller is not None else ""

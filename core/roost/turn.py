@@ -1,0 +1,255 @@
+"""One turn: a waiting trigger becomes a tick, its commit, its release. The hottest path of Roost.
+
+Order is everything here (design 10.5): durable write first, then memory, then the world.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import ValidationError
+
+from .action import Retry, describe, encode
+from .commit import AlreadyHandled, Commit, DeadLetter, Handled, Letter, Schedule
+from .errors import AgentError, Conflict, LimitExceeded, RoostError, TransientError, Unknown
+from .perform import perform
+from .release import flush, live, release
+from .result import TickResult, hidden, outcome_of, problem_bytes, stored
+from .tick import Stamp, Tick
+from .trigger import Call, Occurrence, Trigger
+
+if TYPE_CHECKING:
+    from .agent import Agent
+    from .cell import Cell
+    from .image import Image
+    from .kind import Kind
+    from .limits import Limits
+    from .mailbox import Waiting
+
+KEEP_CLIENT: Final = 24 * 3600.0
+"""Seconds a caller's key is remembered."""
+KEEP_AGENT: Final = 7 * 24 * 3600.0
+"""Seconds an envelope's id is remembered: longer than any redelivery goes on."""
+
+
+async def turn(cell: Cell, waiting: Waiting, image: Image) -> None:
+    """Run one trigger to its end. Raises nothing but cancellation: errors become results."""
+    runtime, trigger = cell.runtime, waiting.trigger
+    host, limits = runtime.host, runtime.limits
+    at = host.now()
+    if at < image.at:
+        at = image.at
+    attempt = waiting.letter.attempts + 1 if waiting.letter is not None else 1
+    tick = Tick(cell.kind, image, trigger, Stamp(at, host.entropy()), limits, runtime.store, attempt=attempt)
+    seconds = limits.max_tick
+    if waiting.action is not None and waiting.action.options.timeout is not None:
+        seconds = min(seconds, waiting.action.options.timeout)
+    if trigger.deadline is not None:
+        seconds = min(seconds, trigger.deadline - at)
+    tick.deadline = at + seconds
+    started = host.monotonic()
+    error: RoostError | None = None
+    value: Any = b"null"
+    commit: Commit | None = None
+    timeout = host.timeout(seconds)
+    try:
+        agent = cell.agent or await cell.build(image)
+        agent._tick = tick  # pyright: ignore[reportPrivateUsage]
+        tick.live = partial(live, cell, tick, waiting)
+        async with timeout:
+            if runtime.around:
+                value = await runtime.wrapped(agent, tick, waiting, partial(flush, cell))
+            else:
+                value = await perform(agent, tick, waiting, partial(flush, cell))
+        tick.open = False
+        state = changed(cell.kind, agent, image, limits)
+        if state is not None or tick.touched or trigger.id is not None or waiting.letter is not None:
+            commit = tick.commit(state)
+    except RoostError as problem:
+        error = problem
+    except TimeoutError as problem:
+        if timeout.expired():
+            error = TransientError(
+                f"the tick was cancelled after {seconds:.3g} s and nothing was stored; do long work in steps",
+                code="deadline",
+            )
+        else:
+            error = hide(cell, trigger, problem)
+    except Exception as problem:
+        error = hide(cell, trigger, problem)
+    finally:
+        tick.open = False
+
+    if error is not None:
+        cell.agent = None  # its state may hold what did not commit
+        tick.discard()
+        if isinstance(error, AgentError) and error.id is None:
+            error.id = f"{host.entropy():016x}"
+        cell.metrics.failed(error, at)
+        commit = _failure(cell.kind, waiting, tick, error)
+    elif commit is not None:
+        if waiting.letter is not None:
+            commit.consumed = waiting.letter.n
+        if trigger.id is not None and _keyed(waiting):
+            commit.handled = _handled(waiting, tick, "value", value if isinstance(value, bytes) else b"null")
+
+    result: TickResult | None = None
+    if commit is not None:
+        image.plan(commit, cell.promised.values())
+        answer = await _store(cell, waiting, commit)
+        if isinstance(answer, TickResult):
+            result, commit = answer, None
+        else:
+            image.apply(commit)
+    if result is None:
+        if error is not None:
+            result = TickResult(outcome_of(error), error=error, version=image.version)
+        elif isinstance(value, bytes):
+            result = TickResult("value", value, version=image.version)
+        else:
+            result = TickResult("value", version=image.version, response=value)
+    result.next_wake = image.due
+    result.duration = host.monotonic() - started
+    cell.metrics.count(trigger.kind, result.outcome, result.duration)
+    await release(cell, tick, waiting, commit, result)
+
+
+def changed(kind: Kind, agent: Agent[Any, Any], image: Image, limits: Limits) -> bytes | None:
+    """The state's bytes if they differ from the committed ones; AgentError names a field that can't be stored.
+
+    The agent goes on with what those bytes mean, so that hibernating now or later makes no difference.
+    """
+    state = agent.state
+    if not isinstance(state, kind.state_type):
+        raise AgentError(
+            f"self.state is {type(state).__name__}, not {kind.state_type.__name__}; change its fields, or set it "
+            f"to a {kind.state_type.__name__}",
+            code="bad-state",
+        )
+    raw = kind.to_bytes(state, warnings=False)
+    if raw == image.state:
+        return None
+    try:
+        agent.state = kind.validate(raw)
+    except ValidationError as error:
+        raise AgentError(f"the state can't be stored: {describe(error)}", code="bad-state") from error
+    view = encode(agent.view(), "the view") if kind.own_view else raw
+    if len(raw) > limits.state:
+        raise LimitExceeded(f"the state has {len(raw)} bytes; the limit is {limits.state}", limit="state")
+    if len(view) > limits.view:
+        raise LimitExceeded(
+            f"the view of the state has {len(view)} bytes; the limit is {limits.view}: it must fit one frame. "
+            "Override view() to show clients less",
+            limit="view",
+        )
+    return raw
+
+
+def hide(cell: Cell, trigger: Trigger, problem: BaseException) -> AgentError:
+    """An author's exception: the log gets it all, callers an id."""
+    id = f"{cell.runtime.host.entropy():016x}"
+    payload = trigger.payload
+    what = payload.action if isinstance(payload, Call) else trigger.kind
+    cell.runtime.log.error("%s %s failed [%s]", cell.address, what, id, exc_info=problem)
+    return hidden(problem, id)
+
+
+def _keyed(waiting: Waiting) -> bool:
+    return waiting.trigger.source in ("client", "agent") and (waiting.letter is None or waiting.letter.keyed)
+
+
+def _handled(waiting: Waiting, tick: Tick, outcome: Any, value: bytes) -> Handled:
+    trigger = waiting.trigger
+    assert trigger.id is not None
+    keep = KEEP_CLIENT if trigger.source == "client" else KEEP_AGENT
+    return Handled(trigger.source, trigger.principal, trigger.id, waiting.fingerprint, outcome, value, tick.at + keep)
+
+
+def _failure(kind: Kind, waiting: Waiting, tick: Tick, error: RoostError) -> Commit | None:
+    """What a failed run writes: an ask its outcome, a letter or occurrence its next attempt or its grave."""
+    trigger, image = waiting.trigger, tick.image
+    payload = trigger.payload
+    transient = isinstance(error, TransientError)
+    if waiting.letter is None and not isinstance(payload, Occurrence):
+        if trigger.id is None or transient or not _keyed(waiting):
+            return None
+        commit = tick.commit(None)
+        commit.handled = _handled(waiting, tick, outcome_of(error), problem_bytes(error))
+        return commit
+    commit = tick.commit(None)
+    letter = waiting.letter
+    if letter is not None:
+        attempts = letter.attempts + 1
+        retry = waiting.action.options.retry if waiting.action is not None else Retry(attempts=1)
+        if transient or attempts < retry.attempts:
+            pause = max(retry.delay(attempts), error.retry_after or 0.0 if transient else 0.0)
+            commit.deferred = _again(letter, attempts, tick.at + pause)
+        else:
+            commit.consumed = letter.n
+            commit.dead = (DeadLetter(_again(letter, attempts, 0.0), problem_bytes(error), tick.at),)
+            if _keyed(waiting):
+                commit.handled = _handled(waiting, tick, outcome_of(error), problem_bytes(error))
+        return commit
+    assert isinstance(payload, Occurrence)
+    row = image.schedules[payload.key]
+    attempts = row.attempts + 1
+    target = kind.actions.get(row.target) or kind.methods.get(row.target)
+    retry = target.options.retry if target is not None else Retry(attempts=1)
+    if transient or attempts < retry.attempts:
+        pause = max(retry.delay(attempts), error.retry_after or 0.0 if transient else 0.0)
+        commit.schedules = (
+            Schedule(row.key, row.gen, row.due, row.spec, row.target, row.args, attempts, tick.at + pause),
+        )
+        return commit
+    tick.advance(payload)
+    commit.schedules, commit.sgen = tuple(tick.schedules.values()), tick.sgen
+    letter = Letter(
+        f"{row.key}/{row.gen}/{row.due:.3f}", "schedule", "", row.target, row.args, internal=True,
+        attempts=attempts, keyed=False,
+    )  # fmt: skip
+    commit.dead = (DeadLetter(letter, problem_bytes(error), tick.at),)
+    return commit
+
+
+def _again(x: Letter, attempts: int, at: float) -> Letter:
+    return Letter(
+        x.id, x.source, x.principal, x.action, x.args, x.lane, x.internal, attempts, at, x.n, x.claims, x.keyed
+    )
+
+
+async def _store(cell: Cell, waiting: Waiting, commit: Commit) -> TickResult | None:
+    """None = durable. Otherwise nothing of this run counts, and the result says what does."""
+    store = cell.runtime.store
+    try:
+        done = await store.commit(commit)
+        if isinstance(done, AlreadyHandled):
+            cell.forget()
+            return stored(done.handled, commit.base)
+        return None
+    except Unknown as lost:
+        return await _settle(cell, waiting, commit, lost)
+    except Conflict as conflict:
+        cell.forget()
+        return TickResult("transient", error=conflict)
+    except RoostError as error:
+        cell.forget()
+        return TickResult(outcome_of(error), error=error)
+
+
+async def _settle(cell: Cell, waiting: Waiting, commit: Commit, lost: Unknown) -> TickResult | None:
+    """The answer to a commit was lost: the store itself tells whether it happened (semantics 3)."""
+    store = cell.runtime.store
+    try:
+        handled = commit.handled
+        if handled is not None:
+            found = await store.outcome(commit.address, handled.source, handled.principal, handled.id)
+            if found is not None and found.expires == handled.expires:
+                return None
+        snapshot = await store.load(commit.address)
+        if getattr(snapshot, "version", -1) == commit.version and getattr(snapshot, "at", None) == commit.at:
+            return None
+    except RoostError:
+        pass
+    cell.forget()
+    return TickResult("transient", error=lost)

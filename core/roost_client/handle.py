@@ -1,0 +1,222 @@
+"""One agent, by address: its actions and everything the HTTP surface lets one do to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Protocol, cast
+from uuid import uuid4
+
+from roost.address import Address
+
+from .connection import Connection
+from .dial import Dial
+from .events import Event, follow_events
+from .faults import bad_answer
+from .http import Http
+from .stream import Finish, Stream, call_stream
+from .wire import action_path, agent_path, arguments, check_name, encode
+
+Lane = Literal["standard", "urgent"]
+Document = dict[str, Any]
+"""A JSON object whose members the server defines."""
+
+
+class Snapshot(NamedTuple):
+    """A committed state and its version."""
+
+    state: Any
+    version: int
+
+
+class Sockets(Protocol):
+    """Makes dialers for agents."""
+
+    def __call__(self, address: Address, label: str, query: Mapping[str, str] | None, /) -> Dial: ...
+
+
+class AgentHandle:
+    """Costs nothing to make and holds no connection of its own. Times are in seconds.
+
+    `idempotency_key` makes a call or tell safe to repeat: the same key runs once, and answers the same. With
+    `Client(retries=...)` each gets a key of its own and is repeated by the client.
+    """
+
+    def __init__(self, address: Address, http: Http, sockets: Sockets) -> None:
+        self.address = check_name(address)
+        self._http = http
+        self._sockets = sockets
+        self._path = f"/v1/agents/{agent_path(address)}"
+
+    def __repr__(self) -> str:
+        return f"AgentHandle({self.address.kind!r}, {self.address.key!r})"
+
+    async def call(
+        self,
+        action: str,
+        /,
+        *args: Any,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Call an action; its result as JSON has it. Raises the RoostError that was answered."""
+        return await self.call_with(action, args, kwargs, idempotency_key=idempotency_key, timeout=timeout)
+
+    async def call_with(
+        self,
+        action: str,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> Any:
+        """`call`, for arguments of any name."""
+        path, body = action_path(self.address, "call", action), arguments(args, kwargs or {})
+        key = self._http.retries.key(idempotency_key)
+        doc = await self._http.fetch("POST", path, body=body, key=key, timeout=timeout)
+        return _member(doc, "result", path)
+
+    def stream(
+        self,
+        action: str,
+        /,
+        *args: Any,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+        **kwargs: Any,
+    ) -> Stream:
+        """Chunks of a streaming action as they come; `timeout` bounds the wait for each."""
+        return self.stream_with(action, args, kwargs, idempotency_key=idempotency_key, timeout=timeout)
+
+    def stream_with(
+        self,
+        action: str,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> Stream:
+        """`stream`, for arguments of any name."""
+        path, body = action_path(self.address, "call", action), arguments(args, kwargs or {})
+        key = self._http.retries.key(idempotency_key)
+
+        def run(finish: Finish) -> AsyncGenerator[Any, None]:
+            return call_stream(self._http, path, body, key, timeout, finish)
+
+        return Stream(run)
+
+    async def tell(
+        self,
+        action: str,
+        /,
+        *args: Any,
+        lane: Lane = "standard",
+        delay: float = 0.0,
+        idempotency_key: str | None = None,
+        **kwargs: Any,
+    ) -> str:
+        """Have an action run, `delay` seconds from now, with retries; returns the trigger's id."""
+        return await self.tell_with(action, args, kwargs, lane=lane, delay=delay, idempotency_key=idempotency_key)
+
+    async def tell_with(
+        self,
+        action: str,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        lane: Lane = "standard",
+        delay: float = 0.0,
+        idempotency_key: str | None = None,
+    ) -> str:
+        """`tell`, for arguments of any name."""
+        path = action_path(self.address, "tell", action)
+        body = arguments(args, kwargs or {}, lane=lane, delay=delay)
+        key = self._http.retries.key(idempotency_key)
+        return str(_member(await self._http.fetch("POST", path, body=body, key=key), "id", path))
+
+    async def state(self) -> Any:
+        """The committed state."""
+        return (await self.snapshot()).state
+
+    async def snapshot(self) -> Snapshot:
+        """The committed state with its version."""
+        path = f"{self._path}/state"
+        doc = await self._http.fetch("GET", path)
+        return Snapshot(_member(doc, "state", path), int(_member(doc, "version", path)))
+
+    async def status(self) -> Document:
+        """Status, metrics, version, next wake."""
+        return _object(await self._http.fetch("GET", self._path), self._path)
+
+    def events(self, *, after: int = 0, kinds: Sequence[str] = (), follow: bool = True) -> AsyncGenerator[Event, None]:
+        """The event log from number `after` on, for ever, or with `follow=False` up to now."""
+        return follow_events(self._http, f"{self._path}/events", after=after, kinds=kinds, follow=follow)
+
+    def connect(
+        self,
+        query: Mapping[str, str] | None = None,
+        *,
+        numbered: bool = True,
+        listen: bool = True,
+        label: str | None = None,
+    ) -> Connection:
+        """A WebSocket to the agent, for `async with`. `numbered` frames keep their order on every backend.
+
+        `label` is what the agent sees as the connection's label; `listen=False` leaves out messages().
+        """
+        dial = self._sockets(self.address, label or uuid4().hex, query)
+        return Connection(
+            dial, numbered=numbered, listen=listen, retries=self._http.retries, timeout=self._http.timeout
+        )
+
+    async def dead_letters(self) -> list[Document]:
+        """Triggers that failed for good."""
+        path = f"{self._path}/dead-letters"
+        doc = await self._http.fetch("GET", path)
+        return cast("list[Document]", list(_member(doc, "dead_letters", path)))
+
+    async def redrive(self, id: str | None = None) -> int:
+        """Try one dead letter again, or all of them; how many that was."""
+        path = f"{self._path}/dead-letters"
+        doc = await self._http.fetch("POST", path, body=encode({} if id is None else {"id": id}))
+        return int(_member(doc, "redriven", path))
+
+    async def hibernate(self) -> None:
+        """Admin: put the agent to sleep; its memory goes, its state stays."""
+        await self._http.fetch("POST", f"{self._path}/hibernate")
+
+    async def migrate(self) -> None:
+        """Admin: bring a quarantined agent's state to the present schema."""
+        await self._http.fetch("POST", f"{self._path}/migrate")
+
+    async def reset(self) -> None:
+        """Admin: give a quarantined agent a first state."""
+        await self._http.fetch("POST", f"{self._path}/reset")
+
+    async def destroy(self) -> None:
+        """Admin: end the agent. A later call starts a fresh one."""
+        await self._http.fetch("DELETE", self._path)
+
+    async def export(self) -> Document:
+        """Admin: everything of the agent in a portable, checksummed document."""
+        path = f"{self._path}/export"
+        return _object(await self._http.fetch("GET", path), path)
+
+    async def restore(self, doc: Mapping[str, Any]) -> None:
+        """Admin: make this agent from an exported document. It must not exist."""
+        await self._http.fetch("PUT", f"{self._path}/export", body=encode(dict(doc)))
+
+
+def _object(doc: Any, path: str) -> Document:
+    if not isinstance(doc, dict):
+        raise bad_answer(f"{path}: the answer is no JSON object")
+    return cast(Document, doc)
+
+
+def _member(doc: Any, name: str, path: str) -> Any:
+    found = _object(doc, path)
+    if name not in found:
+        raise bad_answer(f"{path}: the answer holds no {name!r}")
+    return found[name]
