@@ -47,8 +47,8 @@ def check_kind(kind: str) -> str:
 
 def check_key(key: str, limit: int = KEY_BYTES) -> str:
     """`key` itself; Rejected if empty or not encodable, LimitExceeded if longer than `limit` bytes of UTF-8."""
-    if not key:
-        raise Rejected("an agent's key must not be empty", code="bad-key")
+    if not key or key in {".", ".."}:  # URL parsers take dot segments out of a path, encoded or not
+        raise Rejected(f"{key!r} can't be an agent's key: it must not be empty, `.` or `..`", code="bad-key")
     if key.isascii():
         size = len(key)
         if "\x00" in key:

@@ -32,6 +32,8 @@ async def administer(cell: Cell, waiting: Waiting, image: Image) -> None:
         if absent is not None:
             result = absent
         elif kind == "export":
+            if cell.settled:
+                await cell.settle()
             result = TickResult("value", to_json(await _export(cell, image)))
         else:
             commit = _commit(cell, waiting, image)

@@ -163,7 +163,8 @@ class Agent(Generic[S, C]):
                 f"{do!r} can't be scheduled here: schedule a method of this agent that tells it", code="bad-target"
             )
         name: object = getattr(do, "__name__", None)
-        if getattr(do, "__self__", None) is not self or not isinstance(name, str):
+        owner: object = getattr(do, "__self__", None)
+        if not isinstance(name, str) or owner is not self:
             raise AgentError(
                 f"{do!r} is no target: pass a method of this agent (self.ring) or an action of another "
                 "(self.agent(Other, key).note)",

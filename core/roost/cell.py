@@ -7,7 +7,7 @@ overlap; everything that writes the agent's rows and depends on its image happen
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .admin import ADMIN, administer
 from .commit import Envelope, Frame, Letter
@@ -22,7 +22,7 @@ from .release import reply_frames
 from .result import TickResult, failed
 from .subscribe import Subscriber
 from .trigger import NEVER_CREATE, NOTHING, Connect, Disconnect, Occurrence, Trigger
-from .turn import turn
+from .turn import hide, turn
 from .wake import build, due_now, letter_waiting, missing
 
 if TYPE_CHECKING:
@@ -33,13 +33,17 @@ if TYPE_CHECKING:
     from .runtime import Runtime
 
 
+SETTLE: Final = 64
+"""Delivered envelopes that are forgotten in one write, at the latest."""
+
+
 class Cell:
     """See the file's head."""
 
     __slots__ = (
-        "address", "agent", "armed", "flight", "image", "kind", "lives", "loading", "look", "mailbox", "metrics", "naps",
-        "outgoing", "parking", "promised", "pumping", "queued", "runtime", "settled", "status", "subscribers", "task",
-        "used",
+        "address", "agent", "armed", "flight", "image", "kind", "lives", "loading", "look", "mailbox", "metrics",
+        "naps", "outgoing", "parking", "promised", "pumping", "queued", "runtime", "settled", "status", "subscribers",
+        "task", "used",
     )  # fmt: skip
 
     def __init__(self, runtime: Runtime, kind: Kind, address: Address) -> None:
@@ -128,14 +132,16 @@ class Cell:
                 if self.look:
                     self.look = False
                     await self._look()
+                if len(self.settled) >= SETTLE:
+                    await self.settle()
                 waiting = self.mailbox.take()
                 if waiting is not None:
-                    await self._one(waiting)
+                    await self._guarded(waiting)
                     if runtime.restless or self.naps:
                         self.forget()
                         self._napped()
                 elif self.settled:
-                    await self._settle()
+                    await self.settle()
                 elif self.image is not None and self.image.more and not self.image.letters:
                     self.forget()  # the next letters are loaded with the next snapshot
                     self.look = True
@@ -150,6 +156,17 @@ class Cell:
             if len(self.mailbox):  # only a cancelled pump leaves any
                 for one in self.mailbox.clear():
                     self.refuse(one, TransientError("the host is shutting down", code="shutting-down"))
+
+    async def _guarded(self, waiting: Waiting) -> None:
+        """Whatever happens to the pump, nobody waits for ever."""
+        try:
+            await self._one(waiting)
+        except Exception as error:  # a defect of Roost or of the store: nothing is known to be stored
+            self.forget()
+            self.refuse(waiting, hide(self, waiting.trigger, error))
+        except BaseException:
+            self.refuse(waiting, TransientError("the host is shutting down", code="shutting-down"))
+            raise
 
     def _napped(self) -> None:
         for one in self.naps:
@@ -234,7 +251,8 @@ class Cell:
         if not len(self.mailbox):
             await self.runtime.alarms.arm(self.address, image.armed)  # early, or nothing: never a tick
 
-    async def _settle(self) -> None:
+    async def settle(self) -> None:
+        """Forget the envelopes that were delivered."""
         ids, self.settled = self.settled, []
         try:
             image = await self.ready()

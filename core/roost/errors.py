@@ -199,5 +199,6 @@ def from_problem(doc: Mapping[str, Any]) -> RoostError:
     if cls is None:
         cls = TransientError if status in RETRYABLE else AgentError if status >= 500 else Rejected
     if issubclass(cls, TransientError):
-        return cls(message, retry_after=float(doc.get("retry_after") or 1.0), **rest)
+        after = doc.get("retry_after")
+        return cls(message, retry_after=1.0 if after is None else float(after), **rest)
     return cls(message, retry_after=doc.get("retry_after"), **rest)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from .errors import RoostError, TransientError
+from .guard import within
 from .perform import perform
 from .release import flush, live, reply
 from .result import TickResult, outcome_of
@@ -51,8 +52,7 @@ async def _run(cell: Cell, waiting: Waiting, image: Image) -> TickResult:
     tick.live = partial(live, cell, tick, waiting)
     timeout = runtime.host.timeout(seconds)
     try:
-        async with timeout:
-            value = await perform(agent, tick, waiting, partial(flush, cell))
+        value = await within(timeout, perform(agent, tick, waiting, partial(flush, cell)))
     except TimeoutError:
         if timeout.expired():
             raise TransientError(f"the action was cancelled after {seconds:.3g} s", code="deadline") from None

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .agent import Agent
     from .app import App
     from .kind import Kind
-    from .ports import Alarms, Capabilities, Courier, Fetch, Host, Store, Wire
+    from .ports import Alarms, Capabilities, Courier, Fetch, Host, Store, Timer, Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,9 @@ class Runtime(World):
         self.resources = Resources()
         self._needs: dict[str, tuple[Resource[Any], ...]] = {k.name: declared(k.cls) for k in app.kinds.values()}
         self.closing = False
+        self._sweep_pause = max(0.05, idle_after / 4)
+        self._sweeper: Timer | None = None
+        """Runs only while agents are awake."""
         app.runtime = self
 
     # Triggers ----------------------------------------------------------------------------------------
@@ -95,6 +98,8 @@ class Runtime(World):
         found = self.cells.get(address)
         if found is None:
             found = self.cells[address] = Cell(self, self.app.kind(address.kind), address)
+            if self._sweeper is None:
+                self._sweeper = self.host.call_later(self._sweep_pause, self._sweep)
         return found
 
     async def dispatch(
@@ -163,7 +168,7 @@ class Runtime(World):
         return id
 
     async def accept(self, envelope: Envelope) -> None:
-        """Take an envelope for one of this host's agents; durable when it returns. Dropped if its generation is gone."""
+        """Take an envelope for one of this host's agents; durable when it returns. A gone generation's is dropped."""
         if envelope.generation:
             snapshot = await self.snapshot(envelope.to)
             if snapshot.generation > envelope.generation:
@@ -342,6 +347,9 @@ class Runtime(World):
             cell.forget()
         return True
 
+    def _sweep(self) -> None:
+        self._sweeper = self.host.call_later(self._sweep_pause, self._sweep) if self.sweep() else None
+
     def sweep(self) -> int:
         """Put to sleep what has been idle for `idle_after` seconds; how many stay awake."""
         edge = self.host.monotonic() - self.idle_after
@@ -385,4 +393,10 @@ class Runtime(World):
                 one.wake()
         while self.host.monotonic() < edge and any(c.pumping for c in self.cells.values()):
             await self.host.sleep(0.01)
+        self.halt()
         await self.resources.close()
+
+    def halt(self) -> None:
+        """Stop sweeping."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()

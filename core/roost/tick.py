@@ -39,7 +39,8 @@ class Tick:
     """The recorder of one run of one handler."""
 
     __slots__ = (
-        "_random", "address", "asks", "at", "attempt", "chunks", "deadline", "frames", "fresh", "hangups", "image", "kind",
+        "_random", "address", "asks", "at", "attempt", "chunks", "deadline", "frames", "fresh", "hangups", "image",
+        "kind",
         "limits", "live", "log", "open", "origin", "outbox", "path", "puts", "readonly", "rows", "schedules", "seed",
         "sgen", "store", "trigger",
     )  # fmt: skip
@@ -203,9 +204,15 @@ class Tick:
 
     def record(self, kind: str, data: Any) -> None:
         self._may_write(f"record({kind!r})")
-        if not kind or len(kind) > 64 or not kind.isprintable() or kind in {"gap", "chunk", "stream-reset"}:
+        if (
+            not kind
+            or len(kind) > 64
+            or not kind.isprintable()
+            or "," in kind
+            or kind in {"gap", "chunk", "stream-reset"}
+        ):
             raise ValueError(
-                f"record({kind!r}): a kind is 1 to 64 printable characters, not gap, chunk or stream-reset"
+                f"record({kind!r}): a kind is 1 to 64 printable characters without commas, not gap, chunk or stream-reset"
             )
         raw = encode(data, f"the event {kind!r}")
         if len(raw) > self.limits.value:

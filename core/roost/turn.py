@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from .action import Retry, describe, encode
 from .commit import AlreadyHandled, Commit, DeadLetter, Handled, Letter, Schedule
 from .errors import AgentError, Conflict, LimitExceeded, RoostError, TransientError, Unknown
+from .guard import within
 from .perform import perform
 from .release import flush, live, release
 from .result import TickResult, hidden, outcome_of, problem_bytes, stored
@@ -57,11 +58,8 @@ async def turn(cell: Cell, waiting: Waiting, image: Image) -> None:
         agent = cell.agent or await cell.build(image)
         agent._tick = tick  # pyright: ignore[reportPrivateUsage]
         tick.live = partial(live, cell, tick, waiting)
-        async with timeout:
-            if runtime.around:
-                value = await runtime.wrapped(agent, tick, waiting, partial(flush, cell))
-            else:
-                value = await perform(agent, tick, waiting, partial(flush, cell))
+        handle = runtime.wrapped if runtime.around else perform
+        value = await within(timeout, handle(agent, tick, waiting, partial(flush, cell)))
         tick.open = False
         state = changed(cell.kind, agent, image, limits)
         if state is not None or tick.touched or trigger.id is not None or waiting.letter is not None:

@@ -10,6 +10,7 @@ from websockets.frames import Opcode
 
 from roost_local.pulse import GROUPS, Pulse
 from roost_local.socket import SocketLimits
+from roost_local.stream import Stream
 
 from .socket_server import frame, serving
 
@@ -92,6 +93,24 @@ def test_a_silent_peer_is_given_up(loop: str) -> None:
             assert peer.read() == (Opcode.PING, b"")  # not answered
             assert ear.next() == ("closed", 1006, "no answer to a ping")
             assert ear.heard.empty()
+
+
+def test_a_pause_forgives_the_ping_before_it() -> None:
+    with serving(SocketLimits(ping_interval=None)) as server:
+        peer, ear = server.pair()
+        stream = cast("Stream", ear.socket)
+
+        def pause_after_a_ping() -> None:  # within one turn of the loop: no pong can come in between
+            stream.beat()
+            stream.pause()
+            stream.resume()
+            stream.beat()
+
+        with peer:
+            ear.do(pause_after_a_ping)
+            assert [peer.read() for _ in range(2)] == [(Opcode.PING, b"")] * 2
+            ear.do(stream.beat)
+            assert ear.next() == ("closed", 1006, "no answer to a ping")
 
 
 def test_a_paused_peer_is_not_silent() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from websockets.frames import Opcode
+from websockets.frames import Frame, Opcode
 from websockets.sync.client import connect
 
 from roost_local.socket import Socket, SocketLimits, binary_frame, text_frame
@@ -28,6 +28,13 @@ def test_sizes(server: Server, size: int) -> None:
         assert client.recv() == "é" * (size // 2)
         client.send(b"\x00" * size)
         assert client.recv() == b"\x00" * size
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65535, 65536])
+def test_frames_are_those_of_the_library(size: int) -> None:
+    data = b"x" * size
+    assert text_frame(data) == Frame(Opcode.TEXT, data).serialize(mask=False)
+    assert binary_frame(data) == Frame(Opcode.BINARY, data).serialize(mask=False)
 
 
 def test_compression_is_never_agreed_on(server: Server) -> None:

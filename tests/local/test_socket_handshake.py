@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from roost_local.socket import Handshake
+from roost_local.upgrade import Upgrade
 
 from .socket_server import WAIT, Peer, Server, close_frame, frame, serving
 
@@ -116,11 +118,13 @@ def test_reset_right_behind_the_answer(server: Server) -> None:
 
 def test_nothing_stays_behind(server: Server) -> None:
     peer, ear = server.pair()
+    gc.collect()
     known = cast("set[object]", server.uvicorn.server_state.connections)
     tasks: list[set[asyncio.Task[Any]]] = []
     with peer:
         ear.do(lambda: tasks.append(asyncio.all_tasks(ear.loop)))
         assert len(tasks[0]) == 1  # uvicorn's own
+        assert not [held for held in gc.get_objects() if isinstance(held, Upgrade)]
         assert ear.socket in known
     assert ear.next()[0] == "closed"
     assert ear.socket not in known

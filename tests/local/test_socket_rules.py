@@ -90,11 +90,13 @@ def test_the_code_reaches_a_peer_that_is_still_sending(server: Server) -> None:
         assert peer.read_close()[0] == 1009
 
 
-def test_a_peer_that_stays_after_a_breach_is_cut_off(server: Server) -> None:
+@pytest.mark.parametrize("name", ["unmasked", "text not UTF-8", "too long"])
+def test_a_peer_that_stays_after_a_breach_is_cut_off(server: Server, name: str) -> None:
+    data, code = BREACHES[name]
     peer, ear = server.pair()
     with peer:
-        peer.send(b"\x81\x02hi")
-        assert ear.next()[:2] == ("closed", 1002)  # after close_timeout: the peer never closes its side
+        peer.send(data)
+        assert ear.next()[:2] == ("closed", code)  # after close_timeout: the peer never closes its side
 
 
 def test_a_long_message_of_the_limit_exactly(server: Server) -> None:

@@ -22,7 +22,7 @@ from roost_http import Surface
 from .backend import LOCAL, MEMORY, LocalBackend
 from .server import Listen, LocalServer, server
 
-TOKEN = "conformance"  # noqa: S105 a token for a server on loopback that lives for one run
+TOKEN = "conformance"  # of a server on loopback that lives for one run
 APP = "roost.testing.app:app"
 
 
@@ -128,8 +128,8 @@ class MemoryHarness:
 
     async def crash(self) -> None:
         assert self._backend is not None and self._server is not None and self._task is not None
-        self._backend.timers.stop()
-        await self._backend.host.close()  # every task dies where it stands
+        self._backend.halt()
+        await self._backend.loop_host.close()  # every task dies where it stands
         self._server.abort()
         await self._task
         await self._launch()

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from roost.address import Address
 from roost.commit import Frame
 
-from .socket import Socket, binary_frame, text_frame
+from .socket import binary_frame, text_frame
+
+
+class Outlet(Protocol):
+    """The writing half of an open connection: a `Socket`, or what an emulated gateway puts before it."""
+
+    def send_text_bytes(self, data: bytes) -> None: ...
+    def write(self, frame: bytes) -> None: ...
+    def close(self, code: int, reason: str) -> None: ...
 
 
 class Group:
@@ -16,7 +25,7 @@ class Group:
     __slots__ = ("sockets", "version")
 
     def __init__(self) -> None:
-        self.sockets: dict[str, Socket] = {}
+        self.sockets: dict[str, Outlet] = {}
         self.version = 0
         """The agent's last version released to them."""
 
@@ -28,7 +37,7 @@ class Hub:
         self._groups: dict[Address, Group] = {}
         self.count = 0
 
-    def add(self, address: Address, cid: str, socket: Socket) -> None:
+    def add(self, address: Address, cid: str, socket: Outlet) -> None:
         group = self._groups.get(address)
         if group is None:
             group = self._groups[address] = Group()

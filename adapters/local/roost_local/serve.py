@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from roost.app import App
+from roost.app import App, ASGIApp
 from roost.config import from_environment, resolve
+from roost.errors import RoostError
 from roost.memory import MemoryStore
+from roost.ports import Capabilities
 from roost_http import Surface
 
-from .backend import LOCAL, MEMORY, LocalBackend
+from .console import Front
+from .backend import LOCAL, MEMORY, LocalBackend, LocalStore
+from .emulate import rules_for
 from .server import Listen, server
 from .store import SqliteStore
 
@@ -33,6 +39,16 @@ class Options:
     restless: bool = False
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     """Config from the command line: {kind: {field: text}}."""
+    directory: Path | None = None
+    """The project's: of `.env` and pyproject.toml. None: the one we are in."""
+    emulate: str | None = None
+    """A platform whose rules hold here too."""
+    console: ASGIApp | None = None
+    """Serves the console page and its routes."""
+
+    def with_dev(self, emulate: str | None, console: ASGIApp) -> Options:
+        """The same under `roost dev`."""
+        return replace(self, emulate=emulate, console=console)
 
 
 def sources(options: Options, app: App, directory: Path) -> list[Mapping[str, Mapping[str, Any]]]:
@@ -56,31 +72,44 @@ def dotenv(path: Path) -> dict[str, str]:
 
 
 async def serve(app: App, options: Options, ready: Callable[[str], None]) -> None:
-    """Serve until a signal. `ready` gets the URL once requests are taken."""
-    config = resolve(app.kinds.values(), sources(options, app, Path.cwd()))
-    store = MemoryStore(log_limit=app.limits.log) if options.data is None else None
-    durable = None if options.data is None else await SqliteStore.open(options.data, log_limit=app.limits.log)
-    backend = LocalBackend(
-        app,
-        store or durable,  # type: ignore[arg-type]
-        capabilities=MEMORY if durable is None else LOCAL,
-        config=config,
-        idle_after=options.idle_after,
-        restless=options.restless,
-    )
-    try:
+    """Serve until SIGTERM or SIGINT. `ready` gets the URL once requests are taken."""
+    config = resolve(app.kinds.values(), sources(options, app, options.directory or Path.cwd()))
+    rules = None if options.emulate is None else rules_for(options.emulate, app)
+    async with AsyncExitStack() as stack:
+        store, own = await open_store(options, app, stack)
         sock = options.listen.bind()
-        surface = Surface(app, backend.runtime, admin_token=options.admin_token)
-        running = server(backend, surface, options.admin_token)
+        stack.callback(sock.close)
+        backend = LocalBackend(
+            app,
+            store,
+            capabilities=own if rules is None else rules.capabilities,
+            config=config,
+            idle_after=options.idle_after,
+            restless=options.restless,
+        )
+        surface = Surface(app, backend.runtime, admin_token=options.admin_token, console=options.console)
+        front = surface if options.console is None else Front(surface, options.console)
+        running = server(backend, front, options.admin_token, rules)
+        running.install_signals = False  # uvicorn would raise the signal again once it has stopped
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, running.handle_exit, number, None)
         backend.start()
+        stack.push_async_callback(backend.stop)
         task = asyncio.ensure_future(running.serve(sockets=[sock]))
         while not running.started and not task.done():
             await asyncio.sleep(0.005)
         if running.started:
-            host, port = sock.getsockname()[:2] if options.listen.uds is None else (str(options.listen.uds), 0)
-            ready(f"http://{host}:{port}" if options.listen.uds is None else f"unix:{host}")
+            ready(options.listen.url(sock))
         await task
-    finally:
-        await backend.stop()
-        if durable is not None:
-            await durable.close()
+        if not running.started and not running.should_exit:
+            raise RoostError("the app's web side did not start; its error is above", code="not-started")
+
+
+async def open_store(options: Options, app: App, stack: AsyncExitStack) -> tuple[LocalStore, Capabilities]:
+    """The store of these options and what it alone can do; `stack` closes it."""
+    if options.data is None:
+        return MemoryStore(log_limit=app.limits.log), MEMORY
+    store = await SqliteStore.open(options.data, log_limit=app.limits.log)
+    stack.push_async_callback(store.close)
+    return store, LOCAL

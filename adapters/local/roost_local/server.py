@@ -11,10 +11,12 @@ from pathlib import Path
 
 import uvicorn
 
+from roost.app import ASGIApp
 from roost.errors import Rejected
-from roost_http import Surface
 
 from .backend import LocalBackend
+from .emulate import Rules
+from .gateway import Gateway
 from .socket import SocketLimits
 from .upgrade import protocol_class
 from .wire import Agents
@@ -30,9 +32,13 @@ class Listen:
     host: str = "127.0.0.1"
     port: int = 8787
     uds: Path | None = None
+    fd: int | None = None
+    """A socket that listens already, handed over by a parent process."""
 
     def bind(self) -> sockets.socket:
         """The bound socket. Rejected names who else listens there."""
+        if self.fd is not None:
+            return sockets.socket(fileno=self.fd)
         try:
             if self.uds is not None:
                 return self._bind_unix(self.uds)
@@ -41,6 +47,13 @@ class Listen:
         except OSError as error:
             where = self.uds or f"{self.host}:{self.port}"
             raise Rejected(f"can't listen on {where}: {error.strerror}; choose another with --port or --uds") from error
+
+    def url(self, sock: sockets.socket) -> str:
+        """Where a client finds `sock`: a URL with the real port, or `unix:PATH`."""
+        if self.uds is not None:
+            return f"unix:{self.uds}"
+        host, port = sock.getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     @staticmethod
     def _bind_unix(path: Path) -> sockets.socket:
@@ -92,13 +105,22 @@ class LocalServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def server(backend: LocalBackend, surface: Surface, admin_token: str | None = None) -> LocalServer:
-    """The server of a backend, not started: `await server(...).serve(sockets=[listen.bind()])`."""
+def server(
+    backend: LocalBackend, surface: ASGIApp, admin_token: str | None = None, rules: Rules | None = None
+) -> LocalServer:
+    """The server of a backend, not started: `await server(...).serve(sockets=[listen.bind()])`.
+
+    `rules`: of the platform whose connections are emulated.
+    """
     limits = backend.runtime.limits
-    endpoint = Agents(backend.runtime, backend.hub, admin_token)
+    largest, endpoint = limits.message_in, Agents(backend.runtime, backend.hub, admin_token)
+    if rules is not None and rules.frame is not None:
+        largest = min(largest, rules.frame)
+    if rules is not None and rules.gateway:
+        endpoint = Gateway(backend.runtime, backend.hub, admin_token, rules)
     config = uvicorn.Config(
         surface,
-        ws=protocol_class(endpoint, SocketLimits(max_message=limits.message_in)),
+        ws=protocol_class(endpoint, SocketLimits(max_message=largest)),
         lifespan="on",
         log_level="warning",
         access_log=False,

@@ -68,7 +68,7 @@ class Stream(Socket, asyncio.Protocol):
         if self._lost:
             self._report()
         else:
-            pass
+            self._release()
 
     # Reading
 

@@ -10,7 +10,7 @@ from roost.admission import authenticate, check_origin, check_transport
 from roost.app import Credentials
 from roost.errors import NotFound, NotSupported, Rejected, RoostError, TransientError
 from roost.runtime import Runtime
-from roost.session import Session, refuse
+from roost.session import Line, Session, refuse
 from roost.trigger import Caller
 
 from .hub import Hub
@@ -60,7 +60,7 @@ class Agents:
         except RoostError as error:
             refuse(socket, error)
 
-    async def _admit(self, handshake: Handshake, socket: Socket) -> LocalSession:
+    async def _admit(self, handshake: Handshake, line: Line) -> LocalSession:
         runtime = self.runtime
         if runtime.closing:
             raise TransientError("the host is shutting down", code="shutting-down")
@@ -72,7 +72,7 @@ class Agents:
         credentials = Credentials(headers, query, address, True, handshake.client)
         caller: Caller | None = await authenticate(runtime, credentials, self.admin_token)
         cid = f"{runtime.host.entropy():016x}"
-        session = LocalSession(runtime, address, cid, query.get("_pk", cid)[:255], caller, query, socket)
+        session = LocalSession(runtime, address, cid, query.get("_pk", cid)[:255], caller, query, line)
         session.hub = self.hub
         return session
 

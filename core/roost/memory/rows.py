@@ -7,8 +7,20 @@ from typing import TypeAlias
 
 from ..address import Address
 from ..commit import (
-    LETTERS, SCHEMA, Commit, DeadLetter, Entry, Envelope, Gone, Handled, Letter, Row, Schedule, Snapshot, Unschedule,
-)  # fmt: skip
+    LETTERS,
+    SCHEMA,
+    Commit,
+    DeadLetter,
+    Entry,
+    Envelope,
+    Gone,
+    Handled,
+    Letter,
+    Row,
+    Schedule,
+    Snapshot,
+    Unschedule,
+)
 from ..errors import Conflict, Fenced
 
 InboxKey: TypeAlias = tuple[str, str, str]
@@ -59,8 +71,8 @@ class Rows:
     def snapshot(self) -> Snapshot:
         letters = tuple(self.letters[n] for n in sorted(self.letters)[:LETTERS])
         return Snapshot(
-            self.address, self.schema, self.generation, self.fence, self.version, self.at, self.seq, self.sgen, self.due,
-            self.armed, self.released, self.state, self.state_version,
+            self.address, self.schema, self.generation, self.fence, self.version, self.at, self.seq, self.sgen,
+            self.due, self.armed, self.released, self.state, self.state_version,
             tuple(sorted(self.schedules.values(), key=lambda s: s.key.encode())),
             tuple(sorted(self.connections.values(), key=lambda r: (r.opened, r.cid))),
             tuple(self.outbox.values()), letters, len(self.letters), len(self.dead),

@@ -19,7 +19,7 @@ from ..commit import (
     Listed,
     Page,
     Snapshot,
-)  # fmt: skip
+)
 from ..order import PAGE, cursor, position
 from ..parking import full, joined
 from ..trigger import Source

@@ -1,14 +1,19 @@
-"""The conformance app: small agents, one a behaviour, gathered from `agents/`."""
+"""The conformance app: small agents, one a behaviour, gathered from `agents/`, and who may call them."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from typing import Any
+from typing import Any, Final
 
 from ..agent import Agent
-from ..app import App
+from ..app import App, Credentials
+from ..errors import Rejected
+from ..trigger import Caller
 from . import agents
+
+FRIEND: Final = "https://friend.example"
+"""The one web origin that may use the app besides its own."""
 
 
 def gather() -> list[type[Agent[Any, Any]]]:
@@ -19,4 +24,13 @@ def gather() -> list[type[Agent[Any, Any]]]:
     return found
 
 
-app = App(gather())
+async def auth(credentials: Credentials) -> Caller | None:
+    """The token `user:<name>` (bearer, or `token` in the query) is that user, `bad` nobody at all, none anybody."""
+    token = credentials.bearer or credentials.query.get("token") or ""
+    if token == "bad":
+        raise Rejected("this token is not valid here", code="bad-token", status=401)
+    kind, _, name = token.partition(":")
+    return Caller(name, {"name": name, "websocket": credentials.websocket}) if kind == "user" and name else None
+
+
+app = App(gather(), auth=auth, origins=[FRIEND])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -66,14 +66,14 @@ class Stage:
         """/v1/agents/{kind}/{key}/..."""
         return "/".join(["/v1/agents", kind, quote(key, safe=""), *rest])
 
-    def socket(self, kind: str, key: str, **query: str) -> connect:
+    def socket(self, kind: str, key: str, /, *, headers: Mapping[str, str] | None = None, **query: str) -> connect:
         """A raw WebSocket, as a browser would open it: `async with stage.socket("counter", key) as ws`."""
         base = self.url.replace("http", "ws", 1)
         if self.harness.base_path is not None:
             url = f"{base}/{self.harness.base_path}?{urlencode({'agent': kind, 'name': key, **query})}"
         else:
             url = f"{base}/agents/{kind}/{quote(key, safe='')}" + (f"?{urlencode(query)}" if query else "")
-        return connect(url, compression=None, max_size=None, open_timeout=PATIENCE)
+        return connect(url, compression=None, max_size=None, open_timeout=PATIENCE, additional_headers=headers)
 
     async def evict(self, kind: str, key: str) -> None:
         """Hibernate the agent now."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Protocol
 
-from roost.address import Address
-from roost.ports import Host, Timer
-from roost.runtime import Runtime
+from .address import Address
+from .ports import Host, Timer
+from .runtime import Runtime
 
 RESCAN = 5.0
 """Seconds after which an agent that is still due is woken again: its wake was lost or failed."""
@@ -21,9 +21,9 @@ log = logging.getLogger("roost")
 class DueStore(Protocol):
     """What the timers ask of a store besides its port."""
 
-    def due(self, now: float, limit: int) -> list[tuple[Address, float]]: ...
+    def due(self, now: float, limit: int) -> Sequence[tuple[Address, float]]: ...
     def next_armed(self, after: float) -> float | None: ...
-    def unfinished(self, limit: int, after: Address | None) -> list[Address]: ...
+    def unfinished(self, limit: int, after: Address | None = None) -> Sequence[Address]: ...
 
 
 class Timers:
@@ -90,11 +90,11 @@ class Timers:
             await self._wake(found)
             after = found[-1]
 
-    async def _wake(self, addresses: list[Address]) -> None:
+    async def _wake(self, addresses: Sequence[Address]) -> None:
         for n, address in enumerate(addresses, 1):
             runtime = self.runtime
             if runtime is None:
                 return
             await runtime.alarm(address)
             if not n % BATCH:
-                await asyncio.sleep(0)
+                await self._host.sleep(0)

@@ -1,0 +1,36 @@
+"""Addresses and the integer ids that stand for them in every table."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from roost.address import Address
+
+KNOWN: Final = 100_000
+
+
+class Book:
+    """What was read or committed is `known`; what the open transaction made is `fresh` until it is durable."""
+
+    __slots__ = ("fresh", "known")
+
+    def __init__(self) -> None:
+        self.known: dict[Address, int] = {}
+        self.fresh: dict[Address, int] = {}
+
+    def learn(self, address: Address, aid: int) -> None:
+        """Remember a committed id; the one learnt longest ago makes room."""
+        if len(self.known) >= KNOWN:
+            del self.known[next(iter(self.known))]
+        self.known[address] = aid
+
+    def keep(self) -> None:
+        """The transaction is durable."""
+        if self.fresh:
+            for address, aid in self.fresh.items():
+                self.learn(address, aid)
+            self.fresh = {}
+
+    def forget(self) -> None:
+        """The transaction was rolled back: SQLite will give its ids to others."""
+        self.fresh = {}

@@ -1,0 +1,66 @@
+"""`roost dev`: serve an app while it is being written."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import webbrowser
+from pathlib import Path
+from typing import Any
+
+from ..emulate import PLATFORMS
+from ..server import Listen
+from .blame import short
+from .complaint import USAGE, Complaint
+from .project import HOW, find_project
+from .serve import MEMORY, Commands, add_app, add_serving, data_file, port
+from .supervisor import Supervisor
+from .token import make_token
+from .watch import Watch
+from .welcome import welcome
+
+
+def add(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "dev",
+        help="serve an app while you write it: reloads on change, with a console page",
+        description="Serve an app on 127.0.0.1, restart it when a source file changes (sockets reconnect, state and "
+        "timers stay), and show its agents on a page.",
+    )
+    add_app(parser)
+    parser.add_argument("--port", type=port, default=8787, help="0 takes any free one (default: %(default)s)")
+    add_serving(parser)
+    parser.add_argument(
+        "--emulate", choices=sorted(PLATFORMS), help="let the rules of that platform hold here: limits, order, time-outs"
+    )
+    parser.add_argument("--no-reload", action="store_true", help="don't restart when a file changes")
+    parser.add_argument("--open", action="store_true", help="open the console page in a browser")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    project = find_project()
+    named: str | None = args.app or project.app
+    if named is None:
+        raise Complaint(f"no app is named here ({short(str(project.root))}): {HOW}", USAGE)
+    data = data_file(args.data, project.data)
+    shown = MEMORY if data is None else short(str(data))
+    token = os.environ.get("ROOST_ADMIN_TOKEN") or make_token(project.token)
+    listening = Listen(port=args.port).bind()
+    kept = ("config", "idle_after", "log_level", "restless", "emulate")
+    given = {
+        "app": named,
+        "root": str(project.root),
+        "data": None if data is None else str(data),
+        "shown": shown,
+        "args": {name: getattr(args, name) for name in kept},
+    }
+
+    def first(report: dict[str, Any]) -> None:
+        welcome(named, report, shown, args.emulate)
+        if args.open:
+            webbrowser.open(report["url"])
+
+    watch = None if args.no_reload else Watch([project.root, Path.cwd()])
+    with listening:
+        return Supervisor(listening, given, token, watch, first).run()

@@ -1,0 +1,99 @@
+"""The project the command runs in, and the app it names: `module:attr`, given or in pyproject.toml."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from roost import App
+
+from .blame import blame, short
+from .complaint import BROKEN, USAGE, Complaint
+
+HOW: Final = 'name it: `roost dev main:app`, or put  [tool.roost]\\n  app = "main:app"  in pyproject.toml'
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The nearest folder upward with a pyproject.toml that has [tool.roost]; else the folder we are in."""
+
+    root: Path
+    app: str | None = None
+
+    @property
+    def data(self) -> Path:
+        """The data file."""
+        return self.root / ".roost" / "agents.db"
+
+    @property
+    def token(self) -> Path:
+        """The admin token that `roost dev` made."""
+        return self.root / ".roost" / "admin-token"
+
+
+def find_project(start: Path | None = None) -> Project:
+    """Search upward. Complaint: a pyproject.toml that can't be read."""
+    start = (start or Path.cwd()).resolve()
+    for folder in (start, *start.parents):
+        path = folder / "pyproject.toml"
+        if path.is_file():
+            own = _read(path)
+            if own is not None:
+                app = own.get("app")
+                if app is not None and not isinstance(app, str):
+                    raise Complaint(f'{short(str(path))}: [tool.roost] app must be text such as "main:app"', USAGE)
+                return Project(folder, app)
+    return Project(start)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        table: Any = tomllib.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise Complaint(f"{short(str(path))} can't be read: {error}", BROKEN) from error
+    found = table.get("tool", {}).get("roost")
+    return found if isinstance(found, dict) else None
+
+
+def load_app(name: str | None, project: Project) -> App:
+    """Import the app. Complaint says which part of the name is wrong, or shows the author's code that failed."""
+    target = name or project.app
+    if not target:
+        raise Complaint(f"no app is named here ({short(str(project.root))}): {HOW}".replace("\\n", "\n"), USAGE)
+    module_name, mark, attr = target.partition(":")
+    if not (mark and attr and all(part.isidentifier() for part in (*module_name.split("."), *attr.split(".")))):
+        raise Complaint(f"{target!r} names no app: it is module:attribute, for example main:app", USAGE)
+    for folder in (str(project.root), str(Path.cwd())):
+        if folder in sys.path:
+            sys.path.remove(folder)
+        sys.path.insert(0, folder)
+    found: Any = _import(module_name, target)
+    for part in attr.split("."):
+        if not hasattr(found, part):
+            apps = [n for n, v in vars(sys.modules[module_name]).items() if isinstance(v, App)]
+            hint = f"; it has the app {apps[0]!r}" if apps else "; make one: app = App([YourAgent])"
+            raise Complaint(f"module {module_name!r} has no {attr!r}{hint}", BROKEN)
+        found = getattr(found, part)
+    if not isinstance(found, App):
+        raise Complaint(f"{target} is {_what(found)}, not an App: app = App([YourAgent])", BROKEN)
+    return found
+
+
+def _import(name: str, target: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+            where = f"{short(str(Path.cwd()))}" if str(Path.cwd()) != "." else "here"
+            raise Complaint(f"there is no module {error.name!r} for {target!r} (looked in {where})", BROKEN) from None
+        raise Complaint(f"{target} can't be imported\n\n{blame(error)}", BROKEN) from error
+    except (Exception, SystemExit) as error:
+        raise Complaint(f"{target} can't be imported\n\n{blame(error)}", BROKEN) from error
+
+
+def _what(found: Any) -> str:
+    return f"the class {found.__name__}" if isinstance(found, type) else f"of type {type(found).__name__}"

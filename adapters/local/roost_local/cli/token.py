@@ -1,0 +1,32 @@
+"""The admin token of a project: made by `roost dev`, kept in .roost/admin-token, readable by its owner alone."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+
+def make_token(path: Path) -> str:
+    """The token in `path`; made there when there is none. The folder is kept out of git."""
+    found = read_token(path)
+    if found is not None:
+        return found
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ignore = path.parent / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n")
+    token = secrets.token_urlsafe(24)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(fd, "w") as file:
+        os.fchmod(fd, 0o600)
+        file.write(token + "\n")
+    return token
+
+
+def read_token(path: Path) -> str | None:
+    """The token in `path`; None when there is none that could be one."""
+    try:
+        return path.read_text().strip() or None
+    except OSError:
+        return None

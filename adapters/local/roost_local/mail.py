@@ -1,0 +1,97 @@
+"""The writes that are no commit: letters parked and redriven, envelopes settled, single columns set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, TypeAlias
+
+from roost.address import Address
+from roost.commit import Letter
+from roost.parking import full, joined
+
+from . import rows
+from .writes import Writes
+
+Parking: TypeAlias = tuple[Address, Letter, int, float]
+Settling: TypeAlias = tuple[Address, Sequence[str], float | None]
+
+_FIRST: Final = f"SELECT {rows.LETTER} FROM mail WHERE aid=? AND id=? AND keyed AND source=? AND principal=? LIMIT 1"
+_TICKET: Final = (
+    "UPDATE head SET ticket=ticket+1,waiting=waiting+1,armed=min(ifnull(armed,?),?) WHERE aid=? AND waiting<? "
+    "RETURNING ticket"
+)
+_DUE: Final = "UPDATE head SET due=min(ifnull(due,?),?) WHERE aid=?"
+_MAIL: Final = f"INSERT INTO mail({rows.LETTER},aid) VALUES({rows.LETTER_MARKS},?)"
+_GRAVES: Final = f"SELECT {rows.DEAD} FROM dead WHERE aid=?"
+_COUNTS: Final = "UPDATE head SET ticket=ticket+?,waiting=waiting+?,dead=dead-? WHERE aid=? RETURNING ticket"
+
+
+class Mail:
+    """Runs on the write connection of `writes`, in its transaction."""
+
+    def __init__(self, writes: Writes) -> None:
+        self._writes = writes
+        self._cursor = writes.cursor
+
+    def park(self, what: Parking) -> Letter:
+        """The letter as it waits; `joined` and `full` refuse it."""
+        address, letter, limit, armed = what
+        execute = self._cursor.execute
+        aid = self._writes.find(address)
+        if aid is None:
+            if limit < 1:
+                raise full(address, 0)
+            aid = self._writes.make(address)
+        elif letter.keyed:
+            first = execute(_FIRST, (aid, letter.id, letter.source, letter.principal)).fetchone()
+            if first is not None:
+                return joined(rows.letter(first), letter)
+        found = execute(_TICKET, (armed, armed, aid, limit)).fetchall()
+        if not found:
+            raise full(address, execute("SELECT waiting FROM head WHERE aid=?", (aid,)).fetchone()[0])
+        if letter.next > 0:
+            execute(_DUE, (letter.next, letter.next, aid))
+        row = rows.letter_row(letter, found[0][0])
+        execute(_MAIL, (*row, aid))
+        return rows.letter(row)
+
+    def redrive(self, what: tuple[Address, str | None]) -> int:
+        """Dead letters to the end of the mailbox, in the order of their deaths."""
+        address, id = what
+        aid = self._writes.find(address)
+        if aid is None:
+            return 0
+        execute, many = self._cursor.execute, self._cursor.executemany
+        if id is None:
+            graves = execute(f"{_GRAVES} ORDER BY n", (aid,)).fetchall()
+        else:
+            graves = execute(f"{_GRAVES} AND id=? ORDER BY n", (aid, id)).fetchall()
+        if not graves:
+            return 0
+        count = len(graves)
+        ticket = execute(_COUNTS, (count, count, count, aid)).fetchall()[0][0] - count + 1
+        many("DELETE FROM dead WHERE aid=? AND n=?", [(aid, row[9]) for row in graves])
+        many(
+            "DELETE FROM inbox WHERE aid=? AND id=? AND source=? AND principal=?",
+            [(aid, row[0], row[1], row[2]) for row in graves],
+        )
+        many(_MAIL, [(*row[:7], 0, 0.0, ticket + i, *row[10:12], aid) for i, row in enumerate(graves)])
+        return count
+
+    def settle(self, what: Settling) -> None:
+        """Envelopes that were delivered, and the time at which the agent is armed now."""
+        address, ids, armed = what
+        aid = self._writes.find(address)
+        if aid is not None:
+            self._cursor.executemany("DELETE FROM outbox WHERE aid=? AND id=?", [(aid, id) for id in ids])
+            self._cursor.execute("UPDATE head SET armed=? WHERE aid=?", (armed, aid))
+
+    def arm(self, what: tuple[Address, float | None]) -> None:
+        aid = self._writes.find(what[0])
+        if aid is not None:
+            self._cursor.execute("UPDATE head SET armed=? WHERE aid=?", (what[1], aid))
+
+    def lease(self, address: Address) -> None:
+        """Raise the fence. One process owns the file, so no lease is ever in the way."""
+        aid = self._writes.find(address) or self._writes.make(address)
+        self._cursor.execute("UPDATE head SET fence=fence+1 WHERE aid=?", (aid,))

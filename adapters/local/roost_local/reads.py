@@ -1,0 +1,166 @@
+"""What is read from the local store: on the loop's thread, on a connection of its own that sees the last COMMIT.
+
+One `SELECT` on `head` also tells which side tables hold anything, so that most loads touch one row.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, Final
+
+from roost.address import Address
+from roost.commit import LETTERS, DeadLetter, Entry, Handled, Letter, Listed, Page, Snapshot
+from roost.order import PAGE, beyond, cursor, position
+from roost.trigger import Source
+
+from . import rows
+from .book import Book
+from .faults import fault
+
+_SNAPSHOT: Final = (
+    "SELECT aid,schema,gen,fence,version,at,seq,sgen,due,armed,released,state_version,waiting,dead,"
+    "EXISTS(SELECT 1 FROM sched WHERE aid=head.aid),EXISTS(SELECT 1 FROM conn WHERE aid=head.aid),"
+    "EXISTS(SELECT 1 FROM outbox WHERE aid=head.aid),state FROM head WHERE "
+)
+_BY_AID: Final = f"{_SNAPSHOT}aid=?"
+_BY_ADDRESS: Final = f"{_SNAPSHOT}kind=? AND key=?"
+_SCHEDULES: Final = f"SELECT {rows.SCHEDULE} FROM sched WHERE aid=? ORDER BY k"
+_CONNECTIONS: Final = f"SELECT {rows.CONNECTION} FROM conn WHERE aid=? ORDER BY opened,cid"
+_OUTBOX: Final = f"SELECT {rows.ENVELOPE} FROM outbox WHERE aid=? ORDER BY version,i"
+_LETTERS: Final = f"SELECT {rows.LETTER} FROM mail WHERE aid=? AND n>? ORDER BY n LIMIT ?"
+_DEAD: Final = f"SELECT {rows.DEAD} FROM dead WHERE aid=? AND n>? ORDER BY n LIMIT ?"
+_OUTCOME: Final = f"SELECT {rows.HANDLED} FROM inbox WHERE aid=? AND id=? AND source=? AND principal=?"
+_SIZE: Final = " + ".join(
+    f"ifnull((SELECT sum({columns}) FROM {table} WHERE aid=?1),0)"
+    for table, columns in {
+        "head": "length(CAST(key AS BLOB))+ifnull(length(state),0)",
+        "kv": "length(CAST(k AS BLOB))+length(v)",
+        "sched": "length(CAST(k AS BLOB))+length(spec)+length(args)",
+        "inbox": "length(CAST(id AS BLOB))+length(value)",
+        "log": "length(data)",
+        "outbox": "length(args)",
+        "mail": "length(args)",
+        "dead": "length(args)+length(error)",
+        "conn": "ifnull(length(claims),0)+ifnull(length(attachment),0)",
+    }.items()
+)
+_UNFINISHED: Final = (
+    "SELECT kind,key FROM head WHERE aid IN (SELECT aid FROM mail UNION SELECT aid FROM outbox) "
+    "AND (kind,key)>(?,?) ORDER BY kind,key LIMIT ?"
+)
+
+
+class Reads:
+    """The read connection's statements."""
+
+    def __init__(self, connection: sqlite3.Connection, book: Book, log_limit: int) -> None:
+        self._cursor = connection.cursor()
+        self._book = book
+        self._log_limit = log_limit
+
+    def _ask(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        try:
+            return self._cursor.execute(sql, values).fetchall()
+        except (sqlite3.Error, ValueError, OverflowError) as error:
+            raise fault(error) from error
+
+    def _aid(self, address: Address) -> int:
+        """The agent's id; 0, which is nobody's, if it has none."""
+        aid = self._book.known.get(address)
+        if aid is None:
+            found = self._ask("SELECT aid FROM head WHERE kind=? AND key=?", address)
+            if not found:
+                return 0
+            aid = found[0][0]
+            self._book.learn(address, aid)
+        return aid
+
+    def load(self, address: Address) -> Snapshot:
+        known = self._book.known.get(address)
+        found = self._ask(_BY_ADDRESS, address) if known is None else self._ask(_BY_AID, (known,))
+        if not found:
+            return Snapshot(address)
+        (
+            aid, schema, gen, fence, version, at, seq, sgen, due, armed, released, state_version, waiting, dead,
+            schedules, connections, outbox, state,
+        ) = found[0]  # fmt: skip
+        if known is None:
+            self._book.learn(address, aid)
+        one = (aid,)
+        return Snapshot(
+            address, schema, gen, fence, version, at, seq, sgen, due, armed, released, state, state_version,
+            tuple(map(rows.schedule, self._ask(_SCHEDULES, one))) if schedules else (),
+            tuple(map(rows.connection, self._ask(_CONNECTIONS, one))) if connections else (),
+            tuple(map(rows.envelope, self._ask(_OUTBOX, one))) if outbox else (),
+            tuple(map(rows.letter, self._ask(_LETTERS, (aid, 0, LETTERS)))) if waiting else (),
+            waiting, dead,
+        )  # fmt: skip
+
+    def get(self, address: Address, keys: Sequence[str]) -> dict[str, bytes]:
+        aid, out = self._aid(address), dict[str, bytes]()
+        for key in keys:
+            for (value,) in self._ask("SELECT v FROM kv WHERE aid=? AND k=?", (aid, key)):
+                out[key] = value
+        return out
+
+    def scan(self, address: Address, prefix: str, after: str, limit: int) -> list[tuple[Any, ...]]:
+        sql, values = "SELECT k,v FROM kv WHERE aid=? AND k>? AND k>=?", [self._aid(address), after, prefix]
+        if (end := beyond(prefix)) is not None:
+            sql, values = f"{sql} AND k<?", [*values, end]
+        return self._ask(f"{sql} ORDER BY k LIMIT ?", [*values, limit])
+
+    def outcome(self, address: Address, source: Source, principal: str, id: str) -> Handled | None:
+        found = self._ask(_OUTCOME, (self._aid(address), id, source, principal))
+        return rows.handled(found[0]) if found else None
+
+    def parked(self, address: Address, after: int, limit: int) -> list[Letter]:
+        return list(map(rows.letter, self._ask(_LETTERS, (self._aid(address), after, limit))))
+
+    def dead(self, address: Address, after: int, limit: int) -> list[DeadLetter]:
+        return list(map(rows.dead, self._ask(_DEAD, (self._aid(address), after, limit))))
+
+    def log(self, address: Address, after: int, kinds: frozenset[str], limit: int) -> tuple[list[Entry], int]:
+        aid = self._aid(address)
+        head = self._ask("SELECT seq FROM head WHERE aid=?", (aid,))
+        seq: int = head[0][0] if head else 0
+        floor = seq - self._log_limit
+        first = self._ask("SELECT min(seq) FROM log WHERE aid=? AND seq>?", (aid, floor))[0][0]
+        values: list[Any] = [aid, max(after, floor)]
+        sql = "SELECT seq,kind,data,at FROM log WHERE aid=? AND seq>?"
+        if kinds:
+            sql, values = f"{sql} AND kind IN ({','.join('?' * len(kinds))})", [*values, *kinds]
+        found = self._ask(f"{sql} ORDER BY seq LIMIT ?", [*values, limit])
+        return list(map(rows.entry, found)), seq + 1 if first is None else first
+
+    def page(self, kind: str | None, prefix: str, start: str | None, limit: int) -> Page:
+        sql, values = "SELECT kind,key,version,at,due FROM head WHERE state IS NOT NULL", list[Any]()
+        if kind is not None:
+            sql, values = f"{sql} AND kind=?", [kind]
+        if prefix:
+            sql, values = f"{sql} AND key>=?", [*values, prefix]
+            if (end := beyond(prefix)) is not None:
+                sql, values = f"{sql} AND key<?", [*values, end]
+        if start is not None:
+            sql, values = f"{sql} AND (kind,key)>(?,?)", [*values, *position(start)]
+        limit = max(1, min(limit, PAGE))
+        found = self._ask(f"{sql} ORDER BY kind,key LIMIT ?", [*values, limit + 1])
+        lines = tuple(Listed(Address(k, key), version, at, due) for k, key, version, at, due in found[:limit])
+        return Page(lines, cursor(lines[-1].address) if len(found) > limit else None)
+
+    def size(self, address: Address) -> int:
+        aid = self._aid(address)
+        return int(self._ask(f"SELECT {_SIZE}", (aid,))[0][0]) if aid else 0
+
+    # Timers ------------------------------------------------------------------------------------------
+
+    def due(self, now: float, limit: int) -> list[tuple[Address, float]]:
+        found = self._ask("SELECT kind,key,armed FROM head WHERE armed<=? ORDER BY armed LIMIT ?", (now, limit))
+        return [(Address(kind, key), at) for kind, key, at in found]
+
+    def next_armed(self, after: float) -> float | None:
+        at: float | None = self._ask("SELECT min(armed) FROM head WHERE armed>?", (after,))[0][0]
+        return at
+
+    def unfinished(self, limit: int, after: Address | None) -> list[Address]:
+        return [Address(*row) for row in self._ask(_UNFINISHED, (*(after or ("", "")), limit))]

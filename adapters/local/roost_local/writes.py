@@ -1,0 +1,221 @@
+"""The statements of one commit. Whatever refuses it comes first, so that a refusal has written nothing.
+
+A commit without an id starts with its one `UPDATE head`, which is the check. One with an id starts with the
+inbox row, whose `INSERT` makes the same check: a counter costs one statement, two with a caller's key.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any, Final
+
+from roost.address import Address
+from roost.commit import AlreadyHandled, Commit, Committed, DeadLetter, Gone, Handled, Unschedule
+from roost.errors import Conflict, Fenced
+
+from . import rows
+from .book import Book
+from .sweep import Sweep
+
+_LOST: Final = ("kv", "sched", "inbox", "log", "mail", "dead", "conn")
+"""What an agent leaves behind when it is destroyed: every table but `head` and `outbox`."""
+TRIM: Final = 64
+"""Old log entries are deleted this many at a time; readers don't see what is over the limit."""
+
+_GUARD: Final = "WHERE aid=? AND version=? AND gen=? AND fence<=?"
+_SET: Final = "schema=?,fence=?,version=?,at=?,seq=?,sgen=?,due=?,armed=?,released=?,waiting=waiting-?"
+_UPDATE: Final = f"UPDATE head SET {_SET} {_GUARD}"
+_UPDATE_STATE: Final = f"UPDATE head SET {_SET},state=?,state_version=? {_GUARD}"
+_BURY: Final = (
+    "UPDATE head SET schema=?,fence=?,version=?,at=?,seq=0,sgen=0,due=?,armed=?,released=?,waiting=0,dead=0,"
+    f"state=NULL,state_version=1,gen=gen+1 {_GUARD}"
+)
+_INSERT: Final = (
+    "INSERT INTO head(kind,key,schema,gen,fence,version,at,seq,sgen,due,armed,released,ticket,waiting,dead,"
+    "state_version,state) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,0,0,0,?,?)"
+)
+_HANDLE: Final = (
+    f"INSERT INTO inbox({rows.HANDLED},aid) SELECT ?,?,?,?,?,?,?,aid FROM head {_GUARD} "
+    "ON CONFLICT(aid,id,source,principal) DO UPDATE SET fingerprint=excluded.fingerprint,outcome=excluded.outcome,"
+    "value=excluded.value,expires=excluded.expires WHERE inbox.expires<=?"
+)
+_HANDLED: Final = f"SELECT {rows.HANDLED} FROM inbox WHERE aid=? AND id=? AND source=? AND principal=? AND expires>?"
+_FIND: Final = "SELECT aid FROM head WHERE kind=? AND key=?"
+_HEAD: Final = "SELECT version,gen,fence,state IS NOT NULL FROM head WHERE aid=?"
+_PUT: Final = "INSERT INTO kv(aid,k,v) VALUES(?,?,?) ON CONFLICT(aid,k) DO UPDATE SET v=excluded.v"
+_SCHEDULE: Final = f"INSERT OR REPLACE INTO sched(aid,{rows.SCHEDULE}) VALUES(?,?,?,?,?,?,?,?,?)"
+_CONNECTION: Final = f"INSERT OR REPLACE INTO conn(aid,{rows.CONNECTION}) VALUES(?,?,?,?,?,?,?)"
+_LOG: Final = "INSERT OR REPLACE INTO log(aid,seq,kind,data,at) VALUES(?,?,?,?,?)"
+_OUTBOX: Final = f"INSERT OR REPLACE INTO outbox({rows.ENVELOPE}) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_DEAD: Final = f"INSERT INTO dead({rows.DEAD},aid) VALUES({rows.LETTER_MARKS},?,?,?)"
+
+
+class Writes:
+    """Applies commits on the write connection, inside the open transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, book: Book, log_limit: int) -> None:
+        self.cursor = connection.cursor()
+        self.book = book
+        self._sweep = Sweep(connection.cursor())
+        self._log_limit = log_limit
+
+    def find(self, address: Address) -> int | None:
+        """The agent's id, if it has one."""
+        aid = self.book.known.get(address) or self.book.fresh.get(address)
+        if aid is None:
+            found = self.cursor.execute(_FIND, address).fetchone()
+            if found is not None:
+                aid = found[0]
+        return aid
+
+    def make(self, address: Address) -> int:
+        """A row of version 0: nothing exists yet but its letters or its lease."""
+        return self._insert(Commit(address, 1, 0, 0, 0.0))
+
+    def _insert(self, c: Commit) -> int:
+        self.cursor.execute(
+            _INSERT,
+            (
+                *c.address, c.schema, c.generation, c.fence, c.version, c.at, c.seq, c.sgen, c.next_due, c.armed,
+                c.released, c.state_version if c.state is not None else 1, c.state,
+            ),
+        )  # fmt: skip
+        aid = self.book.fresh[c.address] = self.cursor.lastrowid or 0
+        return aid
+
+    def commit(self, c: Commit) -> Committed | AlreadyHandled:
+        """The whole commit, or AlreadyHandled, Fenced, Conflict and not a row."""
+        execute = self.cursor.execute
+        aid = self.book.known.get(c.address)
+        if aid is None and (aid := self.find(c.address)) is None:
+            if c.base or c.generation != 1:
+                raise Conflict(f"{c.address}: made from version {c.base} of generation {c.generation}, there is none")
+            if not c.destroy and c.consumed is None:
+                aid = self._insert(c)
+                if c.handled is not None:
+                    execute(_HANDLE, (*_handled(c.handled), aid, c.version, 1, c.fence, c.at))
+                self._fill(aid, c)
+                return Committed(c.version)
+            aid = self.make(c.address)
+        if c.destroy:
+            return self._bury(aid, c)
+        if c.restored and execute(_HEAD, (aid,)).fetchone()[3]:
+            return self._refuse(aid, c)
+        guard = (aid, c.base, c.generation, c.fence)
+        handled = c.handled
+        if handled is not None:
+            execute(_HANDLE, (*_handled(handled), *guard, c.at))
+            if not self.cursor.rowcount:
+                return self._refuse(aid, c)
+        waiting = 0 if c.consumed is None else 1
+        if c.state is None:
+            execute(
+                _UPDATE,
+                (
+                    c.schema, c.fence, c.version, c.at, c.seq, c.sgen, c.next_due, c.armed, c.released, waiting,
+                    *guard,
+                ),
+            )  # fmt: skip
+        else:
+            execute(
+                _UPDATE_STATE,
+                (
+                    c.schema, c.fence, c.version, c.at, c.seq, c.sgen, c.next_due, c.armed, c.released, waiting,
+                    c.state, c.state_version, *guard,
+                ),
+            )  # fmt: skip
+        if handled is not None:
+            self._sweep.keyed(aid, c.at)
+        elif not self.cursor.rowcount:
+            return self._refuse(aid, c)
+        if (
+            waiting or c.kv or c.log or c.outbox or c.schedules or c.connections or c.dead or c.deferred is not None
+        ):  # fmt: skip
+            self._fill(aid, c)
+        return Committed(c.version)
+
+    def _refuse(self, aid: int, c: Commit) -> AlreadyHandled:
+        """Why the check failed. The inbox first: whoever lost the race for an id also lost that for the version."""
+        if (found := self._known_id(aid, c)) is not None:
+            return found
+        version, generation, fence, _ = self.cursor.execute(_HEAD, (aid,)).fetchone()
+        if c.fence < fence:
+            raise Fenced(f"{c.address}: fence {c.fence} is over, another host holds {fence}")
+        if c.generation != generation:
+            raise Conflict(f"{c.address}: generation {c.generation} is over, this is {generation}")
+        if c.base != version:
+            raise Conflict(f"{c.address}: made from version {c.base}, the store has {version}")
+        raise Conflict(f"{c.address} exists; nothing can be imported over it")
+
+    def _known_id(self, aid: int, c: Commit) -> AlreadyHandled | None:
+        if (h := c.handled) is None:
+            return None
+        found = self.cursor.execute(_HANDLED, (aid, h.id, h.source, h.principal, c.at)).fetchone()
+        return None if found is None else AlreadyHandled(rows.handled(found))
+
+    def _bury(self, aid: int, c: Commit) -> Committed | AlreadyHandled:
+        """The end of an agent: a tombstone, and the envelopes that are under way."""
+        if (found := self._known_id(aid, c)) is not None:
+            return found
+        execute, guard = self.cursor.execute, (aid, c.base, c.generation, c.fence)
+        execute(_BURY, (c.schema, c.fence, c.version, c.at, c.next_due, c.armed, c.released, *guard))
+        if not self.cursor.rowcount:
+            return self._refuse(aid, c)
+        for table in _LOST:
+            execute(f"DELETE FROM {table} WHERE aid=?", (aid,))
+        self._send(aid, c)
+        return Committed(c.version)
+
+    # The side tables ---------------------------------------------------------------------------------
+
+    def _fill(self, aid: int, c: Commit) -> None:
+        many = self.cursor.executemany
+        if c.kv:
+            puts = [(aid, p.key, p.value) for p in c.kv if p.value is not None]
+            if puts:
+                many(_PUT, puts)
+            if len(puts) < len(c.kv):
+                many("DELETE FROM kv WHERE aid=? AND k=?", [(aid, p.key) for p in c.kv if p.value is None])
+        if c.outbox:
+            self._send(aid, c)
+        if c.log:
+            many(_LOG, [(aid, e.seq, e.kind, e.data, e.at) for e in c.log])
+            old = c.seq - self._log_limit
+            if old > 0 and old // TRIM != (old - len(c.log)) // TRIM:
+                self.cursor.execute("DELETE FROM log WHERE aid=? AND seq<=?", (aid, old))
+        for s in c.schedules:
+            if isinstance(s, Unschedule):
+                self.cursor.execute("DELETE FROM sched WHERE aid=? AND k=?", (aid, s.key))
+            else:
+                self.cursor.execute(_SCHEDULE, (aid, s.key, s.gen, s.due, s.spec, s.target, s.args, s.attempts, s.next))
+        for r in c.connections:
+            if isinstance(r, Gone):
+                self.cursor.execute("DELETE FROM conn WHERE aid=? AND cid=?", (aid, r.cid))
+            else:
+                self.cursor.execute(_CONNECTION, (aid, r.cid, r.label, r.opened, r.principal, r.claims, r.attachment))
+        self._post(aid, c)
+
+    def _send(self, aid: int, c: Commit) -> None:
+        self.cursor.executemany(_OUTBOX, [rows.envelope_row(aid, c.version, i, x) for i, x in enumerate(c.outbox)])
+
+    def _post(self, aid: int, c: Commit) -> None:
+        execute = self.cursor.execute
+        if c.consumed is not None:
+            execute("DELETE FROM mail WHERE aid=? AND n=?", (aid, c.consumed))
+            if not self.cursor.rowcount:  # it was not there: `head` counted it all the same
+                execute("UPDATE head SET waiting=waiting+1 WHERE aid=?", (aid,))
+        if (x := c.deferred) is not None:
+            execute("UPDATE mail SET attempts=?,next=? WHERE aid=? AND n=?", (x.attempts, x.next, aid, x.n))
+        if c.dead:
+            count = len(c.dead)
+            execute("UPDATE head SET ticket=ticket+?,dead=dead+? WHERE aid=? RETURNING ticket", (count, count, aid))
+            first = self.cursor.fetchall()[0][0] - count + 1
+            self.cursor.executemany(_DEAD, [_dead(aid, first + i, d) for i, d in enumerate(c.dead)])
+
+
+def _handled(h: Handled) -> tuple[Any, ...]:
+    return h.source, h.principal, h.id, h.fingerprint, h.outcome, h.value, h.expires
+
+
+def _dead(aid: int, n: int, d: DeadLetter) -> tuple[Any, ...]:
+    return (*rows.letter_row(d.letter, n), d.error, d.at, aid)

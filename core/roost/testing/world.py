@@ -1,0 +1,236 @@
+"""A world to test agents in: all of Roost in one process under a virtual clock, in milliseconds.
+
+async with world(app, seed=1) as w:
+    counter = w.agent(Counter, "a")
+    await counter.remind(3600, "tea")
+    await w.advance(hours=2)
+    assert w.events(Counter, "a")[-1].kind == "rang"
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel
+from pydantic_core import from_json
+
+from ..address import Address
+from ..commit import Frame
+from ..config import resolve
+from ..event import Event
+from ..memory import MemoryStore
+from ..ports import Capabilities
+from ..resident import Resident
+from ..session import Session
+from ..trigger import Caller
+from .clock import EPOCH, VirtualHost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx
+
+    from ..agent import Agent
+    from ..app import App
+
+A = TypeVar("A", bound="Agent[Any, Any]")
+WORLD = Capabilities("world")
+
+
+class Peer:
+    """The client's end of a connection to an agent: what it was sent, what it says."""
+
+    def __init__(self) -> None:
+        self.frames: list[Any] = []
+        """Everything received, parsed, oldest first; binary as bytes."""
+        self.closed: tuple[int, str] | None = None
+        self.session: Session | None = None
+
+    def send_text_bytes(self, data: bytes) -> None:
+        self.frames.append(from_json(data))
+
+    def take(self, frame: Frame) -> None:
+        try:
+            self.frames.append(frame.data if frame.binary else from_json(frame.data))
+        except ValueError:
+            self.frames.append(frame.data.decode())
+
+    def close(self, code: int, reason: str) -> None:
+        self.closed = self.closed or (code, reason)
+
+    def pause(self) -> None:
+        """Nothing to stop: frames are said one by one."""
+
+    def resume(self) -> None:
+        """Nothing was stopped."""
+
+    @property
+    def state(self) -> Any:
+        """The state as last shown to this client."""
+        return next((f["state"] for f in reversed(self.messages("cf_agent_state"))), None)
+
+    def messages(self, type: str | None = None) -> list[Any]:
+        """Frames of one type; None: the agent's own messages, which are of no protocol type."""
+        own = {"cf_agent_identity", "cf_agent_state", "cf_agent_mcp_servers", "rpc"}
+        if type is None:
+            return [f for f in self.frames if not (isinstance(f, dict) and f.get("type") in own)]
+        return [f for f in self.frames if isinstance(f, dict) and f.get("type") == type]
+
+
+class WorldWire:
+    """Fills the port `Wire` with the peers of a world."""
+
+    def __init__(self) -> None:
+        self.peers: dict[Address, dict[str, Peer]] = {}
+        self.versions: dict[Address, int] = {}
+
+    async def send(self, address: Address, frames: Sequence[Frame], version: int) -> Iterable[str]:
+        group = self.peers.get(address, {})
+        self.versions[address] = max(version, self.versions.get(address, 0))
+        gone: list[str] = []
+        for frame in frames:
+            for cid in frame.to:
+                if cid in group:
+                    group[cid].take(frame)
+                else:
+                    gone.append(cid)
+        return gone
+
+    async def close(self, address: Address, cid: str, code: int, reason: str) -> None:
+        peer = self.peers.get(address, {}).pop(cid, None)
+        if peer is not None:
+            peer.close(code, reason)
+            if peer.session is not None:
+                peer.session.closed(code, reason)
+
+    def open(self, address: Address) -> Mapping[str, int] | None:
+        return dict.fromkeys(self.peers.get(address, {}), self.versions.get(address, 0))
+
+
+class NoFetch:
+    """Outbound HTTP of a world: hand in a transport to answer it."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport | None) -> None:
+        self._transport = transport
+
+    def client(self, idempotency_key: Callable[[], str | None], deadline: float) -> httpx.AsyncClient:
+        import httpx
+
+        if self._transport is None:
+            raise RuntimeError("this world has no outside: pass world(..., http=httpx.MockTransport(handler))")
+
+        async def keyed(request: httpx.Request) -> None:
+            key = idempotency_key()
+            if key is not None:
+                request.headers.setdefault("idempotency-key", key)
+
+        return httpx.AsyncClient(transport=self._transport, event_hooks={"request": [keyed]})
+
+
+class World:
+    """See the file's head. Made by `world`."""
+
+    def __init__(
+        self, app: App, host: VirtualHost, *, restless: bool, config: Any, http: Any, idle_after: float
+    ) -> None:
+        self.app = app
+        self.host = host
+        self.store = MemoryStore(log_limit=app.limits.log)
+        self._restless = restless
+        self._config: Mapping[str, BaseModel] = resolve(app.kinds.values(), [config])
+        self._fetch = NoFetch(http)
+        self._idle_after = idle_after
+        self._boot()
+
+    def _boot(self) -> None:
+        self.wire = WorldWire()
+        self.backend = Resident(
+            self.app, self.store, self.wire, self._fetch, self.host, WORLD,
+            config=self._config, idle_after=self._idle_after, restless=self._restless,
+        )  # fmt: skip
+        self.backend.start()
+
+    @property
+    def now(self) -> float:
+        """Virtual epoch seconds."""
+        return self.host.now()
+
+    def agent(self, kind: type[A], key: str, /, *, idempotency_key: str | None = None) -> A:
+        """An agent, typed as `kind`: await its actions."""
+        return self.app.agent(kind, key, idempotency_key=idempotency_key)
+
+    async def advance(self, *, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0) -> None:
+        """Let virtual time pass: schedules fire, back-offs end, agents fall asleep."""
+        await self.host.advance(seconds + 60 * minutes + 3600 * hours + 86400 * days)
+
+    async def settle(self) -> None:
+        """Let everything that can happen now happen, tells delivered included; no time passes."""
+        await self.host.settle()
+
+    async def state(self, kind: type[Agent[Any, Any]], key: str, /) -> Any:
+        """The committed view of the state, as data."""
+        return from_json((await self.backend.runtime.view(Address(kind.kind, key)))[0])
+
+    async def events(self, kind: type[Agent[Any, Any]], key: str, /, *, after: int = 0) -> list[Event]:
+        """Committed entries of the event log, at most 1,000."""
+        entries, _ = await self.store.log(Address(kind.kind, key), after, frozenset(), 1000)
+        return [Event.of(e) for e in entries]
+
+    async def connect(self, kind: type[Agent[Any, Any]], key: str, /, *, caller: Caller | None = None) -> Peer:
+        """Open a WebSocket to an agent; the greeting and `on_connect` are over when it returns."""
+        address, cid, peer = Address(kind.kind, key), f"{self.host.entropy():016x}", Peer()
+        peer.session = Session(self.backend.runtime, address, cid, cid, caller, {}, peer)
+        self.wire.peers.setdefault(address, {})[cid] = peer
+        await peer.session.open()
+        await self.settle()
+        return peer
+
+    async def disconnect(self, peer: Peer) -> None:
+        """The client goes."""
+        assert peer.session is not None
+        self.wire.peers[peer.session.address].pop(peer.session.cid, None)
+        peer.session.closed(1000, "")
+        await self.settle()
+
+    async def hibernate(self, kind: type[Agent[Any, Any]], key: str, /) -> None:
+        """Drop the agent from memory, as the platform would."""
+        await self.backend.hibernate(Address(kind.kind, key))
+
+    async def crash(self) -> None:
+        """The host dies and another starts on the same store; connections are gone."""
+        self.backend.halt()
+        await self.host.kill()
+        self._boot()
+        await self.settle()
+
+    async def close(self) -> None:
+        self.backend.halt()
+        await self.host.kill()
+        await self.backend.runtime.resources.close()
+
+
+@asynccontextmanager
+async def world(
+    app: App,
+    *,
+    seed: int = 0,
+    start: float = EPOCH,
+    restless: bool = False,
+    config: Mapping[str, Mapping[str, Any]] | None = None,
+    http: httpx.AsyncBaseTransport | None = None,
+    idle_after: float = 10.0,
+) -> AsyncIterator[World]:
+    """All of Roost under a virtual clock. `restless`: agents hibernate between any two ticks.
+
+    `seed` decides every random number, `start` is the clock's first time in epoch seconds, `http` answers
+    what agents send out (`httpx.MockTransport(handler)`), `config` is {kind: {field: value}}.
+    """
+    made = World(
+        app, VirtualHost(seed, start), restless=restless, config=config or {}, http=http, idle_after=idle_after
+    )
+    try:
+        yield made
+    finally:
+        await made.close()

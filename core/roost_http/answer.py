@@ -1,0 +1,69 @@
+"""Answers: one status, a few headers, one body; and problem documents (RFC 9457) for every error."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Any, Final
+
+from pydantic_core import to_json
+
+from roost.errors import RoostError
+from roost.ports import Host
+from roost.result import problem_bytes
+
+from .asgi import Header, Send
+
+JSON: Final[Header] = (b"content-type", b"application/json")
+PROBLEM: Final[Header] = (b"content-type", b"application/problem+json")
+EVENTS: Final[Header] = (b"content-type", b"text/event-stream")
+NO_STORE: Final[Header] = (b"cache-control", b"no-store")
+BODILESS: Final = frozenset({204, 304})
+"""Statuses that have no body and no content-length (RFC 9110, 8.6)."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """What is sent, the content-length left out."""
+
+    status: int
+    body: bytes
+    headers: list[Header] = field(default_factory=lambda: [JSON, NO_STORE])
+
+
+def as_json(data: Any, status: int = 200) -> Answer:
+    """`data` as compact JSON."""
+    return Answer(status, to_json(data, inf_nan_mode="null"))
+
+
+def as_problem(error: RoostError, allow: Sequence[str] = ()) -> Answer:
+    """The problem document of an error, with the headers its status asks for."""
+    headers: list[Header] = [PROBLEM, NO_STORE]
+    if error.retry_after is not None:
+        headers.append((b"retry-after", b"%d" % max(0, ceil(error.retry_after))))
+    if error.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    if allow:
+        headers.append((b"allow", ", ".join(allow).encode()))
+    return Answer(error.status, problem_bytes(error), headers)
+
+
+async def reply(send: Send, answer: Answer, more: Sequence[Header] = (), *, head: bool = False) -> None:
+    """Send an answer whole; of one to HEAD the head only."""
+    headers = [*answer.headers, *more]
+    body = answer.body
+    if answer.status in BODILESS:
+        body = b""
+    else:
+        headers.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if head else body})
+
+
+def fault(host: Host, error: BaseException, what: str) -> RoostError:
+    """An error nobody foresaw: the log gets it all, the caller an id."""
+    id = f"{host.entropy():016x}"
+    logging.getLogger("roost").error("%s failed [%s]", what, id, exc_info=error)
+    return RoostError(f"the server failed; its log has the details under {id}", id=id)

@@ -1,0 +1,52 @@
+"""The ASGI types, and reading a request's body.
+
+Source: https://asgi.readthedocs.io/en/latest/specs/www.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeAlias
+
+from roost.errors import LimitExceeded
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+Header: TypeAlias = tuple[bytes, bytes]
+
+
+class Left(Exception):
+    """The client went away before its request was whole. Nothing happened, nobody waits for an answer."""
+
+
+async def read(receive: Receive, limit: int, length: bytes | None, name: str = "http_body") -> bytes:
+    """The body. LimitExceeded `name` as soon as it is known to be too long; the rest is not read."""
+    if length is not None and len(length) < 20 and length.isdigit() and int(length) > limit:
+        raise too_long(limit, name)
+    message = await receive()
+    if message["type"] != "http.request":
+        raise Left
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        if len(body) > limit:
+            raise too_long(limit, name)
+        return body
+    parts, size = [body], len(body)
+    while message.get("more_body"):
+        if size > limit:
+            raise too_long(limit, name)
+        message = await receive()
+        if message["type"] != "http.request":
+            raise Left
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+    if size > limit:
+        raise too_long(limit, name)
+    return b"".join(parts)
+
+
+def too_long(limit: int, name: str) -> LimitExceeded:
+    return LimitExceeded(f"the body has more than {limit} bytes, which is the limit", limit=name, status=413)

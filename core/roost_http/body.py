@@ -1,0 +1,88 @@
+"""Bodies of requests: JSON, strictly, in the one shape a route knows. Each refusal names what was wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any, Final, TypeGuard
+
+from pydantic_core import from_json
+
+from roost.errors import Rejected
+
+CALL: Final = frozenset({"args", "kwargs"})
+_HUGE: Final = re.compile(rb"[eE]\+?[0-9]{3}|[0-9]{300}")
+"""Where a number may be that a double can't hold: it would be read as infinity."""
+_CONTENT: Final = re.compile(r"application/(?:[\w.!#$&^+-]+\+)?json\s*(?:;.*)?\Z", re.IGNORECASE | re.DOTALL)
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+def parse(body: bytes) -> Any:
+    """The JSON value of `body`. Rejected 400: bad syntax or UTF-8, NaN, Infinity, lone surrogates, depth, range."""
+    try:
+        value = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise Rejected(f"the body is not JSON: {error}", code="bad-json") from None
+    if _HUGE.search(body) and _infinite(value):
+        raise Rejected("the body is not JSON: a number is out of range", code="bad-json")
+    return value
+
+
+def _infinite(value: Any) -> bool:
+    if isinstance(value, float):
+        return value in (float("inf"), float("-inf"))
+    if _is_object(value):
+        return any(_infinite(x) for x in value.values())
+    return _is_array(value) and any(_infinite(x) for x in value)
+
+
+def check_type(content_type: str) -> None:
+    """Rejected 415 unless it is JSON."""
+    if not _CONTENT.match(content_type):
+        raise Rejected(
+            f"the content type {content_type[:100]!r} is not taken here; send application/json", code="bad-content-type",
+            status=415,
+        )  # fmt: skip
+
+
+def members(doc: Any, known: Collection[str]) -> Mapping[str, Any]:
+    """`doc` itself, an object of `known` members; Rejected 422."""
+    if not _is_object(doc):
+        raise bad("it must be an object")
+    for name in doc:
+        if name not in known:
+            raise bad(f"there is no member {name[:100]!r}; it may have: {', '.join(sorted(known))}")
+    return doc
+
+
+def arguments(doc: Mapping[str, Any]) -> Arguments:
+    """The members `args` and `kwargs`, each optional."""
+    args, kwargs = doc.get("args", _NONE), doc.get("kwargs", _NOTHING)
+    if not _is_array(args):
+        raise bad("`args` must be an array")
+    if not _is_object(kwargs):
+        raise bad("`kwargs` must be an object")
+    return tuple(args), kwargs
+
+
+_NONE: Final[list[Any]] = []
+_NOTHING: Final[dict[str, Any]] = {}
+
+
+def call(body: bytes) -> Arguments:
+    """The arguments of a call; an empty body has none."""
+    if not body:
+        return (), {}
+    return arguments(members(parse(body), CALL))
+
+
+def bad(why: str) -> Rejected:
+    return Rejected(f"the body is wrong: {why}", code="bad-body", status=422)
+
+
+def _is_object(doc: Any) -> TypeGuard[dict[str, Any]]:
+    return type(doc) is dict
+
+
+def _is_array(doc: Any) -> TypeGuard[list[Any]]:
+    return type(doc) is list

@@ -1,0 +1,114 @@
+"""POST /v1/agents/{kind}/{key}/call/{action}: the hot path.
+
+From the server's scope to `Runtime.dispatch` and back with nothing in between: no request or response
+objects, the headers looked at once, the result's bytes spliced into the answer. Whatever is rare (a stream,
+an error, a foreign origin) leaves for another file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from roost.action import encode_arguments
+from roost.address import Address
+from roost.errors import RoostError
+from roost.trigger import Call, Trigger
+
+from . import body, origin, path, query
+from .answer import JSON, NO_STORE, as_problem, fault, reply
+from .asgi import Header, Left, Receive, Scope, Send, read
+from .site import Site
+from .stream import stream, wants_stream
+
+WANTED: Final = frozenset(
+    {
+        b"accept",
+        b"authorization",
+        b"content-length",
+        b"content-type",
+        b"host",
+        b"idempotency-key",
+        b"origin",
+        b"roost-timeout",
+    }
+)
+PLAIN: Final = frozenset({b"application/json", b"application/json; charset=utf-8"})
+ROUTES: Final = 4096
+"""Parsed paths that are remembered: most calls go to a path that was called before."""
+ROUTE_BYTES: Final = 256
+
+
+class Calls:
+    """The call route of one site."""
+
+    __slots__ = ("_routes", "site")
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self._routes: dict[bytes, tuple[Address, str]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, raw: bytes, parts: list[bytes]) -> None:
+        """Answer one call; `parts` are the path's segments, still encoded."""
+        site = self.site
+        cors: Sequence[Header] = ()
+        try:
+            given = {name: value for name, value in scope["headers"] if name in WANTED}
+            web = given.get(b"origin")
+            if web is not None or site.app.origins:
+                cors = origin.allowed(site.app, web)
+                if web is not None:
+                    origin.refuse_foreign(site.app, web, given.get(b"host"))
+            address, action = self._routes.get(raw) or self._route(raw, parts)
+            caller = None
+            authorization = given.get(b"authorization")
+            if authorization is not None or site.app.auth is not None:
+                caller = await site.caller(scope, address, authorization)
+            content = given.get(b"content-type")
+            if content is not None and content not in PLAIN:
+                body.check_type(content.decode("latin-1"))
+            runtime = site.runtime
+            limits = runtime.limits
+            raw_body = await read(receive, limits.http_body, given.get(b"content-length"))
+            args, kwargs = body.call(raw_body)
+            if len(raw_body) > limits.arguments:  # blanks don't count
+                encode_arguments(args, kwargs, action, limits.arguments)
+            id = given.get(b"idempotency-key")
+            wait = given.get(b"roost-timeout")
+            trigger = Trigger(
+                "call",
+                Call(action, args, kwargs),
+                None if id is None else query.idempotency_key(id),
+                caller=caller,
+                deadline=None if wait is None else runtime.host.now() + query.seconds(wait),
+            )
+            accept = given.get(b"accept")
+            if accept is not None and wants_stream(accept):
+                await stream(runtime, address, trigger, send, cors)
+                return
+            result = await runtime.dispatch(address, trigger)
+            if result.error is not None:
+                raise result.error
+        except RoostError as error:
+            await reply(send, as_problem(error), cors)
+        except Left:
+            pass
+        except Exception as error:
+            await reply(send, as_problem(fault(site.host, error, "a call")), cors)
+        else:
+            data = b'{"result":%b}' % result.value
+            headers: list[Header] = [JSON, NO_STORE, (b"content-length", b"%d" % len(data))]
+            if cors:
+                headers += cors
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": data})
+
+    def _route(self, raw: bytes, parts: list[bytes]) -> tuple[Address, str]:
+        """Who is called, and what: unknown actions are refused here, before anything is read."""
+        address = path.address(self.site.app, parts[3], parts[4])
+        found = address, self.site.app.kind(address.kind).action(path.text(parts[6], "the action's name")).name
+        if len(raw) <= ROUTE_BYTES:
+            if len(self._routes) >= ROUTES:
+                self._routes.clear()
+            self._routes[raw] = found
+        return found

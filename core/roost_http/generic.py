@@ -1,0 +1,83 @@
+"""Schemas of the answers that are the same for every app, for the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+Node = dict[str, Any]
+
+
+def ref(name: str) -> Node:
+    """A reference to a schema of the components."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _object(required: Node, optional: Node | None = None, *, closed: bool = True) -> Node:
+    found: Node = {"type": "object", "properties": {**required, **(optional or {})}, "required": [*required]}
+    if closed:
+        found["additionalProperties"] = False
+    return found
+
+
+TEXT: Final[Node] = {"type": "string"}
+COUNT: Final[Node] = {"type": "integer", "minimum": 0}
+TIME: Final[Node] = {"type": "number", "description": "Seconds since 1970, UTC."}
+MAYBE_TIME: Final[Node] = {"type": ["number", "null"], "description": "Seconds since 1970, UTC."}
+LIST: Final[Node] = {"type": "array", "items": {"type": "object"}}
+
+PROBLEM: Final[Node] = _object(
+    {
+        "type": {"type": "string", "pattern": "^urn:roost:error:"},
+        "title": TEXT,
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": TEXT,
+        "code": TEXT,
+    },
+    {
+        "data": {"description": "What the author of the agent added, or the arguments that were wrong."},
+        "id": {"type": "string", "description": "Names the entry in the server's log."},
+        "retry_after": {"type": "number", "minimum": 0, "description": "Seconds."},
+    },
+)
+
+ANSWERS: Final[dict[str, Node]] = {
+    "Result": _object({"result": {}}),
+    "Told": _object({"id": {**TEXT, "description": "Of the letter: the idempotency key if there is one."}}),
+    "State": _object({"state": {}, "version": COUNT}),
+    "Version": _object({"version": COUNT}),
+    "Hibernated": _object({"hibernated": {"type": "boolean", "description": "It was in memory."}}),
+    "Redriven": _object({"redriven": COUNT}),
+    "DeadLetters": _object({"dead_letters": LIST}),
+    "Health": _object({"status": TEXT}),
+    "Export": _object(
+        {"format": {"const": "roost-export"}, "schema": {"type": "integer"}, "kind": TEXT, "sha256": TEXT}, closed=False
+    ),
+    "Page": _object(
+        {
+            "agents": {
+                "type": "array",
+                "items": _object(
+                    {"kind": TEXT, "key": TEXT, "version": COUNT, "updated": TIME, "next_wake": MAYBE_TIME}
+                ),
+            },
+            "cursor": {"type": ["string", "null"], "description": "Of the next page; null on the last."},
+        }
+    ),
+    "Events": _object(
+        {
+            "events": {"type": "array", "items": _object({"seq": COUNT, "kind": TEXT, "data": {}, "at": TIME})},
+            "first": {**COUNT, "description": "Number of the first entry still kept."},
+        }
+    ),
+    "Status": _object(
+        {
+            "kind": TEXT,
+            "key": TEXT,
+            "status": {"enum": ["asleep", "waking", "awake", "draining", "quarantined", "destroyed"]},
+            "version": COUNT,
+            "updated": TIME,
+            "next_wake": MAYBE_TIME,
+        },
+        closed=False,
+    ),
+}

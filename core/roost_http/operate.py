@@ -1,0 +1,58 @@
+"""Routes of the operator: hibernate, export, import, migrate, reset, destroy. All behind the admin token."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import quote
+
+from roost.trigger import NOTHING, Import, Trigger, TriggerKind
+
+from . import body
+from .answer import JSON, NO_STORE, Answer, as_json
+from .exchange import Exchange
+from .site import ADMIN
+
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def _trigger(kind: TriggerKind) -> Trigger:
+    return Trigger(kind, NOTHING, source="admin", caller=ADMIN, lane="urgent")
+
+
+async def hibernate(x: Exchange) -> Answer:
+    """POST .../hibernate: out of memory after the running tick."""
+    return as_json({"hibernated": await x.runtime.hibernate(x.address)})
+
+
+async def export(x: Exchange) -> Answer:
+    """GET .../export: the agent as a document, offered as a file."""
+    document = await x.dispatch(_trigger("export"))
+    name = f"{x.address.kind}-{x.address.key}.json"
+    plain = _UNSAFE.sub("_", name)[:100]
+    disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+    return Answer(200, document, [JSON, NO_STORE, (b"content-disposition", disposition.encode())])
+
+
+async def restore(x: Exchange) -> Answer:
+    """PUT .../export: an exported document becomes this agent, which must not exist."""
+    document = await x.json(x.runtime.limits.export, "export")
+    if not isinstance(document, dict):
+        raise body.bad("it must be an exported document, an object")
+    trigger = Trigger("import", Import(document), source="admin", caller=ADMIN)  # pyright: ignore[reportUnknownArgumentType] (JSON)
+    return Answer(200, await x.dispatch(trigger))
+
+
+async def migrate(x: Exchange) -> Answer:
+    """POST .../migrate: store the state as today's model has it."""
+    return Answer(200, await x.dispatch(_trigger("migrate")))
+
+
+async def reset(x: Exchange) -> Answer:
+    """POST .../reset: a first state again."""
+    return Answer(200, await x.dispatch(_trigger("reset")))
+
+
+async def destroy(x: Exchange) -> Answer:
+    """DELETE .../{key}: leaves a tombstone; a later call starts a fresh agent."""
+    return Answer(200, await x.dispatch(_trigger("destroy")))

@@ -1,0 +1,75 @@
+"""The routes under /v1, by the number of their segments and their verb."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from . import agents, events, operate
+from .answer import Answer
+from .exchange import Exchange
+
+Handler = Callable[[Exchange], Awaitable[Answer | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`admin`: for the bearer of the admin token only; all others are for whom the auth hook lets in."""
+
+    handler: Handler
+    admin: bool = False
+
+
+async def _hot(x: Exchange) -> Answer:
+    raise AssertionError("the surface answers calls itself")
+
+
+Methods = Mapping[str, Route]
+
+LIST: Final[Methods] = {"GET": Route(agents.agents)}
+"""/v1/agents"""
+
+AGENT: Final[Methods] = {"GET": Route(agents.status), "DELETE": Route(operate.destroy, admin=True)}
+"""/v1/agents/{kind}/{key}"""
+
+VERBS: Final[Mapping[bytes, Methods]] = {
+    b"state": {"GET": Route(agents.state)},
+    b"events": {"GET": Route(events.events)},
+    b"dead-letters": {"GET": Route(agents.dead_letters), "POST": Route(agents.redrive, admin=True)},
+    b"hibernate": {"POST": Route(operate.hibernate, admin=True)},
+    b"export": {"GET": Route(operate.export, admin=True), "PUT": Route(operate.restore, admin=True)},
+    b"migrate": {"POST": Route(operate.migrate, admin=True)},
+    b"reset": {"POST": Route(operate.reset, admin=True)},
+}
+"""/v1/agents/{kind}/{key}/{verb}"""
+
+TELL: Final[Methods] = {"POST": Route(agents.tell)}
+"""/v1/agents/{kind}/{key}/tell/{action}"""
+
+CALL: Final[Methods] = {"POST": Route(_hot)}
+"""/v1/agents/{kind}/{key}/call/{action}, which the surface answers before it looks here."""
+
+
+def find(parts: list[bytes]) -> Methods | None:
+    """The methods of a path cut at its slashes (the first segment is empty); None when there is nothing there."""
+    count = len(parts)
+    if count == 3 and parts[2] == b"agents":
+        return LIST
+    if count < 5 or parts[2] != b"agents" or not parts[3] or not parts[4]:
+        return None
+    if count == 5:
+        return AGENT
+    if count == 6:
+        return VERBS.get(parts[5])
+    if count != 7 or not parts[6]:
+        return None
+    return TELL if parts[5] == b"tell" else CALL if parts[5] == b"call" else None
+
+
+def allow(methods: Methods) -> list[str]:
+    """The header Allow."""
+    found = set(methods)
+    if "GET" in found:
+        found.add("HEAD")
+    return sorted(found)

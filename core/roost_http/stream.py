@@ -1,0 +1,69 @@
+"""A call answered as server-sent events: chunks live, the result gated (semantics 18).
+
+An error before the first chunk is an ordinary problem answer, so that its status and Retry-After count.
+After that it is the event `error`. A reader who leaves does not stop the tick: it was posted, not awaited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from roost.address import Address
+from roost.result import TickResult, problem_bytes
+from roost.runtime import Runtime
+from roost.trigger import Trigger
+
+from .answer import Answer, reply
+from .asgi import Header, Send
+from .sse import COMMENT, HEADERS, HEARTBEAT, Feed, event
+
+
+def wants_stream(accept: bytes) -> bool:
+    """Does the header Accept ask for events? Beside JSON they are not asked for."""
+    accept = accept.lower()
+    return b"text/event-stream" in accept and b"application/json" not in accept
+
+
+def ending(result: TickResult) -> bytes:
+    """The last event of a call."""
+    if result.error is not None:
+        return event(b"error", problem_bytes(result.error))
+    return event(b"result", b'{"result":%b}' % result.value)
+
+
+async def stream(runtime: Runtime, address: Address, trigger: Trigger, send: Send, cors: Sequence[Header]) -> None:
+    """Run the call and send what it makes. RoostError: it failed before anything was sent."""
+    feed = Feed(runtime.host)
+    runtime.post(address, trigger, feed.done, feed.chunk)
+    live = runtime.capabilities.http_stream
+    started = False
+    while True:
+        arrived = await feed.wait(HEARTBEAT)
+        result = feed.result
+        if not started and result is not None and result.error is not None and not feed.parts:
+            raise result.error
+        if live or result is not None:
+            data = feed.take() if arrived else COMMENT
+            if result is not None:
+                data += ending(result)
+            if not live:
+                await reply(send, Answer(200, data, [*HEADERS]), cors)
+                return
+            if not await _push(
+                send, data, () if started else (*HEADERS, *cors), more=result is None, first=not started
+            ):
+                return
+            started = True
+            if result is not None:
+                return
+
+
+async def _push(send: Send, data: bytes, headers: Sequence[Header], *, more: bool, first: bool) -> bool:
+    """Send a piece; False when the reader left."""
+    try:
+        if first:
+            await send({"type": "http.response.start", "status": 200, "headers": [*headers]})
+        await send({"type": "http.response.body", "body": data, "more_body": more})
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,143 @@
+"""The HTTP surface of every backend: one ASGI application (design.md section 6).
+
+HTTP only: WebSockets are each backend's own wire. What is not ours goes to the author's `App(web=...)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from roost.app import App
+from roost.errors import Rejected, RoostError, TransientError
+from roost.runtime import Runtime
+
+from . import openapi, origin, path, routes
+from .answer import Answer, as_json, as_problem, fault
+from .asgi import ASGIApp, Left, Receive, Scope, Send
+from .call import Calls
+from .exchange import Exchange
+from .lifespan import lifespan
+from .mounted import request
+from .site import Site
+
+OWN: Final = frozenset({b"/healthz", b"/readyz", b"/openapi.json"})
+ROOTS: Final = frozenset({b"/agents", b"/v1/agents"})
+
+
+class Surface:
+    """Serve it with any ASGI server.
+
+    `runtime`: the one of this process, or a function that finds that of the request at hand. `admin_token`:
+    the operator's; None closes the admin routes. `console`: served where nothing else is, unless the app has
+    a `web` of its own.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        runtime: Runtime | Callable[[], Runtime],
+        *,
+        admin_token: str | None,
+        console: ASGIApp | None = None,
+    ) -> None:
+        self.app = app
+        self.site = Site(app, runtime, admin_token)
+        self.console = console
+        self._call = Calls(self.site)
+        self._openapi: bytes | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            raw = path.raw_path(scope)
+            if raw.startswith(b"/v1/agents/"):
+                parts = raw.split(b"/")
+                if len(parts) == 7 and parts[5] == b"call" and all(parts[3:]) and scope["method"] == "POST":
+                    await self._call(scope, receive, send, raw, parts)
+                    return
+            await self._http(scope, receive, send, raw)
+        elif scope["type"] == "lifespan":
+            await lifespan(self.app.web, scope, receive, send)
+        elif self.app.web is not None and not _is_ours(path.raw_path(scope)):
+            await self.app.web(scope, receive, send)
+        else:
+            await receive()
+            await send({"type": "websocket.close", "code": 1008, "reason": "no WebSocket here"})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send, raw: bytes) -> None:
+        if not _is_ours(raw):
+            other = self.app.web or self.console
+            if other is not None:
+                await other(scope, receive, send)
+                return
+        x = Exchange(self.site, scope, receive, send)
+        try:
+            answer = await self._answer(x, raw)
+        except RoostError as error:
+            answer = as_problem(error)
+        except Left:
+            return
+        except Exception as error:
+            answer = as_problem(fault(x.host, error, f"{x.method} {raw[:200].decode('latin-1')}"))
+        if answer is not None:
+            await x.reply(answer)
+
+    async def _answer(self, x: Exchange, raw: bytes) -> Answer | None:
+        if raw in OWN:
+            return await self._own(x, raw)
+        if not _is_ours(raw):
+            raise path.no_route(raw)
+        x.cors = origin.allowed(self.app, x.given.get(b"origin"))
+        return await (self._v1(x, raw) if raw.startswith(b"/v1") else request(x, raw))
+
+    async def _own(self, x: Exchange, name: bytes) -> Answer:
+        if x.method not in ("GET", "HEAD"):
+            return _not_allowed(x, ["GET", "HEAD"])
+        if name == b"/openapi.json":
+            if self._openapi is None:
+                self._openapi = openapi.document(self.app)
+            return Answer(200, self._openapi)
+        if name == b"/readyz" and x.runtime.closing:
+            raise TransientError("the host is shutting down", code="shutting-down")
+        return as_json({"status": "ok"})
+
+    async def _v1(self, x: Exchange, raw: bytes) -> Answer | None:
+        parts = raw.split(b"/")
+        methods = routes.find(parts)
+        if methods is None:
+            raise path.no_route(raw)
+        answer = origin.preflight(self.app, x.given) if x.method == "OPTIONS" else None
+        if answer is not None:
+            return answer
+        route = methods.get("GET" if x.head else x.method)
+        if route is None:
+            return _not_allowed(x, routes.allow(methods))
+        web = x.given.get(b"origin")
+        if web is not None and x.method not in ("GET", "HEAD"):
+            origin.refuse_foreign(self.app, web, x.given.get(b"host"))
+        await self._admit(x, parts, route.admin)
+        return await route.handler(x)
+
+    async def _admit(self, x: Exchange, parts: list[bytes], admin: bool) -> None:
+        if len(parts) == 3:  # the list is of all agents, and the hook judges one
+            if self.app.auth is not None:
+                x.caller = self.site.admin(x.authorization)
+            return
+        if admin:
+            x.caller = self.site.admin(x.authorization)
+        x.address = path.address(self.app, parts[3], parts[4])
+        if not admin:
+            x.caller = await self.site.caller(x.scope, x.address, x.authorization)
+        if len(parts) == 7:
+            x.action = path.text(parts[6], "the action's name")
+
+
+def _is_ours(raw: bytes) -> bool:
+    return raw in OWN or raw in ROOTS or raw.startswith((b"/agents/", b"/v1/agents/"))
+
+
+def _not_allowed(x: Exchange, allow: list[str]) -> Answer:
+    error = Rejected(
+        f"{x.method} is not possible here; possible are: {', '.join(allow)}", code="method-not-allowed", status=405
+    )
+    return as_problem(error, allow)

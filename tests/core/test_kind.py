@@ -1,0 +1,155 @@
+"""What an agent class can get wrong, refused when it is made, with the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import pytest
+from pydantic import BaseModel
+
+from roost import Agent, App, Limits, action
+from roost.address import kebab
+
+
+class Tally(BaseModel):
+    count: int = 0
+
+
+class Needy(BaseModel):
+    owner: str
+
+
+def hides_a_name() -> type:
+    class Bad(Agent[Tally]):
+        @action
+        async def schedule(self) -> None: ...  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+
+    return Bad
+
+
+def unknown_hook() -> type:
+    class Bad(Agent[Tally]):
+        async def on_wake(self) -> None: ...
+
+    return Bad
+
+
+def constructor() -> type:
+    class Bad(Agent[Tally]):
+        def __init__(self) -> None: ...
+
+    return Bad
+
+
+def plain_function() -> type:
+    class Bad(Agent[Tally]):
+        @action  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+        def go(self) -> None: ...
+
+    return Bad
+
+
+def plain_hook() -> type:
+    class Bad(Agent[Tally]):
+        def on_start(self) -> None: ...  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+
+    return Bad
+
+
+def same_wire_name() -> type:
+    class Bad(Agent[Tally]):
+        @action(name="go")
+        async def one(self) -> None: ...
+
+        @action(name="go")
+        async def two(self) -> None: ...
+
+    return Bad
+
+
+def state_without_defaults() -> type:
+    class Bad(Agent[Needy]): ...
+
+    return Bad
+
+
+def state_that_is_no_model() -> type:
+    class Bad(Agent[int]): ...  # type: ignore[type-var]  # pyright: ignore[reportInvalidTypeArguments]
+
+    return Bad
+
+
+def bad_kind() -> type:
+    class Bad(Agent[Tally]):
+        kind = "No Kind"
+
+    return Bad
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (hides_a_name, r'hides Roost\'s own `schedule`.*@action\(name="schedule"\)'),
+        (unknown_hook, r"on_wake: no such hook; the hooks are on_connect"),
+        (constructor, r"rebuilt at every wake.*on_start"),
+        (plain_function, r"must be `async def`"),
+        (plain_hook, r"on_start must be `async def`"),
+        (same_wire_name, r"two actions have the wire name 'go'"),
+        (state_without_defaults, r"give defaults: owner: Field required"),
+        (state_that_is_no_model, r"its state must be a pydantic model"),
+        (bad_kind, r"'No Kind' is not a kind"),
+    ],
+)
+def test_a_broken_class_is_refused(make: Callable[[], type], says: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=says):
+        make()
+
+
+def test_types_are_found_through_generic_bases() -> None:
+    S = TypeVar("S", bound=BaseModel)
+
+    class Base(Agent[S], Generic[S]):
+        @action
+        async def shared(self) -> None: ...
+
+    class Leaf(Base[Tally]):
+        @action
+        async def own(self) -> None: ...
+
+    kind = Leaf._kind  # pyright: ignore[reportPrivateUsage]
+    assert kind.state_type is Tally
+    assert sorted(kind.actions) == ["own", "shared"]
+    assert Leaf.kind == "leaf"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("Counter", "counter"), ("ChatRoom", "chat-room"), ("HTTP", "http"), ("My_Agent", "my--agent"), ("A", "a")],
+)
+def test_kinds_are_spelled_as_the_javascript_client_spells_them(name: str, kind: str) -> None:
+    assert kebab(name) == kind
+
+
+def test_an_app_takes_each_kind_once() -> None:
+    class Counter(Agent[Tally]): ...
+
+    class Other(Agent[Tally]):
+        kind = "counter"
+
+    with pytest.raises(TypeError, match="two agents have the kind 'counter'"):
+        App([Counter, Other])
+    with pytest.raises(TypeError, match="at least one"):
+        App([])
+    with pytest.raises(TypeError, match="not an agent class"):
+        nothing: Any = int
+        App([nothing])
+
+
+def test_raised_limits_name_who_is_left() -> None:
+    assert Limits().refused_by() == {"local": [], "cloudflare": [], "lambda": []}
+    raised = Limits(message_in=64 * 1024).refused_by()
+    assert raised == {"local": [], "cloudflare": [], "lambda": ["message_in"]}
+    assert Limits(schedules=5000).refused_by()["local"] == ["schedules"]
+    with pytest.raises(ValueError, match="positive number of bytes"):
+        Limits(state=0)
