@@ -60,8 +60,8 @@ class TickAsker:
             )
         tick.asks += 1
         trigger_id = target.idempotency_key
-        if trigger_id is None and tick.trigger.id is not None:
-            trigger_id = f"{me}/{tick.image.generation}/{tick.trigger.id}/{tick.asks}"
+        if trigger_id is None and (scoped := tick.trigger.scoped) is not None:
+            trigger_id = f"{me}/{tick.image.generation}/{scoped}/{tick.asks}"
         now = self.host.now()
         deadline = tick.deadline - MARGIN
         if target.timeout is not None:

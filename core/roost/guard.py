@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Coroutine, Generator
 from typing import Any, TypeVar
 
-from .ports import Timeout
+from .ports import Host
 
 T = TypeVar("T")
 
@@ -41,13 +41,23 @@ class _Rest:
             return stop.value
 
 
-async def within(timeout: Timeout, handler: Coroutine[Any, Any, T]) -> T:
-    """The handler's result; TimeoutError with `timeout.expired()` when it took too long and was cancelled."""
+class Overrun(Exception):
+    """The handler took too long and was cancelled."""
+
+
+async def within(host: Host, seconds: float, handler: Coroutine[Any, Any, T]) -> T:
+    """The handler's result; Overrun when it was cancelled after `seconds`."""
     try:
         pending = handler.send(None)
     except StopIteration as stop:
         result: T = stop.value
         return result
-    async with timeout:
-        rest: T = await _Rest(handler, pending)
-        return rest
+    timeout = host.timeout(seconds)
+    try:
+        async with timeout:
+            rest: T = await _Rest(handler, pending)
+            return rest
+    except TimeoutError as error:
+        if timeout.expired():
+            raise Overrun from error
+        raise  # the author's own

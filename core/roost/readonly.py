@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from .errors import RoostError, TransientError
-from .guard import within
+from .guard import Overrun, within
 from .perform import perform
 from .release import flush, live, reply
 from .result import TickResult, outcome_of
@@ -50,13 +50,10 @@ async def _run(cell: Cell, waiting: Waiting, image: Image) -> TickResult:
     agent = await cell.build(image)
     agent._tick = tick  # pyright: ignore[reportPrivateUsage]
     tick.live = partial(live, cell, tick, waiting)
-    timeout = runtime.host.timeout(seconds)
     try:
-        value = await within(timeout, perform(agent, tick, waiting, partial(flush, cell)))
-    except TimeoutError:
-        if timeout.expired():
-            raise TransientError(f"the action was cancelled after {seconds:.3g} s", code="deadline") from None
-        raise
+        value = await within(runtime.host, seconds, perform(agent, tick, waiting, partial(flush, cell)))
+    except Overrun:
+        raise TransientError(f"the action was cancelled after {seconds:.3g} s", code="deadline") from None
     finally:
         tick.open = False
     if cell.kind.to_bytes(agent.state, warnings=False) != (image.state or cell.kind.default):

@@ -10,7 +10,7 @@ from .commit import Commit, Envelope, Frame
 from .errors import RoostError
 from .result import TickResult
 from .subscribe import Item, entry_item
-from .trigger import Call, Message, SetState
+from .trigger import Call, Connect, Message, SetState
 
 if TYPE_CHECKING:
     from .cell import Cell
@@ -84,7 +84,11 @@ async def flush(cell: Cell) -> None:
 
 
 def state_frames(cell: Cell, tick: Tick, commit: Commit, out: list[Frame]) -> None:
-    """A changed state goes to every connection but the one that sent it."""
+    """A changed state goes to every connection but the one that sent it; an earlier change to one greeted before it."""
+    payload = tick.trigger.payload
+    if isinstance(payload, Connect) and commit.state is None and cell.kind.stateful and payload.seen != commit.base:
+        out.append(Frame((payload.cid,), frames.state(cell.view())))
+        return
     if commit.state is None or not cell.kind.stateful or (tick.fresh and commit.state == cell.kind.default):
         return
     image = cell.image

@@ -93,6 +93,7 @@ class Session:
             await cell.ready()
         if cell.status == "quarantined":
             raise cell.quarantined()
+        seen = cell.image.version if cell.image is not None else -1
         greeting = [frames.identity(address, cell.kind.stateful)]
         if cell.kind.stateful:
             greeting.append(frames.state(cell.view()))
@@ -100,7 +101,7 @@ class Session:
         for data in greeting:
             self.line.send_text_bytes(data)
         query, self.query = self.query or {}, None
-        connect = Connect(self.cid, self.label, runtime.host.now(), query)
+        connect = Connect(self.cid, self.label, runtime.host.now(), query, seen)
         runtime.post(address, Trigger("connect", connect, caller=self.caller), self._connected)
 
     def _connected(self, result: TickResult) -> None:

@@ -69,6 +69,8 @@ class Connect:
     label: str
     opened: float
     query: Mapping[str, str] = field(default_factory=dict[str, str])
+    seen: int = -1
+    """The version whose state it was greeted with; what was committed since, it must still be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,3 +142,10 @@ class Trigger:
     def principal(self) -> str:
         """The scope of the id; '' = anonymous."""
         return self.caller.principal if self.caller is not None else ""
+
+    @property
+    def scoped(self) -> str | None:
+        """The id with whose it is, for what is named after this trigger: two callers may use the same. None: no id."""
+        if self.id is None or not self.principal or self.source == "agent":  # an agent's ids hold its address
+            return self.id
+        return f"{len(self.principal)}:{self.principal}:{self.id}"

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from .action import Retry, describe, encode
 from .commit import AlreadyHandled, Commit, DeadLetter, Handled, Letter, Schedule
 from .errors import AgentError, Conflict, LimitExceeded, RoostError, TransientError, Unknown
-from .guard import within
+from .guard import Overrun, within
 from .perform import perform
 from .release import flush, live, release
 from .result import TickResult, hidden, outcome_of, problem_bytes, stored
@@ -53,27 +53,23 @@ async def turn(cell: Cell, waiting: Waiting, image: Image) -> None:
     error: RoostError | None = None
     value: Any = b"null"
     commit: Commit | None = None
-    timeout = host.timeout(seconds)
     try:
         agent = cell.agent or await cell.build(image)
         agent._tick = tick  # pyright: ignore[reportPrivateUsage]
         tick.live = partial(live, cell, tick, waiting)
         handle = runtime.wrapped if runtime.around else perform
-        value = await within(timeout, handle(agent, tick, waiting, partial(flush, cell)))
+        value = await within(host, seconds, handle(agent, tick, waiting, partial(flush, cell)))
         tick.open = False
         state = changed(cell.kind, agent, image, limits)
         if state is not None or tick.touched or trigger.id is not None or waiting.letter is not None:
             commit = tick.commit(state)
     except RoostError as problem:
         error = problem
-    except TimeoutError as problem:
-        if timeout.expired():
-            error = TransientError(
-                f"the tick was cancelled after {seconds:.3g} s and nothing was stored; do long work in steps",
-                code="deadline",
-            )
-        else:
-            error = hide(cell, trigger, problem)
+    except Overrun:
+        error = TransientError(
+            f"the tick was cancelled after {seconds:.3g} s and nothing was stored; do long work in steps",
+            code="deadline",
+        )
     except Exception as problem:
         error = hide(cell, trigger, problem)
     finally:

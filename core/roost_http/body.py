@@ -40,9 +40,10 @@ def check_type(content_type: str) -> None:
     """Rejected 415 unless it is JSON."""
     if not _CONTENT.match(content_type):
         raise Rejected(
-            f"the content type {content_type[:100]!r} is not taken here; send application/json", code="bad-content-type",
+            f"the content type {content_type[:100]!r} is not taken here; send application/json",
+            code="bad-content-type",
             status=415,
-        )  # fmt: skip
+        )
 
 
 def members(doc: Any, known: Collection[str]) -> Mapping[str, Any]:

@@ -3,46 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
-from roost.guard import within
+from roost.aio import AsyncioHost
+from roost.guard import Overrun, within
+from roost.ports import Timeout
 
 pytestmark = pytest.mark.anyio
 
 
-class Counted:
-    """asyncio.timeout that says whether it was used."""
+class Counted(AsyncioHost):
+    """A host that counts the timeouts it makes."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._inner: asyncio.Timeout | None = None
+    def __init__(self) -> None:
+        super().__init__()
+        self.made = 0
 
-    async def __aenter__(self) -> Counted:
-        self._inner = asyncio.timeout(self._seconds)
-        await self._inner.__aenter__()
-        return self
-
-    async def __aexit__(self, kind: Any, error: Any, trace: Any, /) -> bool | None:
-        assert self._inner is not None
-        return await self._inner.__aexit__(kind, error, trace)
-
-    def expired(self) -> bool:
-        return self._inner is not None and self._inner.expired()
-
-    @property
-    def used(self) -> bool:
-        return self._inner is not None
+    def timeout(self, seconds: float, /) -> Timeout:
+        self.made += 1
+        return super().timeout(seconds)
 
 
 async def test_a_handler_that_never_waits_makes_no_timer() -> None:
     async def handler() -> int:
         return 7
 
-    timeout = Counted(0.0)
-    assert await within(timeout, handler()) == 7
-    assert not timeout.used
+    host = Counted()
+    assert await within(host, 0.0, handler()) == 7
+    assert host.made == 0
 
 
 async def test_a_handler_that_waits_gets_its_values_and_errors() -> None:
@@ -57,9 +46,9 @@ async def test_a_handler_that_waits_gets_its_values_and_errors() -> None:
             tasks = [group.create_task(asyncio.sleep(0, "child")) for _ in range(2)]
         return [*seen, *(t.result() for t in tasks)]
 
-    timeout = Counted(10)
-    assert await within(timeout, handler()) == ["slept", "own timeout", "child", "child"]
-    assert timeout.used and not timeout.expired()
+    host = Counted()
+    assert await within(host, 10, handler()) == ["slept", "own timeout", "child", "child"]
+    assert host.made == 1
 
 
 async def test_an_error_after_waiting_is_the_handlers_own() -> None:
@@ -68,7 +57,7 @@ async def test_an_error_after_waiting_is_the_handlers_own() -> None:
         raise KeyError("x")
 
     with pytest.raises(KeyError):
-        await within(Counted(10), handler())
+        await within(Counted(), 10, handler())
 
 
 async def test_too_long_is_cancelled_and_cleaned_up() -> None:
@@ -80,10 +69,9 @@ async def test_too_long_is_cancelled_and_cleaned_up() -> None:
         finally:
             seen.append("cleaned up")
 
-    timeout = Counted(0.001)
-    with pytest.raises(TimeoutError):
-        await within(timeout, handler())
-    assert timeout.expired() and seen == ["cleaned up"]
+    with pytest.raises(Overrun):
+        await within(Counted(), 0.001, handler())
+    assert seen == ["cleaned up"]
 
 
 async def test_cancelling_the_waiter_reaches_the_handler() -> None:
@@ -96,7 +84,7 @@ async def test_cancelling_the_waiter_reaches_the_handler() -> None:
             seen.append("cancelled")
             raise
 
-    task = asyncio.ensure_future(within(Counted(60), handler()))
+    task = asyncio.ensure_future(within(Counted(), 60, handler()))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -55,26 +55,15 @@ class Hub:
         group = self._groups.get(address)
         if group is None:
             return [cid for frame in frames for cid in frame.to]
-        gone: list[str] = []
-        sockets = group.sockets
-        for frame in frames:
-            if len(frame.to) == 1 and not frame.binary:
-                socket = sockets.get(frame.to[0])
-                if socket is None:
-                    gone.append(frame.to[0])
-                else:
-                    socket.send_text_bytes(frame.data)
-                continue
-            raw = binary_frame(frame.data) if frame.binary else text_frame(frame.data)
-            for cid in frame.to:
-                socket = sockets.get(cid)
-                if socket is None:
-                    gone.append(cid)
-                else:
-                    socket.write(raw)
         if version > group.version:
             group.version = version
-        return gone
+        if len(frames) == 1 and len(frames[0].to) == 1:  # the ordinary reply
+            socket = group.sockets.get(frames[0].to[0])
+            if socket is None:
+                return frames[0].to
+            socket.write(encoded(frames[0]))
+            return ()
+        return _send_many(group.sockets, frames)
 
     async def close(self, address: Address, cid: str, code: int, reason: str) -> None:
         group = self._groups.get(address)
@@ -84,3 +73,26 @@ class Hub:
     def open(self, address: Address) -> Mapping[str, int] | None:
         group = self._groups.get(address)
         return {} if group is None else dict.fromkeys(group.sockets, group.version)
+
+
+def encoded(frame: Frame) -> bytes:
+    """The frame as it goes over the wire."""
+    return binary_frame(frame.data) if frame.binary else text_frame(frame.data)
+
+
+def _send_many(sockets: Mapping[str, Socket], frames: Sequence[Frame]) -> list[str]:
+    """One write a socket: each write is a system call, and those are what a release costs most."""
+    gone: list[str] = []
+    batches: dict[str, bytes] = {}
+    for frame in frames:
+        raw = encoded(frame)
+        for cid in frame.to:
+            before = batches.get(cid)
+            batches[cid] = raw if before is None else before + raw
+    for cid, raw in batches.items():
+        socket = sockets.get(cid)
+        if socket is None:
+            gone.append(cid)
+        else:
+            socket.write(raw)
+    return gone

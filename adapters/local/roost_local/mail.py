@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from roost.address import Address
 from roost.commit import Letter
-from roost.parking import full, joined
+from roost.refusal import full, joined
 
 from . import rows
 from .writes import Writes

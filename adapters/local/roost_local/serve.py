@@ -17,10 +17,11 @@ from roost.config import from_environment, resolve
 from roost.errors import RoostError
 from roost.memory import MemoryStore
 from roost.ports import Capabilities
+from roost.resident import OwnedStore
 from roost_http import Surface
 
 from .console import Front
-from .backend import LOCAL, MEMORY, LocalBackend, LocalStore
+from .backend import LOCAL, MEMORY, LocalBackend
 from .emulate import rules_for
 from .server import Listen, server
 from .store import SqliteStore
@@ -76,7 +77,7 @@ async def serve(app: App, options: Options, ready: Callable[[str], None]) -> Non
     config = resolve(app.kinds.values(), sources(options, app, options.directory or Path.cwd()))
     rules = None if options.emulate is None else rules_for(options.emulate, app)
     async with AsyncExitStack() as stack:
-        store, own = await open_store(options, app, stack)
+        store, own = open_store(options, app, stack)
         sock = options.listen.bind()
         stack.callback(sock.close)
         backend = LocalBackend(
@@ -106,10 +107,10 @@ async def serve(app: App, options: Options, ready: Callable[[str], None]) -> Non
             raise RoostError("the app's web side did not start; its error is above", code="not-started")
 
 
-async def open_store(options: Options, app: App, stack: AsyncExitStack) -> tuple[LocalStore, Capabilities]:
+def open_store(options: Options, app: App, stack: AsyncExitStack) -> tuple[OwnedStore, Capabilities]:
     """The store of these options and what it alone can do; `stack` closes it."""
     if options.data is None:
         return MemoryStore(log_limit=app.limits.log), MEMORY
-    store = await SqliteStore.open(options.data, log_limit=app.limits.log)
+    store = SqliteStore.open(options.data, log_limit=app.limits.log)
     stack.push_async_callback(store.close)
     return store, LOCAL

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from roost.address import Address
 from roost.commit import AlreadyHandled, Commit, Committed, DeadLetter, Gone, Handled, Unschedule
-from roost.errors import Conflict, Fenced
+from roost.refusal import check
 
 from . import rows
 from .book import Book
@@ -88,8 +88,7 @@ class Writes:
         execute = self.cursor.execute
         aid = self.book.known.get(c.address)
         if aid is None and (aid := self.find(c.address)) is None:
-            if c.base or c.generation != 1:
-                raise Conflict(f"{c.address}: made from version {c.base} of generation {c.generation}, there is none")
+            check(c, 1, 0, 0, False)
             if not c.destroy and c.consumed is None:
                 aid = self._insert(c)
                 if c.handled is not None:
@@ -138,14 +137,9 @@ class Writes:
         """Why the check failed. The inbox first: whoever lost the race for an id also lost that for the version."""
         if (found := self._known_id(aid, c)) is not None:
             return found
-        version, generation, fence, _ = self.cursor.execute(_HEAD, (aid,)).fetchone()
-        if c.fence < fence:
-            raise Fenced(f"{c.address}: fence {c.fence} is over, another host holds {fence}")
-        if c.generation != generation:
-            raise Conflict(f"{c.address}: generation {c.generation} is over, this is {generation}")
-        if c.base != version:
-            raise Conflict(f"{c.address}: made from version {c.base}, the store has {version}")
-        raise Conflict(f"{c.address} exists; nothing can be imported over it")
+        version, generation, fence, exists = self.cursor.execute(_HEAD, (aid,)).fetchone()
+        check(c, generation, version, fence, bool(exists))
+        raise AssertionError("a commit that nothing speaks against was refused")
 
     def _known_id(self, aid: int, c: Commit) -> AlreadyHandled | None:
         if (h := c.handled) is None:

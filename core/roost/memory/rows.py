@@ -21,7 +21,7 @@ from ..commit import (
     Snapshot,
     Unschedule,
 )
-from ..errors import Conflict, Fenced
+from ..refusal import check
 
 InboxKey: TypeAlias = tuple[str, str, str]
 
@@ -80,14 +80,7 @@ class Rows:
 
     def check(self, commit: Commit) -> None:
         """Fenced or Conflict if `commit` was not made from these rows."""
-        if commit.fence < self.fence:
-            raise Fenced(f"{self.address}: fence {commit.fence} is over, another host holds {self.fence}")
-        if commit.generation != self.generation:
-            raise Conflict(f"{self.address}: generation {commit.generation} is over, this is {self.generation}")
-        if commit.base != self.version:
-            raise Conflict(f"{self.address}: made from version {commit.base}, the store has {self.version}")
-        if commit.restored and self.state is not None:
-            raise Conflict(f"{self.address} exists; nothing can be imported over it")
+        check(commit, self.generation, self.version, self.fence, self.state is not None)
 
     def apply(self, commit: Commit, log_limit: int) -> None:
         """Cannot fail: `check` came first."""
@@ -130,8 +123,9 @@ class Rows:
     def _post(self, commit: Commit) -> None:
         if commit.consumed is not None:
             self.letters.pop(commit.consumed, None)
-        if commit.deferred is not None and commit.deferred.n in self.letters:
-            self.letters[commit.deferred.n] = commit.deferred
+        again = commit.deferred
+        if again is not None and (letter := self.letters.get(again.n)) is not None:
+            self.letters[again.n] = replace(letter, attempts=again.attempts, next=again.next)
         for dead in commit.dead:
             self.ticket += 1
             self.dead[self.ticket] = replace(dead, letter=replace(dead.letter, n=0), n=self.ticket)

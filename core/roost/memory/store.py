@@ -21,7 +21,7 @@ from ..commit import (
     Snapshot,
 )
 from ..order import PAGE, cursor, position
-from ..parking import full, joined
+from ..refusal import full, joined
 from ..trigger import Source
 from .rows import Rows, inbox_key
 

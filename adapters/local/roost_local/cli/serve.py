@@ -125,8 +125,6 @@ def serve_app(app: App, given: Options, ready: Callable[[str], None]) -> None:
         from uvloop import new_event_loop
     except ImportError:  # Windows
         new_event_loop = asyncio.new_event_loop
-    if given.data is not None:
-        given.data.parent.mkdir(parents=True, exist_ok=True)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(serve(app, given, ready))
 

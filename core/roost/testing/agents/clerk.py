@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
 from ... import Agent, Rejected, Request, Response, TransientError, action
+from .gate import Gate, wait_at
 
 
 class Order(BaseModel):
@@ -17,12 +17,11 @@ class Order(BaseModel):
     due: date | None = None
 
 
-class Ledger(BaseModel):
+class Work(BaseModel):
     runs: int = 0
-    ready: float = 0.0
 
 
-class Clerk(Agent[Ledger]):
+class Clerk(Agent[Work]):
     """Each action that succeeds counts one run."""
 
     @action
@@ -41,9 +40,10 @@ class Clerk(Agent[Ledger]):
         return value
 
     @action
-    async def slow(self, seconds: float) -> int:
+    async def slow(self, gate: str) -> int:
+        """Ends once the gate is open."""
         self.state.runs += 1
-        await asyncio.sleep(seconds)
+        await wait_at(self, gate)
         return self.state.runs
 
     @action
@@ -62,16 +62,12 @@ class Clerk(Agent[Ledger]):
         raise ValueError("the password is swordfish")
 
     @action
-    async def later(self, seconds: float) -> int:
-        """Fails for `seconds` after the first time `open` was asked, then answers."""
-        if self.now.timestamp() < self.state.ready:
-            raise TransientError("not open yet", retry_after=7)
+    async def later(self, gate: str) -> int:
+        """Fails, not for good, until the gate is open."""
         self.state.runs += 1
+        if not await self.agent(Gate, gate).is_open():
+            raise TransientError("not open yet", retry_after=7)
         return self.state.runs
-
-    @action
-    async def close_for(self, seconds: float) -> None:
-        self.state.ready = (self.now + timedelta(seconds=seconds)).timestamp()
 
     @action
     async def weigh(self, size: int) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from pydantic import BaseModel
 
 from ... import Agent, Connection, Rejected, TransientError, action
+from .gate import wait_at
 
 
 class Heard(BaseModel):
@@ -36,9 +36,14 @@ class Room(Agent[Heard]):
         return len(self.state.lines)
 
     @action
-    async def hold(self, seconds: float, line: str) -> None:
+    async def hold(self, line: str, gate: str) -> None:
+        """Stays in its tick until the gate is open."""
         self.state.lines.append(line)
-        await asyncio.sleep(seconds)
+        await wait_at(self, gate)
+
+    @action(readonly=True)
+    async def lines(self) -> list[str]:
+        return self.state.lines
 
 
 class Seat(Agent):

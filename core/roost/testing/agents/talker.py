@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel
 
 from ... import Agent, Rejected, Retry, TransientError, action
+from .gate import Gate, wait_at
 
 
 class Spoken(BaseModel):
     words: int = 0
     ballast: str = ""
-    ready: datetime | None = None
 
 
 class Talker(Agent[Spoken]):
     @action
-    async def count(self, upto: int, pause: float = 0.0) -> AsyncIterator[int]:
+    async def count(self, upto: int, gate: str | None = None) -> AsyncIterator[int]:
+        """0, 1, ...; after the first it waits at the gate."""
         for number in range(upto):
             self.state.words += 1
             yield number
-            await asyncio.sleep(pause)
+            if number == 0:
+                await wait_at(self, gate)
 
     @action
     async def nothing(self) -> AsyncIterator[int]:
@@ -46,24 +46,20 @@ class Talker(Agent[Spoken]):
         self.state.ballast = "x" * size
 
     @action
-    async def think(self, pause: float) -> str:
+    async def think(self, gate: str) -> str:
         """Not a generator: it emits on the way and answers in the end."""
         self.emit({"thought": 1})
-        await asyncio.sleep(pause)
+        await wait_at(self, gate)
         self.emit({"thought": 2})
         self.state.words += 1
         return "decided"
 
-    @action
-    async def prepare(self, seconds: float) -> None:
-        self.state.ready = self.now + timedelta(seconds=seconds)
-
     @action(retry=Retry(attempts=50, first=0.25, factor=1.0))
-    async def recite(self) -> AsyncIterator[str]:
-        """Breaks off until the time that `prepare` set has come."""
+    async def recite(self, gate: str) -> AsyncIterator[str]:
+        """Breaks off, attempt after attempt, until the gate is open."""
         yield "one"
         yield "two"
-        if self.state.ready is not None and self.now < self.state.ready:
+        if not await self.agent(Gate, gate).is_open():
             raise TransientError("not ready yet", retry_after=0)
         self.state.words += 2
         self.record("recited")

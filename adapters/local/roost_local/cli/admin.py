@@ -1,0 +1,93 @@
+"""What an operator does to an agent: hibernate, export, import, destroy; and dead letters, redriven."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from roost_client import AgentHandle, Client
+
+from .complaint import USAGE, Complaint
+from .report import put, put_json, say
+from .serve import Commands
+from .server import add_address, add_common, ask, command
+
+
+def add(commands: Commands) -> None:
+    for name, run, about in (
+        ("hibernate", hibernate, "put an agent to sleep; its state, timers and sockets stay"),
+        ("export", export, "write an agent as a portable document to stdout or --out"),
+        ("import", restore, "make an agent from an exported document"),
+        ("destroy", destroy, "end an agent; a later call starts a fresh one"),
+        ("redrive", redrive, "put dead letters back into an agent's mailbox"),
+    ):
+        parser = command(commands, name, run, about)
+        add_address(parser)
+        if name == "export":
+            parser.add_argument("--out", type=Path, metavar="FILE")
+        elif name == "import":
+            parser.add_argument("file", metavar="FILE", help="the document; - reads stdin")
+        elif name == "destroy":
+            parser.add_argument("--yes", action="store_true", help="don't ask")
+        elif name == "redrive":
+            parser.add_argument("--id", help="one dead letter (default: all)")
+        add_common(parser)
+
+
+def _do(args: argparse.Namespace, verb: Callable[[AgentHandle], Awaitable[Any]]) -> Any:
+    async def work(client: Client) -> Any:
+        return await verb(client.handle(args.kind, args.agent))
+
+    return ask(args, work, admin=True)
+
+
+def _done(args: argparse.Namespace, what: str) -> int:
+    put_json({"done": what}) if args.json else say(f"{args.kind}/{args.agent} {what}")
+    return 0
+
+
+def hibernate(args: argparse.Namespace) -> int:
+    _do(args, AgentHandle.hibernate)
+    return _done(args, "sleeps")
+
+
+def export(args: argparse.Namespace) -> int:
+    text = json.dumps(_do(args, AgentHandle.export), ensure_ascii=False)
+    if args.out is None:
+        put(text)
+        return 0
+    args.out.write_text(text + "\n", encoding="utf-8")
+    return _done(args, f"exported to {args.out}")
+
+
+def restore(args: argparse.Namespace) -> int:
+    try:
+        text = sys.stdin.read() if args.file == "-" else Path(args.file).read_text(encoding="utf-8")
+        document = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise Complaint(f"{args.file} is no exported document: {error}", USAGE) from error
+    if not isinstance(document, dict):
+        raise Complaint(f"{args.file} is no exported document: it is not a JSON object", USAGE)
+    _do(args, lambda handle: handle.restore(document))
+    return _done(args, "imported")
+
+
+def destroy(args: argparse.Namespace) -> int:
+    if not args.yes:
+        if not sys.stdin.isatty():
+            raise Complaint("destroy asks first, and there is no terminal: say --yes", USAGE)
+        print(f"Destroy {args.kind}/{args.agent} for good? Type its key: ", end="", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip() != args.agent:
+            raise Complaint("nothing was destroyed")
+    _do(args, AgentHandle.destroy)
+    return _done(args, "destroyed")
+
+
+def redrive(args: argparse.Namespace) -> int:
+    count = _do(args, lambda handle: handle.redrive(args.id))
+    put_json({"redriven": count}) if args.json else say(f"{count} redriven")
+    return 0

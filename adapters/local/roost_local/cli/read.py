@@ -1,0 +1,79 @@
+"""`roost agents` and `roost status`: which agents there are, and how one of them is."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from itertools import islice
+from typing import Any
+
+from roost_client import Client
+
+from .report import moment, pretty, put, put_json, say, style, table
+from .serve import Commands
+from .server import add_address, add_common, ask, command
+
+
+def add(commands: Commands) -> None:
+    agents_parser = command(commands, "agents", agents, "list the agents")
+    agents_parser.add_argument("--kind", help="of this kind only")
+    agents_parser.add_argument("--prefix", help="whose keys begin so")
+    agents_parser.add_argument("--limit", type=int, metavar="N", help="at most so many (default: all)")
+    add_common(agents_parser)
+    status_parser = command(commands, "status", status, "show status, schedules and metrics of an agent; wakes nobody")
+    add_address(status_parser)
+    add_common(status_parser)
+
+
+def agents(args: argparse.Namespace) -> int:
+    async def work(client: Client) -> list[Any]:
+        rows: list[Any] = []
+        async for row in client.agents(kind=args.kind, prefix=args.prefix, limit=500):
+            if args.limit is not None and len(rows) >= args.limit:
+                break
+            rows.append(row)
+            if not args.json and len(rows) % 1000 == 0 and sys.stderr.isatty():
+                print(f"\r{len(rows)} agents", end="", file=sys.stderr, flush=True)
+        return rows
+
+    rows = ask(args, work)
+    if args.json:
+        for row in rows:
+            put_json(row)
+    elif rows:
+        if len(rows) >= 1000 and sys.stderr.isatty():
+            print("\r" + " " * 24 + "\r", end="", file=sys.stderr)
+        table(
+            ["KIND", "KEY", "VERSION", "UPDATED", "NEXT WAKE"],
+            ([r["kind"], r["key"], r["version"], moment(r.get("updated")), moment(r.get("next_wake"))] for r in rows),
+        )
+    else:
+        say("there are no agents yet: the first call makes one")
+    return 0
+
+
+def status(args: argparse.Namespace) -> int:
+    async def work(client: Client) -> dict[str, Any]:
+        return await client.handle(args.kind, args.agent).status()
+
+    doc = ask(args, work)
+    if args.json:
+        put_json(doc)
+        return 0
+    put(f"{style(args.kind + '/' + args.agent, 'bold')}  {doc['status']}  version {doc['version']}")
+    shown = ("generation", "connections", "subscribers", "mailbox", "outbox", "dead_letters", "events", "stored_bytes")
+    for name in shown:
+        if name in doc:
+            put(f"  {name.replace('_', ' '):<14}{doc[name]}")
+    put(f"  {'next wake':<14}{moment(doc.get('next_wake'))}")
+    for one in doc.get("schedules", ()):
+        put(f"    {one['key']:<12}{moment(one['due'])}  {one['target']}  {pretty(one['spec'])}")
+    metrics = doc.get("metrics")
+    if metrics:
+        total = sum(sum(by.values()) for by in metrics["ticks"].values())
+        put(f"  {'ticks':<14}{total}, mean {metrics['mean_seconds'] * 1000:.1f} ms")
+        for kind, by in islice(metrics["ticks"].items(), 20):
+            put(f"    {kind:<12}{', '.join(f'{n} {outcome}' for outcome, n in by.items())}")
+        if metrics.get("last_error"):
+            put(f"  {'last error':<14}{metrics['last_error']['message']} ({metrics['last_error']['code']})")
+    return 0
