@@ -109,8 +109,9 @@ class Action:
         try:
             return cast("tuple[tuple[Any, ...], dict[str, Any]]", self._validate(ArgsKwargs(tuple(args), dict(kwargs))))
         except ValidationError as error:
+            names = [*self.signature.parameters]
             raise Rejected(
-                f"{self.name}: {describe(error)}", code="bad-arguments", status=422, data=details(error)
+                f"{self.name}: {describe(error, names)}", code="bad-arguments", status=422, data=details(error, names)
             ) from None
 
     def schema(self) -> dict[str, Any]:
@@ -140,17 +141,27 @@ def _arguments(fn: Callable[..., Any], signature: inspect.Signature, hints: dict
     return TypeAdapter(bare)
 
 
-def describe(error: ValidationError) -> str:
-    """One line: each wrong field and what is wrong with it."""
-    parts = [f"{'.'.join(map(str, e['loc'])) or 'value'}: {e['msg']}" for e in error.errors(include_url=False)[:5]]
+def describe(error: ValidationError, names: Sequence[str] = ()) -> str:
+    """One line: each wrong field and what is wrong with it. `names` are those of positional arguments."""
+    parts = [
+        f"{'.'.join(map(str, _named(e['loc'], names))) or 'value'}: {e['msg']}"
+        for e in error.errors(include_url=False)[:5]
+    ]
     more = error.error_count() - len(parts)
     return "; ".join(parts) + (f"; and {more} more" if more > 0 else "")
 
 
-def details(error: ValidationError) -> list[dict[str, Any]]:
+def _named(loc: tuple[int | str, ...], names: Sequence[str]) -> tuple[int | str, ...]:
+    """Where an error is, with the argument by its name, however it was given."""
+    if loc and isinstance(loc[0], int) and loc[0] < len(names):
+        return (names[loc[0]], *loc[1:])
+    return loc
+
+
+def details(error: ValidationError, names: Sequence[str] = ()) -> list[dict[str, Any]]:
     """The errors as data for a problem document: loc, msg, type. Inputs are left out: they may be secret."""
     return [
-        {"loc": list(e["loc"]), "msg": e["msg"], "type": e["type"]}
+        {"loc": list(_named(e["loc"], names)), "msg": e["msg"], "type": e["type"]}
         for e in error.errors(include_url=False, include_input=False, include_context=False)[:20]
     ]
 

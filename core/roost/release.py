@@ -22,18 +22,18 @@ async def release(cell: Cell, tick: Tick, waiting: Waiting, commit: Commit | Non
     """The commit is durable: let everything out, in order."""
     runtime, image, address = cell.runtime, cell.image, cell.address
     out: list[Frame] = []
-    if commit is not None and image is not None:
-        if image.connections:
-            state_frames(cell, tick, commit, out)
-        out += tick.frames
+    watched = image is not None and commit is not None and bool(image.connections)
+    if watched and commit is not None:
+        state_frames(cell, tick, commit, out)
+    out += tick.frames  # of a failed tick there are none
     reply_frames(waiting, result, out)
     if cell.lives:
         await flush(cell)
-    if image is not None and (out or (commit is not None and image.connections)):
-        await runtime.wire.send(address, out, image.version)
+    if out or watched:
+        await runtime.wire.send(address, out, 0 if image is None else image.version)
+    for hangup in tick.hangups:
+        await runtime.wire.close(address, hangup.cid, hangup.code, hangup.reason)
     if commit is not None:
-        for hangup in tick.hangups:
-            await runtime.wire.close(address, hangup.cid, hangup.code, hangup.reason)
         if commit.log and cell.subscribers:
             for entry in commit.log:
                 for one in cell.subscribers:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from pydantic import BaseModel
 from pydantic_core import from_json, to_json
@@ -209,11 +210,12 @@ class Runtime(World):
 
     def http(self, tick: Tick) -> httpx.AsyncClient:
         tick.reader()
-        calls = iter(range(1, 1 << 62))
+        scoped = tick.trigger.scoped
+        base = None if scoped is None else quote(f"{tick.address}/{tick.image.generation}/{scoped}", safe="/:")
 
         def key() -> str | None:
-            n = next(calls)
-            return None if tick.trigger.id is None else f"{tick.address}/{tick.trigger.id}/{n}"
+            tick.requests += 1  # of the tick, not of this client: it may make several
+            return None if base is None else f"{base}/{tick.requests}"
 
         return self.fetch.client(key, tick.deadline)
 
@@ -317,19 +319,23 @@ class Runtime(World):
         return await self.store.log(address, after, kinds, limit)
 
     async def dead_letters(self, address: Address, limit: int = 1000) -> list[dict[str, Any]]:
-        await self.existing(address)
-        return [dead_letter(d) for d in await self.store.dead(address, 0, limit)]
+        found = await self.store.dead(address, 0, limit)
+        if not found:  # letters can die before their agent came to be
+            await self.existing(address)
+        return [dead_letter(d) for d in found]
 
     async def redrive(self, address: Address, id: str | None) -> int:
         """Dead letters back into the mailbox, ids kept; how many."""
-        await self.existing(address)
+        self.app.kind(address.kind)
         count = await self.store.redrive(address, id)
-        if id is not None and not count:
-            raise NotFound(f"{address} has no dead letter {id!r}", code="no-dead-letter")
         if count:
             await self.hibernate(address)
             self.cell(address).alarm()
-        return count
+            return count
+        await self.existing(address)
+        if id is not None:
+            raise NotFound(f"{address} has no dead letter {id!r}", code="no-dead-letter")
+        return 0
 
     # Sleeping ----------------------------------------------------------------------------------------
 

@@ -113,7 +113,7 @@ class Session:
     def text(self, data: str) -> None:
         """A text frame."""
         try:
-            frame = from_json(data)
+            frame = from_json(data, allow_inf_nan=False)
         except ValueError:
             self._message(data)
             return
@@ -152,15 +152,13 @@ class Session:
         while True:
             self._next += 1
             self._frame(frame, "")
-            if not self._ahead:
-                return
-            following = self._ahead.pop(self._next, None)
+            following = self._ahead.pop(self._next, None) if self._ahead else None
             if following is None:
-                return
-            if not self._ahead and self._gap is not None:
-                self._gap.cancel()
-                self._gap = None
+                break
             frame = following
+        if self._gap is not None:  # that one is closed; another has its own time
+            self._gap.cancel()
+            self._gap = self.runtime.host.call_later(GAP_SECONDS, self._give_up) if self._ahead else None
 
     def _early(self, seq: int, frame: dict[str, Any]) -> None:
         if self._ahead is None:
@@ -272,7 +270,7 @@ class Session:
             self.runtime.post(self.address, Trigger("disconnect", Disconnect(self.cid, code, reason), source="admin"))
 
 
-_OURS: Final = frozenset({"rpc", "cf_agent_state", "roost_message"})
+_OURS: Final = ("rpc", "cf_agent_state", "roost_message")
 
 
 def refuse(line: Line, error: RoostError) -> None:

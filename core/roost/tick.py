@@ -41,8 +41,8 @@ class Tick:
     __slots__ = (
         "_random", "address", "asks", "at", "attempt", "chunks", "deadline", "frames", "fresh", "hangups", "image",
         "kind",
-        "limits", "live", "log", "open", "origin", "outbox", "path", "puts", "readonly", "rows", "schedules", "seed",
-        "sgen", "store", "trigger",
+        "limits", "live", "log", "open", "origin", "outbox", "path", "puts", "readonly", "requests", "rows", "schedules",
+        "seed", "sgen", "store", "trigger",
     )  # fmt: skip
 
     def __init__(
@@ -73,6 +73,7 @@ class Tick:
         self.log: list[tuple[str, bytes]] = []
         self.sgen = image.sgen
         self.asks = 0
+        self.requests = 0
         self.chunks = 0
         self.live: Callable[[bytes], None] | None = None
         self.origin: str | None = None

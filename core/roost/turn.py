@@ -94,6 +94,7 @@ async def turn(cell: Cell, waiting: Waiting, image: Image) -> None:
         answer = await _store(cell, waiting, commit)
         if isinstance(answer, TickResult):
             result, commit = answer, None
+            tick.discard()
         else:
             image.apply(commit)
     if result is None:
@@ -171,7 +172,7 @@ def _failure(kind: Kind, waiting: Waiting, tick: Tick, error: RoostError) -> Com
         commit = tick.commit(None)
         commit.handled = _handled(waiting, tick, outcome_of(error), problem_bytes(error))
         return commit
-    commit = tick.commit(None)
+    commit = tick.commit(kind.default if image.state is None else None)  # its mailbox is acknowledged: so is it
     letter = waiting.letter
     if letter is not None:
         attempts = letter.attempts + 1

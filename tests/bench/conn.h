@@ -34,7 +34,7 @@ size_t expand(char *out, size_t room, const char *template, long name, long seq)
 void conn_open(Conn *conn, int port);
 void conn_write(Conn *conn, const char *text, size_t size);
 void conn_send(Conn *conn, const char *text, size_t size);  // as a text message on a WebSocket
-bool conn_fill(Conn *conn, bool wait);                      // reads what is there; false when the peer is gone
+bool conn_fill(Conn *conn, bool wait);                      // reads what is there; false: the peer is gone
 bool conn_handshake(Conn *conn);                            // waits for the 101
 bool conn_take(Conn *conn, Message *message);               // the next whole message, until the next fill
 #endif

@@ -8,15 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "conn.h"
-
-typedef struct {
-    double *ms;
-    long count, room;
-} Tally;
+#include "tally.h"
 
 static const char *mode = "load", *request = "", *before = "", *message = "", *match = "", *refusal = "";
 static long port, connections = 1, inflight = 1, names = 64, first, count, rounds = 10;
@@ -27,45 +22,7 @@ static int watch;
 static double deadline;
 static char text[65536];
 
-static void add(Tally *tally, double value) {
-    if (tally->count == tally->room) {
-        tally->room = tally->room ? tally->room * 2 : 65536;
-        tally->ms = realloc(tally->ms, (size_t)tally->room * sizeof *tally->ms);
-    }
-    tally->ms[tally->count++] = value * 1000;
-}
-
-static int order(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static void print_tally(const char *prefix, Tally *tally) {
-    long n = tally->count;
-    if (n == 0) return;
-    qsort(tally->ms, (size_t)n, sizeof *tally->ms, order);
-    printf("\"%sp50_ms\": %.4f, \"%sp99_ms\": %.4f, ", prefix, tally->ms[n / 2], prefix, tally->ms[(long)((double)n * 0.99)]);
-    printf("\"%smax_ms\": %.4f, \"%scount\": %ld, ", prefix, tally->ms[n - 1], prefix, n);
-}
-
-static void print_end(void) {
-    printf("\"errors\": %ld, \"first_error\": \"", failures);
-    for (const unsigned char *c = (unsigned char *)first_failure; *c; c++)
-        if (*c < 32 || *c == '"' || *c == '\\' || *c > 126)
-            printf("\\u%04x", *c);
-        else
-            putchar(*c);
-    printf("\"}\n");
-    fflush(stdout);
-}
-
-static double cpu(void) {
-    struct rusage used;
-    getrusage(RUSAGE_SELF, &used);
-    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1e-6;
-}
-
-// One turn of the loop: everything that has arrived goes to `got`. False when time is up or something failed.
+// One turn of the loop: all that has arrived goes to `got`. False when time is up or something failed.
 static bool turn(int ms, void (*got)(Conn *, const Message *)) {
     struct epoll_event events[256];
     int n = epoll_wait(watch, events, 256, ms);
@@ -137,7 +94,7 @@ static void landed(Conn *conn, const Message *found) {
     conn->busy = false;
     flying--;
     replies++;
-    if (at >= from && at <= until) add(&tally, at - conn->sent);
+    if (at >= from && at <= until) tally_add(&tally, at - conn->sent);
     queue[tail] = conn - conns;
     tail = (tail + 1) % connections;
     launch();
@@ -157,8 +114,9 @@ static void load(void) {
     }
     if (used < 0) used = cpu() - start;
     double n = (double)tally.count, time = count ? now() - from : seconds;
-    printf("\"rate\": %.2f, \"replies\": %ld, \"client_us\": %.2f, ", n / time, replies, n > 0 ? used * 1e6 / n : 0);
-    print_tally("", &tally);
+    double each = n > 0 ? used * 1e6 / n : 0;
+    printf("\"rate\": %.2f, \"replies\": %ld, \"client_us\": %.2f, ", n / time, replies, each);
+    tally_print("", &tally);
 }
 
 // fan: connection 0 sends round %s, `match` (with %s) marks it on all of them.
@@ -169,7 +127,7 @@ static void hear(Conn *conn, const Message *found) {
     if (conn->mark == round_ || !memmem(found->text, found->size, marker, strlen(marker))) return;
     conn->mark = round_;
     heard++;
-    add(&tally, now() - conns[0].sent);
+    tally_add(&tally, now() - conns[0].sent);
 }
 
 static void fan(void) {
@@ -181,11 +139,11 @@ static void fan(void) {
         conn_send(&conns[0], text, expand(text, sizeof text, message, 0, round_));
         while (heard < connections && turn(100, hear)) {
         }
-        add(&whole, now() - conns[0].sent);
+        tally_add(&whole, now() - conns[0].sent);
         rest(0.1);
     }
-    print_tally("", &tally);
-    print_tally("all_", &whole);
+    tally_print("", &tally);
+    tally_print("all_", &whole);
 }
 
 // idle: opens `connections`, says so, holds them until stdin ends. None may be closed meanwhile.
@@ -206,7 +164,7 @@ static void exchange(const char *template, long name, long number, Tally *into) 
     conn_write(conns, text, expand(text, sizeof text, template, name, number));
     while (!conn_take(conns, &found))
         if (conns->closed || !conn_fill(conns, true)) return;
-    if (into) add(into, now() - conns->sent);
+    if (into) tally_add(into, now() - conns->sent);
 }
 
 static void wake(void) {
@@ -217,22 +175,27 @@ static void wake(void) {
         exchange(request, i, 2 * i, &tally);
         exchange(request, i, 2 * i + 1, &awake);
     }
-    print_tally("", &tally);
-    print_tally("warm_", &awake);
+    tally_print("", &tally);
+    tally_print("warm_", &awake);
 }
 
 int main(int argc, char **argv) {
-    const struct { const char *key; const char **text; long *whole; double *real; } keys[] = {
-        {"mode", &mode, 0, 0}, {"request", &request, 0, 0}, {"before", &before, 0, 0}, {"message", &message, 0, 0},
-        {"match", &match, 0, 0}, {"refusal", &refusal, 0, 0}, {"port", 0, &port, 0}, {"names", 0, &names, 0}, {"first", 0, &first, 0},
-        {"connections", 0, &connections, 0}, {"inflight", 0, &inflight, 0}, {"count", 0, &count, 0},
-        {"rounds", 0, &rounds, 0}, {"warm", 0, 0, &warm}, {"seconds", 0, 0, &seconds}, {"settle", 0, 0, &settle},
-        {"limit", 0, 0, &limit},
+    const struct {
+        const char *key, **text;
+        long *whole;
+        double *real;
+    } keys[] = {
+        {"mode", &mode, 0, 0},         {"request", &request, 0, 0}, {"before", &before, 0, 0},
+        {"message", &message, 0, 0},   {"match", &match, 0, 0},     {"refusal", &refusal, 0, 0},
+        {"port", 0, &port, 0},         {"names", 0, &names, 0},     {"first", 0, &first, 0},
+        {"inflight", 0, &inflight, 0}, {"count", 0, &count, 0},     {"connections", 0, &connections, 0},
+        {"rounds", 0, &rounds, 0},     {"warm", 0, 0, &warm},       {"seconds", 0, 0, &seconds},
+        {"settle", 0, 0, &settle},     {"limit", 0, 0, &limit},
     };
     for (int i = 1; i < argc; i++) {
-        size_t k = 0, size = strcspn(argv[i], "=");
-        while (k < sizeof keys / sizeof *keys && (strlen(keys[k].key) != size || strncmp(keys[k].key, argv[i], size))) k++;
-        if (k == sizeof keys / sizeof *keys || !argv[i][size]) return fprintf(stderr, "load: %s?\n", argv[i]), 2;
+        size_t k = 0, n = sizeof keys / sizeof *keys, size = strcspn(argv[i], "=");
+        while (k < n && (strlen(keys[k].key) != size || strncmp(keys[k].key, argv[i], size))) k++;
+        if (k == n || !argv[i][size]) return fprintf(stderr, "load: %s?\n", argv[i]), 2;
         const char *value = argv[i] + size + 1;
         if (keys[k].text) *keys[k].text = value;
         if (keys[k].whole) *keys[k].whole = strtol(value, NULL, 10);
@@ -246,6 +209,6 @@ int main(int argc, char **argv) {
     else if (!strcmp(mode, "idle")) idle();
     else if (!strcmp(mode, "wake")) wake();
     else fail("no mode %s", mode);
-    print_end();
+    failures_print();
     return failures ? 1 : 0;
 }

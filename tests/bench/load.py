@@ -1,6 +1,7 @@
 """The load generator (load.c), as Python sees it: what it is told and what it reports.
 
-Its templates: `%d` stands for a name (`names` numbers from `first` on, in turn), `%s` for the number of the request.
+Its templates: `%d` stands for a name (`names` numbers from `first` on, in turn), `%s` for the number of
+the request.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def compile_load(folder: Path) -> Path:
             "the load generator is a C program: install a compiler (on Debian: apt-get install gcc libc6-dev)"
         )
     program = folder / "load"
-    sources = [str(HERE / name) for name in ("load.c", "conn.c")]
+    sources = [str(HERE / name) for name in ("load.c", "conn.c", "tally.c")]
     built = subprocess.run(
         [compiler, *FLAGS, "-o", str(program), *sources, "-lm"], capture_output=True, text=True, timeout=60, check=False
     )

@@ -133,6 +133,7 @@ def fan(program: Path, folder: Path, sizes: Sizes) -> None:
         "connections": count,
         "rounds": sizes.rounds,
         "match": "round %s.",
+        "limit": 30,
     }
     with serving(BARE) as bare, serving(roost(folder / "fan.db")) as server:
         told = [(bare, "/fan"), (server, "/agents/counter/room"), (bare, "/fan"), (server, "/agents/counter/room")]

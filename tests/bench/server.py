@@ -49,10 +49,11 @@ class Server:
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            self.said.append(line)
             if not self._port and (found := re.search(r"http://127\.0\.0\.1:(\d+)", line)):
                 self._port = int(found[1])
                 self._listens.set()
+            else:
+                self.said.append(line)
         self._listens.set()
 
     @property

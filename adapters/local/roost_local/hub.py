@@ -80,7 +80,7 @@ def encoded(frame: Frame) -> bytes:
     return binary_frame(frame.data) if frame.binary else text_frame(frame.data)
 
 
-def _send_many(sockets: Mapping[str, Socket], frames: Sequence[Frame]) -> list[str]:
+def _send_many(sockets: Mapping[str, Outlet], frames: Sequence[Frame]) -> list[str]:
     """One write a socket: each write is a system call, and those are what a release costs most."""
     gone: list[str] = []
     batches: dict[str, bytes] = {}

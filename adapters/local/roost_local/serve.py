@@ -20,10 +20,11 @@ from roost.ports import Capabilities
 from roost.resident import OwnedStore
 from roost_http import Surface
 
-from .console import Front
 from .backend import LOCAL, MEMORY, LocalBackend
+from .console import Front
 from .emulate import rules_for
-from .server import Listen, server
+from .listen import Listen
+from .server import server
 from .store import SqliteStore
 
 DATA = Path(".roost/agents.db")
@@ -33,7 +34,7 @@ DATA = Path(".roost/agents.db")
 class Options:
     """How to serve. `data` None: in memory, gone at exit."""
 
-    listen: Listen = Listen()
+    listen: Listen = field(default_factory=Listen)
     data: Path | None = DATA
     idle_after: float = 10.0
     admin_token: str | None = None
@@ -98,7 +99,7 @@ async def serve(app: App, options: Options, ready: Callable[[str], None]) -> Non
         backend.start()
         stack.push_async_callback(backend.stop)
         task = asyncio.ensure_future(running.serve(sockets=[sock]))
-        while not running.started and not task.done():
+        while not running.started and not task.done():  # noqa: ASYNC110 uvicorn has no event for it
             await asyncio.sleep(0.005)
         if running.started:
             ready(options.listen.url(sock))

@@ -2,74 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import socket as sockets
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 import uvicorn
 
 from roost.app import ASGIApp
-from roost.errors import Rejected
 
 from .backend import LocalBackend
 from .emulate import Rules
 from .gateway import Gateway
+from .listen import Listen
 from .socket import SocketLimits
 from .upgrade import protocol_class
 from .wire import Agents
 
 DRAIN = 30.0
 """Seconds that running ticks get at SIGTERM: more than `max_tick`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listen:
-    """Where to listen: TCP on `host` and `port` (0: any free one), or a Unix socket at `uds`."""
-
-    host: str = "127.0.0.1"
-    port: int = 8787
-    uds: Path | None = None
-    fd: int | None = None
-    """A socket that listens already, handed over by a parent process."""
-
-    def bind(self) -> sockets.socket:
-        """The bound socket. Rejected names who else listens there."""
-        if self.fd is not None:
-            return sockets.socket(fileno=self.fd)
-        try:
-            if self.uds is not None:
-                return self._bind_unix(self.uds)
-            family = sockets.AF_INET6 if ":" in self.host else sockets.AF_INET
-            return sockets.create_server((self.host, self.port), family=family, backlog=2048)
-        except OSError as error:
-            where = self.uds or f"{self.host}:{self.port}"
-            raise Rejected(f"can't listen on {where}: {error.strerror}; choose another with --port or --uds") from error
-
-    def url(self, sock: sockets.socket) -> str:
-        """Where a client finds `sock`: a URL with the real port, or `unix:PATH`."""
-        if self.uds is not None:
-            return f"unix:{self.uds}"
-        host, port = sock.getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-    @staticmethod
-    def _bind_unix(path: Path) -> sockets.socket:
-        if path.is_socket():
-            probe = sockets.socket(sockets.AF_UNIX)
-            try:
-                probe.connect(str(path))
-            except OSError:
-                path.unlink()  # a socket file nobody listens on any more
-            finally:
-                probe.close()
-        sock = sockets.socket(sockets.AF_UNIX)
-        sock.bind(str(path))
-        os.chmod(path, 0o600)
-        sock.listen(2048)
-        return sock
 
 
 class LocalServer(uvicorn.Server):
@@ -82,7 +32,7 @@ class LocalServer(uvicorn.Server):
         self._aborted = False
 
     @contextmanager
-    def capture_signals(self) -> Iterator[None]:
+    def capture_signals(self) -> Generator[None]:
         """SIGINT and SIGTERM end the server, unless another part of the process owns them."""
         if self.install_signals:
             with super().capture_signals():
@@ -131,3 +81,6 @@ def server(
         backlog=2048,
     )
     return LocalServer(config, backend)
+
+
+__all__ = ["Listen", "LocalServer", "server"]

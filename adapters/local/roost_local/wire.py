@@ -96,4 +96,3 @@ class Agents:
         except NotFound as error:
             raise Rejected(f"Invalid request: {error.message}", code=error.code, status=400) from None
         return Address(found.name, check_key(key))
-

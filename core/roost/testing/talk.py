@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -26,9 +26,13 @@ class Talk:
         self.socket = socket
         self.code: int | None = None
         """The server's close code, once it has closed."""
+        self._kept: list[Any] = []
+        """Frames passed over, oldest first: somebody may ask for them yet."""
 
-    async def next(self, *types: str) -> Any:
-        """The next frame, of one of these types if any are given; others are passed over."""
+    async def _until(self, wanted: Callable[[Any], bool]) -> Any:
+        for index, frame in enumerate(self._kept):
+            if wanted(frame):
+                return self._kept.pop(index)
         async with asyncio.timeout(PATIENCE):
             while True:
                 raw = await self.socket.recv()
@@ -36,17 +40,17 @@ class Talk:
                     frame = from_json(raw) if isinstance(raw, str) else raw
                 except ValueError:
                     frame = raw
-                if not types or (isinstance(frame, dict) and frame.get("type") in types):
+                if wanted(frame):
                     return frame
+                self._kept.append(frame)
+
+    async def next(self, *types: str) -> Any:
+        """The oldest frame not taken yet, of one of these types if any are given."""
+        return await self._until(lambda f: not types or (isinstance(f, dict) and f.get("type") in types))
 
     async def own(self, count: int = 1) -> list[Any]:
         """The next `count` frames that the agent's author sent: neither greeting, nor state, nor replies."""
-        found: list[Any] = []
-        while len(found) < count:
-            frame = await self.next()
-            if not (isinstance(frame, dict) and str(frame.get("type")).startswith(("cf_", "rpc", "roost_"))):
-                found.append(frame)
-        return found
+        return [await self._until(_is_own) for _ in range(count)]
 
     async def greeting(self) -> list[Any]:
         """All frames up to the last of the greeting."""
@@ -74,10 +78,7 @@ class Talk:
 
     async def answer(self, id: str) -> Any:
         """The next frame of this call."""
-        while True:
-            frame = await self.next("rpc")
-            if frame["id"] == id:
-                return frame
+        return await self._until(lambda f: isinstance(f, dict) and f.get("type") == "rpc" and f.get("id") == id)
 
     async def call(self, method: str, *args: Any, **extra: Any) -> Any:
         """A call's reply frame."""
@@ -122,6 +123,10 @@ class Talk:
         assert problem["type"] == f"urn:roost:error:{code}" and problem["title"] and problem["detail"], problem
         assert last["error"] == problem["detail"], last
         return problem
+
+
+def _is_own(frame: Any) -> bool:
+    return not (isinstance(frame, dict) and str(frame.get("type")).startswith(("cf_", "rpc", "roost_")))
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,9 +13,9 @@ import pytest
 from roost import App, Limits
 from roost.address import Address
 from roost.subscribe import QUEUE
+from roost.trigger import Call, Trigger
 
-from .agents import Counter
-from .rig import ADMIN, AGENTS, Rig, Sent, kinds, make_app, parse, refused, rig
+from .rig import ADMIN, AGENTS, Rig, Sent, kinds, parse, refused, rig
 
 pytestmark = pytest.mark.anyio
 EVENTS = "/v1/agents/counter/a/events"
@@ -28,6 +29,9 @@ class Reader:
         self.status = 0
         self.ended = False
         self.gone = asyncio.Event()
+        self.flow = asyncio.Event()
+        """Cleared: it takes nothing, so the server can't send."""
+        self.flow.set()
 
     @property
     def events(self) -> list[Sent]:
@@ -55,6 +59,7 @@ async def follow(r: Rig, query: str = "", **headers: str) -> AsyncGenerator[Read
         if message["type"] == "http.response.start":
             reader.status = message["status"]
         else:
+            await reader.flow.wait()
             reader.raw += message["body"]
             reader.ended = not message.get("more_body", False)
 
@@ -200,21 +205,20 @@ async def test_chunks_are_live_and_keep_the_last_number(gate: asyncio.Event) -> 
 
 async def test_a_slow_reader_is_brought_up_from_the_log() -> None:
     async with rig(App(AGENTS, limits=Limits(log=10 * QUEUE))) as r, follow(r) as reader:
-        (subscriber,) = r.runtime.subscribers[Address("counter", "a")]
-        taken = subscriber.wake
-        subscriber.wake = lambda: None  # type: ignore[method-assign]  # it sleeps through it all
-        for _ in range(QUEUE + 50):
-            await r.runtime.dispatch(*_increment())
-        assert subscriber.lagged
-        subscriber.wake = taken  # type: ignore[method-assign]
+        reader.flow.clear()
         await r.call("increment")
         await r.world.settle()
-        assert reader.seqs() == list(range(1, QUEUE + 52))
+        for _ in range(QUEUE + 50):
+            await r.runtime.dispatch(*_increment())
+        (subscriber,) = r.runtime.subscribers[Address("counter", "a")]
+        assert subscriber.lagged
+        reader.flow.set()
+        await r.call("increment")
+        await r.world.settle()
+        assert reader.seqs() == list(range(1, QUEUE + 53))
 
 
 def _increment() -> tuple[Address, Any]:
-    from roost.trigger import Call, Trigger
-
     return Address("counter", "a"), Trigger("call", Call("increment"))
 
 
@@ -277,9 +281,7 @@ async def test_other_refusals() -> None:
 
 
 async def test_without_a_window_what_is_there_is_sent() -> None:
-    from dataclasses import replace
-
-    async with rig(make_app()) as r:
+    async with rig() as r:
         await r.call("increment")
         for change in ({"sse_window": 0.0}, {"http_stream": False}):
             r.runtime.capabilities = replace(r.runtime.capabilities, **change)
@@ -287,4 +289,3 @@ async def test_without_a_window_what_is_there_is_sent() -> None:
             assert kinds(parse(answer.text)) == ["counted"]
             assert answer.text.startswith("retry: 1000\n\n")
             assert not r.runtime.subscribers
-    assert Counter.gate is None

@@ -22,11 +22,8 @@ async def test_chunks_then_the_result(streams: bool) -> None:
         answer = await r.http.post(f"{CALL}/trickle", json={"args": [3]}, headers=headers)
         assert answer.status_code == 200
         assert answer.headers["content-type"] == "text/event-stream"
-        assert answer.text == (
-            "event: chunk\nid: a key.1.0\ndata: 0\n\n"
-            "event: chunk\nid: a key.1.1\ndata: 1\n\n"
-            "event: chunk\nid: a key.1.2\ndata: 2\n\n" + answer.text[answer.text.index("event: result") :]
-        )
+        chunks = [b"event: chunk\nid: a key.1.%d\ndata: %d\n\n" % (n, n) for n in range(3)]
+        assert answer.content.startswith(b"".join(chunks))
         assert kinds(parse(answer.text)) == ["chunk"] * 3 + ["result"]
         assert ("content-length" in answer.headers) != streams
 

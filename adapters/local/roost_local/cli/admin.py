@@ -7,14 +7,15 @@ import json
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
-
-from roost_client import AgentHandle, Client
+from typing import TYPE_CHECKING, Any
 
 from .complaint import USAGE, Complaint
 from .report import put, put_json, say
 from .serve import Commands
 from .server import add_address, add_common, ask, command
+
+if TYPE_CHECKING:
+    from roost_client import AgentHandle, Client
 
 
 def add(commands: Commands) -> None:
@@ -51,12 +52,12 @@ def _done(args: argparse.Namespace, what: str) -> int:
 
 
 def hibernate(args: argparse.Namespace) -> int:
-    _do(args, AgentHandle.hibernate)
+    _do(args, lambda handle: handle.hibernate())
     return _done(args, "sleeps")
 
 
 def export(args: argparse.Namespace) -> int:
-    text = json.dumps(_do(args, AgentHandle.export), ensure_ascii=False)
+    text = json.dumps(_do(args, lambda handle: handle.export()), ensure_ascii=False)
     if args.out is None:
         put(text)
         return 0
@@ -67,12 +68,12 @@ def export(args: argparse.Namespace) -> int:
 def restore(args: argparse.Namespace) -> int:
     try:
         text = sys.stdin.read() if args.file == "-" else Path(args.file).read_text(encoding="utf-8")
-        document = json.loads(text)
+        document: Any = json.loads(text)
     except (OSError, ValueError) as error:
         raise Complaint(f"{args.file} is no exported document: {error}", USAGE) from error
     if not isinstance(document, dict):
         raise Complaint(f"{args.file} is no exported document: it is not a JSON object", USAGE)
-    _do(args, lambda handle: handle.restore(document))
+    _do(args, lambda handle: handle.restore(document))  # pyright: ignore[reportUnknownArgumentType] (JSON)
     return _done(args, "imported")
 
 
@@ -83,7 +84,7 @@ def destroy(args: argparse.Namespace) -> int:
         print(f"Destroy {args.kind}/{args.agent} for good? Type its key: ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip() != args.agent:
             raise Complaint("nothing was destroyed")
-    _do(args, AgentHandle.destroy)
+    _do(args, lambda handle: handle.destroy())
     return _done(args, "destroyed")
 
 

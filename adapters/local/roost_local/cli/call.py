@@ -7,14 +7,15 @@ import json
 import re
 import sys
 from contextlib import aclosing
-from typing import Any, Final, NoReturn
-
-from roost_client import Client
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from .complaint import USAGE, Complaint
 from .report import pretty, put, put_json, say, style
 from .serve import Commands
 from .server import add_address, add_common, ask, command
+
+if TYPE_CHECKING:
+    from roost_client import Client
 
 ARGUMENTS: Final = """\
 arguments: JSON, or a bare word for text; name=value passes it by name.

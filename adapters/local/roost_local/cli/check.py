@@ -7,7 +7,6 @@ import argparse
 from roost.config import resolve
 from roost.errors import RoostError
 
-from ..serve import Options, sources
 from .complaint import BROKEN
 from .project import find_project, load_app
 from .report import put, put_json, say, style
@@ -27,6 +26,8 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from ..serve import Options, sources
+
     project = find_project()
     app = load_app(args.app, project)
     problem = None

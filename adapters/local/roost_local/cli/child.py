@@ -20,10 +20,9 @@ from typing import Any
 from roost.errors import RoostError
 
 from ..console import Console, outline
-from ..server import Listen
+from ..listen import Listen
 from . import log
-from .complaint import BROKEN, REFUSED, Complaint
-from .main import CODES
+from .complaint import BROKEN, CODES, REFUSED, Complaint
 from .project import Project, load_app
 from .report import say, show_error
 from .serve import options, serve_app

@@ -13,6 +13,9 @@ UNREACHABLE: Final = 3
 BROKEN: Final = 4
 """The author's app can't be served as it is: its code, or its config."""
 
+CODES: Final = {"bad-config": BROKEN, "unreachable": UNREACHABLE}
+"""Exit codes of errors that have one of their own."""
+
 
 class Complaint(Exception):
     """Printed as it stands, without a traceback; `code` is the exit code."""

@@ -6,10 +6,9 @@ import argparse
 import os
 import webbrowser
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from ..emulate import PLATFORMS
-from ..server import Listen
+from ..listen import Listen
 from .blame import short
 from .complaint import USAGE, Complaint
 from .project import HOW, find_project
@@ -18,6 +17,9 @@ from .supervisor import Supervisor
 from .token import make_token
 from .watch import Watch
 from .welcome import welcome
+
+PLATFORMS: Final = ("cloudflare", "lambda")
+"""As in emulate.py, which is not loaded for it."""
 
 
 def add(commands: Commands) -> None:
@@ -31,7 +33,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--port", type=port, default=8787, help="0 takes any free one (default: %(default)s)")
     add_serving(parser)
     parser.add_argument(
-        "--emulate", choices=sorted(PLATFORMS), help="let the rules of that platform hold here: limits, order, time-outs"
+        "--emulate", choices=PLATFORMS, help="let the rules of that platform hold here: limits, order, time-outs"
     )
     parser.add_argument("--no-reload", action="store_true", help="don't restart when a file changes")
     parser.add_argument("--open", action="store_true", help="open the console page in a browser")
@@ -42,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     project = find_project()
     named: str | None = args.app or project.app
     if named is None:
-        raise Complaint(f"no app is named here ({short(str(project.root))}): {HOW}", USAGE)
+        raise Complaint(f"no app is named here ({project.root}): {HOW}", USAGE)
     data = data_file(args.data, project.data)
     shown = MEMORY if data is None else short(str(data))
     token = os.environ.get("ROOST_ADMIN_TOKEN") or make_token(project.token)

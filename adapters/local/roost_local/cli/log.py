@@ -26,7 +26,7 @@ class Formatter(logging.Formatter):
         text = f"{self.formatTime(record, '%H:%M:%S')} {level} {who}: {record.getMessage()}"
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
-    def formatException(self, ei: ExcInfo) -> str:  # noqa: N802 the library's name
+    def formatException(self, ei: ExcInfo) -> str:
         error = ei[1]
         if error is None:
             return ""

@@ -15,10 +15,8 @@ from typing import Final
 from roost.errors import RoostError
 
 from . import admin, call, check, dev, limits, new, read, serve, tail
-from .complaint import BROKEN, REFUSED, UNREACHABLE, USAGE, Complaint
+from .complaint import CODES, REFUSED, USAGE, Complaint
 from .report import say, show_error
-
-CODES: Final = {"bad-config": BROKEN, "unreachable": UNREACHABLE}
 
 EPILOG: Final = """\
 start here:

@@ -7,14 +7,14 @@ import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from roost import App
 
 from .blame import blame, short
 from .complaint import BROKEN, USAGE, Complaint
 
-HOW: Final = 'name it: `roost dev main:app`, or put  [tool.roost]\\n  app = "main:app"  in pyproject.toml'
+HOW: Final = 'name it (`roost dev main:app`), or write `app = "main:app"` under [tool.roost] in pyproject.toml'
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +55,15 @@ def _read(path: Path) -> dict[str, Any] | None:
         table: Any = tomllib.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise Complaint(f"{short(str(path))} can't be read: {error}", BROKEN) from error
-    found = table.get("tool", {}).get("roost")
-    return found if isinstance(found, dict) else None
+    own: Any = table.get("tool", {}).get("roost")
+    return cast("dict[str, Any]", own) if isinstance(own, dict) else None
 
 
 def load_app(name: str | None, project: Project) -> App:
     """Import the app. Complaint says which part of the name is wrong, or shows the author's code that failed."""
     target = name or project.app
     if not target:
-        raise Complaint(f"no app is named here ({short(str(project.root))}): {HOW}".replace("\\n", "\n"), USAGE)
+        raise Complaint(f"no app is named here ({project.root}): {HOW}", USAGE)
     module_name, mark, attr = target.partition(":")
     if not (mark and attr and all(part.isidentifier() for part in (*module_name.split("."), *attr.split(".")))):
         raise Complaint(f"{target!r} names no app: it is module:attribute, for example main:app", USAGE)
@@ -88,8 +88,7 @@ def _import(name: str, target: str) -> Any:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
-            where = f"{short(str(Path.cwd()))}" if str(Path.cwd()) != "." else "here"
-            raise Complaint(f"there is no module {error.name!r} for {target!r} (looked in {where})", BROKEN) from None
+            raise Complaint(f"there is no module {error.name!r} for {target!r} in {Path.cwd()}", BROKEN) from None
         raise Complaint(f"{target} can't be imported\n\n{blame(error)}", BROKEN) from error
     except (Exception, SystemExit) as error:
         raise Complaint(f"{target} can't be imported\n\n{blame(error)}", BROKEN) from error

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from itertools import islice
-from typing import Any
-
-from roost_client import Client
+from typing import TYPE_CHECKING, Any
 
 from .report import moment, pretty, put, put_json, say, style, table
 from .serve import Commands
 from .server import add_address, add_common, ask, command
+
+if TYPE_CHECKING:
+    from roost_client import Client
 
 
 def add(commands: Commands) -> None:

@@ -16,8 +16,8 @@ _STYLES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow":
 
 def style(text: str, name: str, stream: IO[str] | None = None) -> str:
     """`text` in a colour where the stream is a terminal that wants one."""
-    stream = stream or sys.stdout
-    if not stream.isatty() or "NO_COLOR" in os.environ:
+    out = sys.stdout if stream is None else stream
+    if not out.isatty() or "NO_COLOR" in os.environ:
         return text
     return f"\x1b[{_STYLES[name]}m{text}\x1b[0m"
 
@@ -47,8 +47,9 @@ def show_error(error: RoostError) -> None:
     """The problem: message, code, and the id that finds it in the server's log."""
     more = f", id {error.id}" if error.id else ""
     say(f"{style('roost:', 'red', sys.stderr)} {error.message} ({error.code}{more})")
-    if isinstance(error.data, (dict, list)) and error.data:
-        say(pretty(error.data))
+    data: Any = error.data
+    if data and isinstance(data, (dict, list)):
+        say(pretty(data))  # pyright: ignore[reportUnknownArgumentType] (JSON)
     if error.retry_after:
         say(f"  it may be tried again after {error.retry_after:g} s")
 

@@ -8,17 +8,19 @@ import ipaddress
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from roost import App
-
-from ..serve import Options, serve
-from ..server import Listen
+from ..listen import Listen
 from . import log
 from .blame import short
 from .complaint import USAGE, Complaint
 from .project import find_project, load_app
 from .report import put
+
+if TYPE_CHECKING:
+    from roost import App
+
+    from ..serve import Options
 
 Commands = Any
 """argparse's own type of `add_subparsers()` is private."""
@@ -108,6 +110,8 @@ def options(
     args: argparse.Namespace, app: App, data: Path | None, token: str | None, root: Path, listen: Listen
 ) -> Options:
     """What `serve` and `dev` give to the server."""
+    from ..serve import Options  # half the start-up time of a command that only asks a server
+
     return Options(
         listen=listen,
         data=data,
@@ -121,11 +125,16 @@ def options(
 
 def serve_app(app: App, given: Options, ready: Callable[[str], None]) -> None:
     """Serve on the fastest loop there is, until a signal."""
+    from ..serve import serve
+
+    factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
     try:
         from uvloop import new_event_loop
+
+        factory = new_event_loop
     except ImportError:  # Windows
-        new_event_loop = asyncio.new_event_loop
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        pass
+    with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(serve(app, given, ready))
 
 

@@ -6,16 +6,18 @@ import argparse
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from roost.errors import RoostError
-from roost_client import Client
 
 from .complaint import REFUSED, UNREACHABLE, USAGE, Complaint
 from .project import find_project
 from .serve import Commands, is_loopback
 from .token import read_token
+
+if TYPE_CHECKING:
+    from roost_client import Client
 
 T = TypeVar("T")
 
@@ -34,9 +36,13 @@ def add_address(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("agent", metavar="KEY", help="the agent's key, any text")
 
 
-def command(commands: Commands, name: str, run: Callable[[argparse.Namespace], int], about: str) -> argparse.ArgumentParser:
+def command(
+    commands: Commands, name: str, run: Callable[[argparse.Namespace], int], about: str
+) -> argparse.ArgumentParser:
     """A command that talks to a server."""
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=about, description=f"{about[0].upper()}{about[1:]}."
+    )
     parser.set_defaults(run=run)
     return parser
 
@@ -45,6 +51,8 @@ def ask(
     args: argparse.Namespace, work: Callable[[Client], Awaitable[T]], *, admin: bool = False, timeout: float | None = 30
 ) -> T:
     """Do something with the server. Complaint: it can't be reached, or no admin token is known."""
+    from roost_client import Client  # slow to load, and not every command needs it
+
     url = (args.url or os.environ.get("ROOST_URL") or DEFAULT).rstrip("/")
     token = admin_token(url) if admin else os.environ.get("ROOST_TOKEN") or None
 

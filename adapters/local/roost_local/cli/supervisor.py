@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, Final
 
 from .complaint import BROKEN, REFUSED
@@ -170,7 +170,7 @@ class Supervisor:
         return child.wait()
 
     @contextlib.contextmanager
-    def _signals(self) -> Iterator[socket.socket]:
+    def _signals(self) -> Generator[socket.socket]:
         """SIGINT and SIGTERM stop the loop; the socket becomes readable when one came."""
         woken, waker = socket.socketpair()
         waker.setblocking(False)

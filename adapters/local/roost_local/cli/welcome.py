@@ -43,20 +43,20 @@ def welcome(named: str, report: dict[str, Any], data: str, emulate: str | None) 
 
 def lines(url: str, kind: str, action: dict[str, Any], emulate: str | None) -> list[tuple[str, str]]:
     """(for what, the line), each for a shell or a JavaScript prompt."""
-    given = sample(action["schema"])
-    body = json.dumps({"kwargs": given} if isinstance(given, dict) else {"args": given})
+    args, kwargs = sample(action["schema"])
+    body = json.dumps({"kwargs": kwargs} if kwargs else {"args": args})
     curl = (
         f"curl -X POST {url}/v1/agents/{kind}/{KEY}/call/{action['name']} "
         f"-H 'content-type: application/json' -d {shlex.quote(body)}"
     )
     where = urlsplit(url)
-    words = [program(), "call", kind, KEY, action["name"], *_words(given)]
+    words = [program(), "call", kind, KEY, action["name"], *_words(args, kwargs)]
     if where.port != 8787:
         words.append(f"--url {url}")
-    host = {"agent": kind, "name": KEY, "host": where.netloc}
+    host: dict[str, Any] = {"agent": kind, "name": KEY, "host": where.netloc}
     if emulate == "lambda":
         host = {**host, "basePath": "prod", "query": {"agent": kind, "name": KEY}}
-    values = list(given.values()) if isinstance(given, dict) else given
+    values = [*args, *kwargs.values()]
     verb = "await a.call(" + ", ".join(json.dumps(x) for x in (action["name"], values)) + ")"
     if action["streams"]:
         on = "{ onChunk: (c) => console.log(c), onDone: () => a.close() }"
@@ -68,10 +68,8 @@ def lines(url: str, kind: str, action: dict[str, Any], emulate: str | None) -> l
     return [("a shell", curl), ("a shell", " ".join(words)), ("JavaScript, after `npm install agents`", script)]
 
 
-def _words(given: dict[str, Any] | list[Any]) -> list[str]:
-    if isinstance(given, list):
-        return [shlex.quote(json.dumps(v)) for v in given]
-    return [shlex.quote(f"{k}={_word(v)}") for k, v in given.items()]
+def _words(args: list[Any], kwargs: dict[str, Any]) -> list[str]:
+    return [shlex.quote(_word(v)) for v in args] + [shlex.quote(f"{k}={_word(v)}") for k, v in kwargs.items()]
 
 
 def _word(value: Any) -> str:
@@ -90,7 +88,7 @@ def program() -> str:
     if mine.name == "__main__.py":
         return f"{shlex.quote(sys.executable)} -m roost_local"
     found = shutil.which("roost")
-    if found is not None and mine.exists() and os.path.samefile(found, mine):
+    if found is not None and mine.exists() and mine.samefile(found):
         return "roost"
     path = os.path.relpath(mine)
     return shlex.quote(path if not path.startswith("..") else str(mine.resolve()))

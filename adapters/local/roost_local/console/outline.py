@@ -41,14 +41,14 @@ def _doc(of: Any) -> str:
     return inspect.cleandoc(of.__doc__ or "") if "__doc__" in vars(of) or inspect.isfunction(of) else ""
 
 
-def sample(schema: Mapping[str, Any]) -> Any:
-    """Arguments that the schema allows: what is required, or the first that is not; an array if positional only."""
+def sample(schema: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """Arguments that an action's schema allows, positional and named: what is required, or the first that is not."""
     definitions = schema.get("$defs", {})
     if schema.get("type") == "array":
-        return _example(schema, definitions, 0)
+        return _example(schema, definitions, 0), {}
     properties: Mapping[str, Any] = schema.get("properties", {})
     names = [n for n in properties if n in schema.get("required", ())] or list(properties)[:1]
-    return {name: _example(properties[name], definitions, 0) for name in names}
+    return [], {name: _example(properties[name], definitions, 0) for name in names}
 
 
 def _example(schema: Mapping[str, Any], definitions: Mapping[str, Any], depth: int) -> Any:

@@ -23,11 +23,8 @@ from roost.errors import NotFound, Rejected, RoostError, problem
 
 KILLED: Final = 137
 """Exit code of a process that was killed, as shells show it."""
-PAGE: Final = {
-    "/": ("index.html", "text/html; charset=utf-8"),
-    "/_roost": ("index.html", "text/html; charset=utf-8"),
-    "/_roost/": ("index.html", "text/html; charset=utf-8"),
-}
+PAGE: Final = frozenset({"/", "/_roost", "/_roost/"})
+HTML: Final = "text/html; charset=utf-8"
 ASSETS: Final = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' ws: wss:; "
@@ -65,13 +62,12 @@ class Console:
         method, path = scope["method"], scope["path"]
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
         if path in PAGE and method in ("GET", "HEAD"):
-            name, kind = PAGE[path]
-            return 200, kind, page(name)
+            return 200, HTML, page("index.html")
         if path.startswith("/_roost/static/") and method in ("GET", "HEAD"):
             name = path.removeprefix("/_roost/static/")
-            kind = ASSETS.get(name[name.rfind(".") :])
-            if kind is not None and "/" not in name:
-                return 200, kind, page(name)
+            media = ASSETS.get(name[name.rfind(".") :])
+            if media is not None and "/" not in name:
+                return 200, media, page(name)
         if path == "/_roost/app" and method == "GET":
             self._admit(headers)
             return 200, "application/json", self._app
@@ -119,7 +115,7 @@ def is_loopback_host(host: str) -> bool:
 @cache
 def page(name: str) -> bytes:
     """A file of the page. NotFound: there is none of that name."""
-    found = files(__package__) / name
+    found = files("roost_local.console") / name
     if not found.is_file():
         raise NotFound(f"the console has no {name[:100]!r}", code="no-route")
     return found.read_bytes()

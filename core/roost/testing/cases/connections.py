@@ -65,10 +65,7 @@ async def busy_agent_still_greets(stage: Stage) -> None:
         async with talk(stage, "room", key, _pk="next") as ws:
             await gate.open()
             await holding
-            seen = await ws.until_state(
-                {"lines": ["before", "held", "connect late", "disconnect late", "connect next"]}
-            )
-            assert all(line not in seen[0]["lines"] for line in ("connect next",)) or len(seen) == 1, seen
+            await ws.until_state({"lines": ["before", "held", "connect late", "disconnect late", "connect next"]})
 
 
 @case("24", "what commits between the greeting and on_connect reaches the new connection")

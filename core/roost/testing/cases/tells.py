@@ -87,6 +87,7 @@ async def tell_that_stumbles_applies_once(stage: Stage) -> None:
 async def last_attempt_leaves_a_dead_letter(stage: Stage) -> None:
     async with stage.client() as client:
         line, witness = client.agent("line", stage.key()), Witness(stage, client)
+        assert await line.call("note", "alive") == 1
         id = await line.tell("stumble", "never", witness.key, 99)
         [dead] = await graves(stage, line)
         assert dead["id"] == id and dead["action"] == "stumble" and dead["attempts"] == 3, dead
@@ -94,7 +95,7 @@ async def last_attempt_leaves_a_dead_letter(stage: Stage) -> None:
         assert dead["error"]["code"] == "agent-error" and "hunter2" not in str(dead), dead
         await witness.stays(["run"] * 3)
         assert (await line.status())["dead_letters"] == 1
-        assert await line.call("note", "alive") == 1, "a failed attempt left its state"
+        assert await line.call("note", "alive") == 2, "a failed attempt left its state"
         other = client.agent("line", stage.key())
         await other.tell("refuse", witness.key)
         [dead] = await graves(stage, other)
@@ -228,10 +229,11 @@ async def crash_after_the_commit_sends_the_tells(stage: Stage) -> None:
             assert (await client.agent("line", key).state())["done"] == ["x"], "a tell ran twice"
 
 
-@case("15", "attempts are counted through a crash: a letter in back-off runs on, and dies at its last attempt", crashes=True)
+@case("15", "attempts are counted through a crash: a letter in back-off runs on where it was", crashes=True)
 async def crash_in_back_off_keeps_the_count(stage: Stage) -> None:
     async with stage.client() as client:
         line, witness = client.agent("line", stage.key()), Witness(stage, client)
+        await line.call("note", "first")
         await line.tell("slow_stumble", "up", witness.key)
         await witness.until(1)
 
@@ -240,5 +242,5 @@ async def crash_in_back_off_keeps_the_count(stage: Stage) -> None:
 
         await stage.until(deferred)
         await stage.crash()
-        assert await notes(stage, line, 1) == ["up"]
+        assert await notes(stage, line, 2) == ["first", "up"]
         assert await witness.lines() == ["run", "run"]

@@ -1,0 +1,161 @@
+// The page: which agents there are, which one is open, and how the server is.
+
+import { AgentView } from "./agent.js";
+import { h, problem, prose, span, ticking } from "./dom.js";
+import { get, request, setToken } from "./http.js";
+
+const $ = (id) => document.getElementById(id);
+const page = { app: null, view: null, rows: [], cursor: null, more: 1, killed: 0, before: null };
+
+async function boot() {
+  try {
+    page.app = await get("/_roost/app");
+  } catch (error) {
+    if (!error.doc) return setTimeout(boot, 500); // the server is being restarted
+    return $("main").replaceChildren(problem(error));
+  }
+  setToken(page.app.admin_token);
+  const { kinds, data, emulate } = page.app;
+  $("open-kind").replaceChildren(...kinds.map((k) => h("option", {}, k.kind)));
+  $("where").replaceChildren(h("code", {}, data), emulate ? h("span", { class: "mark" }, `rules of ${emulate}`) : "");
+  $("crash").disabled = false;
+  addEventListener("hashchange", route);
+  route();
+  list();
+  setInterval(() => document.hidden || list(), 2000);
+}
+
+function route() {
+  const [, kind, key] = location.hash.split("/").map((part) => decodeURIComponent(part));
+  page.view?.close();
+  page.view = null;
+  const found = page.app.kinds.find((k) => k.kind === kind);
+  if (found && key) {
+    page.view = new AgentView(page.app, kind, key, heard);
+    $("main").replaceChildren(page.view.element);
+    $("open-kind").value = kind;
+    document.title = `${kind}/${key} · Roost`;
+  } else {
+    $("main").replaceChildren(welcome());
+    document.title = "Roost";
+  }
+  mark();
+}
+
+const hash = (kind, key) => `#/${encodeURIComponent(kind)}/${encodeURIComponent(key)}`;
+
+function welcome() {
+  const cards = page.app.kinds.map((k) =>
+    h("a", { class: "card", href: hash(k.kind, "demo") }, h("b", {}, k.kind), k.doc ? h("p", {}, prose(k.doc)) : null,
+      h("p", { class: "chips" }, k.actions.map((a) => h("span", { class: "chip" }, a.name)))));
+  return h("article", { class: "welcome" }, h("h1", {}, "Pick an agent"),
+    h("p", { class: "doc" }, "An agent is a kind and a key. It exists from its first call on, keeps its state, and sleeps between two calls."),
+    h("div", { class: "cards" }, cards));
+}
+
+async function list() {
+  try {
+    const prefix = encodeURIComponent($("prefix").value);
+    let rows = [], cursor = null;
+    for (let n = 0; n < page.more; n++) {
+      const found = await get(`/v1/agents?limit=50${prefix ? `&prefix=${prefix}` : ""}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
+      rows = rows.concat(found.agents);
+      cursor = found.cursor;
+      if (!cursor) break;
+    }
+    $("more").hidden = !cursor;
+    server("good", "serving");
+    const text = JSON.stringify(rows);
+    if (text !== page.rows) {
+      page.rows = text;
+      $("agents").replaceChildren(...(rows.length ? rows.map(row) : [h("li", { class: "none" }, prefix ? "None begins so." : "None yet. Open one above.")]));
+      mark();
+    }
+  } catch (error) {
+    if (!error.doc) server("bad", "restarting");
+  }
+}
+
+function row(r) {
+  const wake = r.next_wake ? ticking({ class: "wake" }, () => span(r.next_wake - Date.now() / 1000)) : h("small", {}, `v${r.version}`);
+  return h("li", {}, h("a", { href: hash(r.kind, r.key) }, h("span", { class: "kind" }, r.kind), h("span", { class: "key" }, r.key), wake));
+}
+
+function mark() {
+  for (const a of $("agents").querySelectorAll("a")) a.classList.toggle("here", a.getAttribute("href") === location.hash);
+}
+
+function server(kind, text) {
+  $("server").className = `pill ${kind}`;
+  $("server").textContent = text;
+}
+
+// Crash, and how everything comes back.
+
+async function crash() {
+  const view = page.view;
+  page.before = view && { version: view.status?.version, schedules: view.status?.schedules?.length ?? 0, state: JSON.stringify(view.state) };
+  page.killed = performance.now();
+  $("crash").disabled = true;
+  steps([["killed", "process killed, exit code 137"]]);
+  server("bad", "killed");
+  try {
+    await request("POST", "/_roost/crash");
+  } catch {
+    // it may die before it has answered
+  }
+  const back = await returned();
+  steps([["killed", "process killed, exit code 137"], ["back", `server back after ${back}`]]);
+  server("good", "serving");
+  $("crash").disabled = false;
+  if (!view) return settle();
+  page.back = back;
+}
+
+async function returned() {
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    try {
+      await fetch("/readyz", { cache: "no-store", signal: AbortSignal.timeout(3000) });
+      if (performance.now() - page.killed > 250) return span((performance.now() - page.killed) / 1000);
+    } catch {
+      // not yet
+    }
+  }
+}
+
+async function heard(what, view) {
+  if (what === "closed") return server("bad", "restarting");
+  server("good", "serving");
+  if (!page.killed || performance.now() - page.killed < 200) return;
+  const took = span((performance.now() - page.killed) / 1000), before = page.before;
+  page.killed = 0;
+  await new Promise((resolve) => setTimeout(resolve, 300)); // the state frame and a status
+  const same = JSON.stringify(view.state) === before?.state;
+  const timers = view.status?.schedules?.length ?? 0;
+  steps([
+    ["killed", "process killed, exit code 137"], ["back", `socket back after ${took}`],
+    ["back", same ? `state is what it was, version ${view.status?.version}` : `state is here, version ${view.status?.version}`],
+    ["back", timers ? `${timers} of ${Math.max(timers, before?.schedules ?? 0)} timers still set` : "no timers were set"],
+  ]);
+  settle();
+}
+
+function steps(all) {
+  $("recovery").hidden = false;
+  $("recovery").replaceChildren(h("ol", {}, all.map(([kind, text]) => h("li", { class: kind }, text))));
+}
+
+function settle() {
+  clearTimeout(page.settling);
+  page.settling = setTimeout(() => { $("recovery").hidden = true; }, 8000);
+}
+
+$("open").addEventListener("submit", (event) => {
+  event.preventDefault();
+  location.hash = hash($("open-kind").value, $("open-key").value.trim() || "demo");
+});
+$("prefix").addEventListener("input", () => { page.more = 1; list(); });
+$("more").addEventListener("click", () => { page.more += 1; list(); });
+$("crash").addEventListener("click", crash);
+boot();
