@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from .mailbox import Waiting
     from .tick import Tick
 
-Flush = Callable[[], Awaitable[None]]
+Breathe = Callable[[], Awaitable[None]]
 HttpAnswer = tuple[int, list[tuple[str, str]], bytes]
 
 
-async def perform(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, flush: Flush) -> bytes | HttpAnswer:
+async def perform(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, breathe: Breathe) -> bytes | HttpAnswer:
     """Run the handler; the result as JSON, or the HTTP answer of a request."""
     payload = waiting.trigger.payload
     if isinstance(payload, Call):
-        return await _call(agent, tick, waiting, payload, flush)
+        return await _call(agent, tick, waiting, payload, breathe)
     if isinstance(payload, Message):
         await agent.on_message(_connection(tick, payload.cid), payload.data)
     elif isinstance(payload, Connect):
@@ -48,7 +48,7 @@ async def perform(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, flush: F
     return b"null"
 
 
-async def _call(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, call: Call, flush: Flush) -> bytes:
+async def _call(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, call: Call, breathe: Breathe) -> bytes:
     action = waiting.action
     if action is None or waiting.letter is not None:  # a stored target: the code may have changed since
         action = waiting.action = (tick.kind.target if call.internal else tick.kind.action)(call.action)
@@ -57,7 +57,7 @@ async def _call(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, call: Call
         result = await action.fn(agent, *waiting.args, **waiting.kwargs)
         value = b"null" if result is None else encode(result, f"the result of {action.name}")
     else:
-        value = await _stream(agent, tick, waiting, call, flush)
+        value = await _stream(agent, tick, waiting, call, breathe)
     if len(value) > tick.limits.result:
         raise LimitExceeded(
             f"the result of {action.name} has {len(value)} bytes; the limit is {tick.limits.result}", limit="result"
@@ -65,15 +65,23 @@ async def _call(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, call: Call
     return value
 
 
-async def _stream(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, call: Call, flush: Flush) -> bytes:
+async def _stream(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, call: Call, breathe: Breathe) -> bytes:
     """Chunks leave as they are made; a caller who can't stream gets them as one list."""
     assert waiting.action is not None
     gathered: list[bytes] | None = [] if waiting.live is None and call.rpc is None else None
+    size = 2
     async for chunk in waiting.action.fn(agent, *waiting.args, **waiting.kwargs):
-        tick.emit(chunk)
+        raw = tick.emit(chunk)
         if gathered is not None:
-            gathered.append(encode(chunk, "a chunk"))
-        await flush()
+            gathered.append(raw)
+            size += len(raw) + 1
+            if size > tick.limits.result:
+                raise LimitExceeded(
+                    f"the chunks of {waiting.action.name} have more than {tick.limits.result} bytes, the limit of a "
+                    "result; take them as a stream (Accept: text/event-stream)",
+                    limit="result",
+                )
+        await breathe()
     return b"null" if gathered is None else b"[" + b",".join(gathered) + b"]"
 
 

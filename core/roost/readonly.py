@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .errors import RoostError, TransientError
 from .guard import Overrun, within
 from .perform import perform
-from .release import flush, live, reply
+from .release import breathe, live, reply
 from .result import TickResult, outcome_of
 from .tick import Stamp, Tick
 from .turn import hide
@@ -51,7 +51,7 @@ async def _run(cell: Cell, waiting: Waiting, image: Image) -> TickResult:
     agent._tick = tick  # pyright: ignore[reportPrivateUsage]
     tick.live = partial(live, cell, tick, waiting)
     try:
-        value = await within(runtime.host, seconds, perform(agent, tick, waiting, partial(flush, cell)))
+        value = await within(runtime.host, seconds, perform(agent, tick, waiting, partial(breathe, cell)))
     except Overrun:
         raise TransientError(f"the action was cancelled after {seconds:.3g} s", code="deadline") from None
     finally:

@@ -83,6 +83,13 @@ async def flush(cell: Cell) -> None:
         await cell.runtime.wire.send(cell.address, lives, 0)
 
 
+async def breathe(cell: Cell) -> None:
+    """Between two chunks: send what waits and let the loop run, lest a stream that never waits starves the host
+    and can't be cancelled."""
+    await flush(cell)
+    await cell.runtime.host.sleep(0)
+
+
 def state_frames(cell: Cell, tick: Tick, commit: Commit, out: list[Frame]) -> None:
     """A changed state goes to every connection but the one that sent it; an earlier change to one greeted before it."""
     payload = tick.trigger.payload

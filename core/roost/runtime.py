@@ -231,12 +231,12 @@ class Runtime(World):
         needs = self._needs.get(kind.name)
         agent._resources = await self.resources.need(needs) if needs else {}  # pyright: ignore[reportPrivateUsage]
 
-    async def wrapped(self, agent: Agent[Any, Any], tick: Tick, waiting: Waiting, flush: Any) -> Any:
+    async def wrapped(self, agent: Agent[Any, Any], tick: Tick, waiting: Waiting, breathe: Any) -> Any:
         """The handler inside the app's `around` wrappers, outermost first."""
         out: list[Any] = []
 
         async def innermost() -> None:
-            out.append(await perform(agent, tick, waiting, flush))
+            out.append(await perform(agent, tick, waiting, breathe))
 
         proceed = innermost
         for wrapper in reversed(self.around):

@@ -220,7 +220,8 @@ class Tick:
             raise LimitExceeded(f"an event has {len(raw)} bytes; the limit is {self.limits.value}", limit="value")
         self.log.append((kind, raw))
 
-    def emit(self, chunk: Any) -> None:
+    def emit(self, chunk: Any) -> bytes:
+        """Send a chunk at once; its JSON."""
         if not self.open:
             raise self._over("emit")
         raw = encode(chunk, "a chunk")
@@ -231,6 +232,7 @@ class Tick:
         if self.live is not None:
             self.live(raw)
         self.chunks += 1
+        return raw
 
     # The end of the tick -----------------------------------------------------------------------------
 

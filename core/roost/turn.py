@@ -15,7 +15,7 @@ from .commit import AlreadyHandled, Commit, DeadLetter, Handled, Letter, Schedul
 from .errors import AgentError, Conflict, LimitExceeded, RoostError, TransientError, Unknown
 from .guard import Overrun, within
 from .perform import perform
-from .release import flush, live, release
+from .release import breathe, live, release
 from .result import TickResult, hidden, outcome_of, problem_bytes, stored
 from .tick import Stamp, Tick
 from .trigger import Call, Occurrence, Trigger
@@ -58,7 +58,7 @@ async def turn(cell: Cell, waiting: Waiting, image: Image) -> None:
         agent._tick = tick  # pyright: ignore[reportPrivateUsage]
         tick.live = partial(live, cell, tick, waiting)
         handle = runtime.wrapped if runtime.around else perform
-        value = await within(host, seconds, handle(agent, tick, waiting, partial(flush, cell)))
+        value = await within(host, seconds, handle(agent, tick, waiting, partial(breathe, cell)))
         tick.open = False
         state = changed(cell.kind, agent, image, limits)
         if state is not None or tick.touched or trigger.id is not None or waiting.letter is not None:

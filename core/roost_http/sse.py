@@ -41,19 +41,30 @@ async def within(host: Host, seconds: float, waiting: Awaitable[None]) -> bool:
     return True
 
 
-class Feed:
-    """Chunks of a running call, until its result."""
+BACKLOG: Final = 4 << 20
+"""Bytes a reader may lag behind its stream."""
 
-    __slots__ = ("_host", "_waiter", "parts", "result")
+
+class Feed:
+    """Chunks of a running call, until its result. A reader who lags too far is cut off; the tick goes on."""
+
+    __slots__ = ("_host", "_size", "_waiter", "lagged", "parts", "result")
 
     def __init__(self, host: Host) -> None:
         self._host = host
         self._waiter: Future[None] | None = None
+        self._size = 0
+        self.lagged = False
         self.parts: list[bytes] = []
         self.result: TickResult | None = None
 
     def chunk(self, id: bytes, raw: bytes) -> None:
-        self.parts.append(event(b"chunk", raw, id))
+        if self.lagged:
+            return
+        part = event(b"chunk", raw, id)
+        self._size += len(part)
+        self.lagged = self._size > BACKLOG
+        self.parts.append(part)
         self._wake()
 
     def done(self, result: TickResult) -> None:
@@ -78,4 +89,5 @@ class Feed:
         """The chunks that wait, encoded."""
         out = b"".join(self.parts)
         self.parts.clear()
+        self._size = 0
         return out

@@ -7,9 +7,11 @@ After that it is the event `error`. A reader who leaves does not stop the tick: 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from roost.address import Address
-from roost.result import TickResult, problem_bytes
+from roost.errors import TransientError
+from roost.result import TickResult, failed, problem_bytes
 from roost.runtime import Runtime
 from roost.trigger import Trigger
 
@@ -22,6 +24,13 @@ def wants_stream(accept: bytes) -> bool:
     """Does the header Accept ask for events? Beside JSON they are not asked for."""
     accept = accept.lower()
     return b"text/event-stream" in accept and b"application/json" not in accept
+
+
+LAGGED: Final = failed(
+    TransientError(
+        "this reader was too slow for the stream; the call goes on, its chunks are lost", code="reader-lagged"
+    )
+)
 
 
 def ending(result: TickResult) -> bytes:
@@ -42,6 +51,8 @@ async def stream(runtime: Runtime, address: Address, trigger: Trigger, send: Sen
         result = feed.result
         if not started and result is not None and result.error is not None and not feed.parts:
             raise result.error
+        if feed.lagged and result is None:
+            result = LAGGED
         if live or result is not None:
             data = feed.take() if arrived else COMMENT
             if result is not None:

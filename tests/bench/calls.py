@@ -86,7 +86,10 @@ def begin(program: Path, server: Server, work: Work, **more: float) -> Run:
 def sample(program: Path, server: Server, work: Work, pace: Pace) -> Sample:
     """One run of a load."""
     used, all_used = server.cpu(), busy()
-    report = begin(program, server, work, warm=pace.warm, seconds=pace.seconds).finish()
+    try:
+        report = begin(program, server, work, warm=pace.warm, seconds=pace.seconds).finish()
+    except BenchFailed as error:
+        raise BenchFailed(f"{work.bench}: {error}") from None
     used, all_used = server.cpu() - used, busy() - all_used
     if not report.count:
         raise BenchFailed(f"{work.bench}: nothing was answered within {pace.seconds} s")

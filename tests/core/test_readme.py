@@ -38,6 +38,8 @@ def test_every_guarantee_names_a_case_that_exists() -> None:
 
 
 def test_the_paths_it_shows_are_there() -> None:
-    paths = set(re.findall(r"(?:core|adapters|scripts|tests|examples|docs)/[\w./-]*\w", README)) - {"docs/performance.md"}
+    paths = set(re.findall(r"(?:core|adapters|scripts|tests|examples|docs)/[\w./-]*\w", README)) - {
+        "docs/performance.md"
+    }
     assert len(paths) > 8
     assert not [path for path in paths if not (ROOT / path).exists()]

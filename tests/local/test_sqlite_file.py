@@ -68,7 +68,7 @@ async def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
 
 
 async def test_durable_settings(tmp_path: Path) -> None:
-    connection = schema.connect(tmp_path / "x.db")
+    connection = schema.connect(tmp_path / "x.db", sqlite3.Connection)
     schema.prepare(connection, tmp_path / "x.db")
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)

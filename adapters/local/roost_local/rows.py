@@ -24,14 +24,14 @@ def letter_row(x: Letter, n: int) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def letter(row: tuple[Any, ...], n: int | None = None) -> Letter:
-    id, source, principal, action, args, lane, internal, attempts, next, own, claims, keyed = row[:12]
-    n = own if n is None else n
+def letter(row: tuple[Any, ...]) -> Letter:
+    id, source, principal, action, args, lane, internal, attempts, next, n, claims, keyed = row
     return Letter(id, source, principal, action, args, lane, bool(internal), attempts, next, n, claims, bool(keyed))
 
 
 def dead(row: tuple[Any, ...]) -> DeadLetter:
-    return DeadLetter(letter(row, 0), row[12], row[13], row[9])
+    n, error, at = row[9], row[12], row[13]
+    return DeadLetter(letter((*row[:9], 0, *row[10:12])), error, at, n)
 
 
 def envelope_row(aid: int, version: int, i: int, x: Envelope) -> tuple[Any, ...]:

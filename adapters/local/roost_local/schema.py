@@ -11,10 +11,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from roost.errors import RoostError, TransientError
 
+C = TypeVar("C", bound=sqlite3.Connection)
 VERSION: Final = 1
 """`PRAGMA user_version` of files this code writes."""
 APPLICATION: Final = 0x526F6F73
@@ -62,10 +63,10 @@ CREATE TABLE conn(
 """
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, factory: type[C]) -> C:
     """A connection without implicit transactions; whoever uses it sees to it that one thread does at a time."""
     connection = sqlite3.connect(
-        path, timeout=0.25, isolation_level=None, check_same_thread=False, cached_statements=256
+        path, timeout=0.25, isolation_level=None, check_same_thread=False, cached_statements=256, factory=factory
     )
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=OFF")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket as sockets
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -20,6 +21,10 @@ from .wire import Agents
 
 DRAIN = 30.0
 """Seconds that running ticks get at SIGTERM: more than `max_tick`."""
+
+
+SETTLE = 0.02
+"""Seconds in which a connection that was just accepted brings its request."""
 
 
 class LocalServer(uvicorn.Server):
@@ -51,6 +56,9 @@ class LocalServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[sockets.socket] | None = None) -> None:
         if not self._aborted:
+            for listener in self.servers:  # before the drain: who comes now waits for the next process, if there is one
+                listener.close()
+            await asyncio.sleep(SETTLE)
             await self._backend.drain(DRAIN)
         await super().shutdown(sockets)
 

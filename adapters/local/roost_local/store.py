@@ -40,10 +40,10 @@ class SqliteStore:
         """Use `open`."""
         self.path = path
         self._owner = owner
-        self._write = connect(path)
+        self._write = connect(path, sqlite3.Connection)
         try:
             prepare(self._write, path)
-            self._read = connect(path)
+            self._read = connect(path, sqlite3.Connection)
         except BaseException:
             self._write.close()
             raise

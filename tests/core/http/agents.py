@@ -47,7 +47,7 @@ class Counter(Agent[Tally]):
 
     @action
     async def buy(self, item: Item, count: int) -> list[Item]:
-        self.state.items += [item] * count
+        self.state.items += [item] * min(count, 100)
         return self.state.items
 
     @action
@@ -87,7 +87,7 @@ class Counter(Agent[Tally]):
 
     @action
     async def trickle(self, count: int, fail: bool = False) -> AsyncIterator[int]:
-        for n in range(count):
+        for n in range(min(count, 100)):
             if n and Counter.gate is not None:
                 await Counter.gate.wait()
             yield n

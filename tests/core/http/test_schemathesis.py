@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import schemathesis
@@ -16,6 +16,8 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+
+from roost.ports import Capabilities
 
 from .rig import ADMIN, rig, served
 
@@ -30,26 +32,23 @@ BY_DESIGN = {"counter.crash", "counter.busy", "counter.slow"}
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """A server in a thread: schemathesis is not async."""
-    from roost.ports import Capabilities
-
     found: list[str] = []
-    ready, done = threading.Event(), threading.Event()
+    ready = threading.Event()
+    stop: list[Callable[[], object]] = []
 
     async def run() -> None:
         async with served(capabilities=Capabilities("test", sse_window=0.0)) as s:
-            for path in ("counter/a", "named/a", "quiet/a"):
-                action = {"counter": "increment", "named": "rename?", "quiet": "ping"}[path.partition("/")[0]]
-                await s.http.post(f"/v1/agents/{path}/call/{action.rstrip('?')}", json={})
+            loop, done = asyncio.get_running_loop(), asyncio.Event()
+            stop.append(lambda: loop.call_soon_threadsafe(done.set))
             found.append(s.url)
             ready.set()
-            while not done.is_set():
-                await asyncio.sleep(0.02)
+            await done.wait()
 
     thread = threading.Thread(target=lambda: asyncio.run(run()))
     thread.start()
     assert ready.wait(10)
     yield found[0]
-    done.set()
+    stop[0]()
     thread.join()
 
 

@@ -65,7 +65,9 @@ def load_app(name: str | None, project: Project) -> App:
     if not target:
         raise Complaint(f"no app is named here ({project.root}): {HOW}", USAGE)
     module_name, mark, attr = target.partition(":")
-    if not (mark and attr and all(part.isidentifier() for part in (*module_name.split("."), *attr.split(".")))):
+    if module_name.endswith(".py") or not (
+        mark and attr and all(part.isidentifier() for part in (*module_name.split("."), *attr.split(".")))
+    ):
         raise Complaint(f"{target!r} names no app: it is module:attribute, for example main:app", USAGE)
     for folder in (str(project.root), str(Path.cwd())):
         if folder in sys.path:

@@ -29,6 +29,7 @@ function route() {
   const [, kind, key] = location.hash.split("/").map((part) => decodeURIComponent(part));
   page.view?.close();
   page.view = null;
+  $("recovery").hidden = true;
   const found = page.app.kinds.find((k) => k.kind === kind);
   if (found && key) {
     page.view = new AgentView(page.app, kind, key, heard);

@@ -96,7 +96,7 @@ export async function follow(kind, key, signal, seen) {
       }
     } catch (error) {
       if (signal.aborted) return;
-      retry = Math.min(1000, retry);
+      retry = 300; // the agent is not made yet, or the server is away
     }
     await new Promise((resolve) => setTimeout(resolve, Math.max(100, Math.min(retry, 2000))));
   }

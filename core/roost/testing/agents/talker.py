@@ -28,7 +28,8 @@ class Talker(Agent[Spoken]):
 
     @action
     async def nothing(self) -> AsyncIterator[int]:
-        for number in range(self.state.words, 0):
+        """What is left of a stream that failed: nothing."""
+        for number in range(self.state.words):
             yield number
 
     @action

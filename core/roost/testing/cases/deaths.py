@@ -104,6 +104,8 @@ async def looking_creates_no_agent(stage: Stage) -> None:
             assert (await refusal(look(), "no-agent")).status == 404
         assert (await refusal(mortal.reset(), "no-agent")).status == 404
         await client.agent("counter", mortal.address.key).call("get")
-        await refusal(client.agent("counter", mortal.address.key).state(), "no-agent")  # a readonly action wrote nothing
+        await refusal(
+            client.agent("counter", mortal.address.key).state(), "no-agent"
+        )  # a readonly action wrote nothing
         rows = [row async for row in client.agents(prefix=mortal.address.key)]
         assert rows == [], rows

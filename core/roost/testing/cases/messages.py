@@ -46,7 +46,11 @@ async def broadcast_sends_what_was_given(stage: Stage) -> None:
 @case("8", "broadcasts reach every connection in the order of their ticks, none lost, none twice")
 async def broadcasts_keep_order(stage: Stage) -> None:
     key = stage.key()
-    async with talk(stage, "speaker", key) as one, talk(stage, "speaker", key) as two, stage.agent("speaker", key) as http:
+    async with (
+        talk(stage, "speaker", key) as one,
+        talk(stage, "speaker", key) as two,
+        stage.agent("speaker", key) as http,
+    ):
         await one.result("present")
         await two.result("present")
         calls = [http.call("shout", n * 10, 10) for n in range(20)]

@@ -76,7 +76,9 @@ async def unscheduled_occurrence_is_stale(stage: Stage) -> None:
     async with stage.client() as client:
         ringer, gate = client.agent("ringer", stage.key()), Barrier(stage, client)
         now = datetime.now(UTC)
-        await ringer.call("pair", (now + timedelta(seconds=0.3)).isoformat(), (now + timedelta(seconds=0.35)).isoformat())
+        await ringer.call(
+            "pair", (now + timedelta(seconds=0.3)).isoformat(), (now + timedelta(seconds=0.35)).isoformat()
+        )
         hold = asyncio.create_task(ringer.call("hold", gate.key))
         await gate.arrived()
         await asyncio.sleep(0.5)  # both are due, and wait

@@ -81,7 +81,9 @@ async def store_park_unkeyed(store: Store) -> None:
     one = await store.park(pen.address, letter("x", keyed=False), MANY, 1.0)
     two = await store.park(pen.address, letter("x", keyed=False), MANY, 1.0)
     three = await store.park(pen.address, letter("x"), MANY, 1.0)
-    assert len({one.n, two.n, three.n}) == 3 and (await pen.load()).waiting == 3
+    four = await store.park(pen.address, letter("x", keyed=False), MANY, 1.0)
+    assert len({one.n, two.n, three.n, four.n}) == 4 and (await pen.load()).waiting == 4
+    assert await store.park(pen.address, letter("x"), MANY, 1.0) == three
 
 
 @port_case("15", "an id whose letter is gone parks anew: the store looks only at who waits")

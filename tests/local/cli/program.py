@@ -1,0 +1,117 @@
+"""The command line as a user runs it: real processes in a folder of their own."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+ROOT: Final = Path(__file__).parents[3]
+PATHS: Final = [ROOT / "core", ROOT / "adapters" / "local"]
+WAIT: Final = 30.0
+"""Seconds after which a test that waits for something gives up."""
+URL: Final = r"http://127\.0\.0\.1:\d+"
+
+APP: Final = """\
+from pydantic import BaseModel
+from roost import Agent, App, Rejected, action
+
+class Tally(BaseModel):
+    count: int = 0
+
+class Counter(Agent[Tally]):
+    @action
+    async def increment(self, by: int = 1) -> int:
+        self.state.count += by
+        self.record("added", {"by": by})
+        return self.state.count
+
+    @action
+    async def refuse(self) -> None:
+        raise Rejected("no more seats", code="no-seat", status=409, data={"left": 0})
+
+    @action
+    async def fail(self) -> None:
+        raise ValueError("secret detail")
+
+app = App([Counter])
+"""
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Ours, without what would steer the program."""
+    base = {k: v for k, v in os.environ.items() if not k.startswith("ROOST_")}
+    return {**base, "PYTHONPATH": os.pathsep.join(map(str, PATHS)), "PYTHONUNBUFFERED": "1", **more}
+
+
+def command(*args: str) -> list[str]:
+    return [sys.executable, "-W", "error", "-m", "roost_local", *args]
+
+
+def roost(*args: str, cwd: Path, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end."""
+    return subprocess.run(
+        command(*args), cwd=cwd, env=environment(**env), input=stdin, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+
+
+class Running:
+    """A server on the command line; what it says is kept in `said`."""
+
+    def __init__(self, *args: str, cwd: Path, **env: str) -> None:
+        self.said = ""
+        self.process = subprocess.Popen(
+            command(*args), cwd=cwd, env=environment(**env), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            rest, _ = self.process.communicate(timeout=WAIT)
+            self.said += rest.decode()
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+            raise
+
+    def heard(self, pattern: str, times: int = 1) -> re.Match[str]:
+        """Wait until what it said holds `pattern`, that often; the last match."""
+        assert self.process.stdout is not None
+        fd, end = self.process.stdout.fileno(), time.monotonic() + WAIT
+        while len(found := list(re.finditer(pattern, self.said))) < times:
+            readable, _, _ = select.select([fd], [], [], max(0.0, end - time.monotonic()))
+            data = os.read(fd, 65536) if readable else b""
+            assert data, f"it did not say {pattern!r}:\n{self.said}"
+            self.said += data.decode()
+        return found[-1]
+
+    @property
+    def url(self) -> str:
+        return self.heard(URL)[0]
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Signal it, and wait; its exit code."""
+        self.process.send_signal(number)
+        rest, _ = self.process.communicate(timeout=WAIT)
+        self.said += rest.decode()
+        return self.process.returncode
+
+
+def write_app(folder: Path, source: str = APP, extra: str = "") -> None:
+    """A project in `folder`."""
+    (folder / "main.py").write_text(source)
+    (folder / "pyproject.toml").write_text(f'[tool.roost]\napp = "main:app"\n{extra}')

@@ -1,0 +1,171 @@
+"""The commands that talk to a server: what they print, for people and programs, and how they end."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .program import Running, roost, write_app
+
+
+class Shell:
+    """Commands in one folder against one server."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder = folder
+        self.url = url
+
+    def __call__(self, *args: str, stdin: str = "", code: int = 0, **env: str) -> str:
+        done = roost(*args, cwd=self.folder, stdin=stdin, ROOST_URL=self.url, **env)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stdout if code == 0 else done.stderr
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    folder = tmp_path_factory.mktemp("project")
+    write_app(folder, (Path(__file__).parents[3] / "examples" / "main.py").read_text())
+    with Running("dev", "--port", "0", cwd=folder) as dev:
+        yield Shell(folder, dev.url)
+
+
+def test_call_prints_the_result(shell: Shell) -> None:
+    assert shell("call", "counter", "c1", "increment") == "1\n"
+    assert shell("call", "counter", "c1", "increment", "5") == "6\n"
+    assert shell("call", "counter", "c1", "increment", "by=-2") == "4\n"
+    assert json.loads(shell("call", "counter", "c1", "increment", "--json")) == {"result": 5}
+
+
+def test_arguments_are_json_or_words(shell: Shell) -> None:
+    shell("call", "audit", "w", "note", "bare")
+    shell("call", "audit", "w", "note", "two words")
+    shell("call", "audit", "w", "note", '"5"')
+    shell("call", "audit", "w", "note", "text=a=b")
+    assert json.loads(shell("call", "audit", "w", "notes", "10")) == ["bare", "two words", "5", "a=b"]
+    assert "stands after a named one" in shell("call", "audit", "w", "note", "text=a", "b", code=2)
+    assert "given twice" in shell("call", "audit", "w", "note", "text=a", "text=b", code=2)
+
+
+def test_an_idempotency_key_runs_once(shell: Shell) -> None:
+    assert shell("call", "counter", "k", "increment", "--key", "x") == "1\n"
+    assert shell("call", "counter", "k", "increment", "--key", "x") == "1\n"
+
+
+def test_a_stream_is_printed_as_it_comes(shell: Shell) -> None:
+    assert shell("call", "chat", "s", "say", "hi there").startswith("You said 'hi there', and that was line 1")
+    lines = [json.loads(line) for line in shell("call", "chat", "s", "say", "hi", "--json").splitlines()]
+    assert lines[0] == {"chunk": "You "} and "result" in lines[-1]
+
+
+def test_a_refusal_is_printed_and_exits_1(shell: Shell) -> None:
+    said = shell("call", "chat", "r", "say", " ", code=1)
+    assert said == "roost: say something (nothing-said)\n"
+    assert "bad-arguments" in shell("call", "counter", "r", "increment", "by=x", code=1)
+    assert "unknown-action" in shell("call", "counter", "r", "nope", code=1)
+    assert "unknown-kind" in shell("call", "nope", "r", "nope", code=1)
+
+
+def test_tell_then_tail(shell: Shell) -> None:
+    id = shell("tell", "audit", "t", "note", "first").strip()
+    assert len(id) > 8
+    assert json.loads(shell("tell", "audit", "t", "note", "later", "--delay", "3600", "--json"))["id"]
+    shell("call", "audit", "t", "note", "second")
+    lines = shell("tail", "audit", "t", "--no-follow").splitlines()
+    assert any("note" in line and '"second"' in line for line in lines)
+    rows = [json.loads(line) for line in shell("tail", "audit", "t", "--no-follow", "--json").splitlines()]
+    assert {row["data"]["text"] for row in rows} == {"first", "second"}
+    assert [row["seq"] for row in rows] == [1, 2]
+    assert shell("tail", "audit", "t", "--no-follow", "--after", "2") == ""
+
+
+def test_tail_follows(shell: Shell) -> None:
+    shell("call", "audit", "f", "note", "one")
+    with Running("tail", "audit", "f", "--url", shell.url, cwd=shell.folder) as tail:
+        tail.heard("one")
+        shell("call", "audit", "f", "note", "two")
+        tail.heard("two")
+
+
+def test_agents_and_status(shell: Shell) -> None:
+    for key in ("list-1", "list-2"):
+        shell("call", "counter", key, "remind", "3600", "tea")
+    table = shell("agents", "--kind", "counter", "--prefix", "list-").splitlines()
+    assert table[0].split()[:3] == ["KIND", "KEY", "VERSION"]
+    assert [line.split()[1] for line in table[1:]] == ["list-1", "list-2"]
+    rows = [json.loads(line) for line in shell("agents", "--prefix", "list-", "--limit", "1", "--json").splitlines()]
+    assert [row["key"] for row in rows] == ["list-1"]
+    said = shell("status", "counter", "list-1")
+    assert said.startswith("counter/list-1  awake  version 1") and "reminder" in said and "ring" in said
+    assert json.loads(shell("status", "counter", "list-1", "--json"))["version"] == 1
+    assert "no-agent" in shell("status", "counter", "nobody", code=1)
+
+
+def test_an_operators_round_trip(shell: Shell, tmp_path: Path) -> None:
+    shell("call", "counter", "op", "increment", "7")
+    shell("hibernate", "counter", "op")
+    file = tmp_path / "op.json"
+    shell("export", "counter", "op", "--out", str(file))
+    assert "--yes" in shell("destroy", "counter", "op", code=2)
+    shell("destroy", "counter", "op", "--yes")
+    assert "no-agent" in shell("status", "counter", "op", code=1)
+    shell("import", "counter", "op", str(file))
+    assert shell("call", "counter", "op", "increment", "0") == "7\n"
+    assert json.loads(shell("redrive", "counter", "op", "--json")) == {"redriven": 0}
+    document = shell("export", "counter", "op")
+    shell("destroy", "counter", "op", "--yes")
+    shell("import", "counter", "op", "-", stdin=document)
+    assert "is no exported document" in shell("import", "counter", "op", "-", stdin="{", code=2)
+
+
+def test_admin_needs_its_token(shell: Shell, tmp_path: Path) -> None:
+    done = roost("hibernate", "counter", "c1", "--url", shell.url, cwd=tmp_path)
+    assert done.returncode == 2 and "ROOST_ADMIN_TOKEN" in done.stderr
+    assert "another admin token" in shell("hibernate", "counter", "c1", code=1, ROOST_ADMIN_TOKEN="wrong")
+
+
+def test_nobody_there_exits_3(tmp_path: Path) -> None:
+    done = roost("call", "counter", "a", "increment", "--url", "http://127.0.0.1:9", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "no server answers at http://127.0.0.1:9" in done.stderr and "roost dev" in done.stderr
+    assert roost("agents", "--url", "nonsense", cwd=tmp_path).returncode == 2
+
+
+def test_limits(tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in roost("limits", "--json", cwd=tmp_path).stdout.splitlines()]
+    by = {row["limit"]: row for row in rows}
+    assert by["message_in"]["value"] == 32768 and by["message_in"]["source"]
+    assert "32 KiB" in roost("limits", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize("template", ["chat", "counter"])
+def test_new_makes_a_project_whose_tests_pass(tmp_path: Path, template: str) -> None:
+    import subprocess
+    import sys
+
+    from .program import environment
+
+    done = roost("new", template, "my-app", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "my-app"
+    names = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+    assert names == {".gitignore", "README.md", "main.py", "pyproject.toml", "tests/test_app.py"}
+    assert all("{{" not in (folder / name).read_text() for name in names)
+    tests = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], cwd=folder, env=environment(),
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert tests.returncode == 0, tests.stdout
+    assert roost("check", cwd=folder).returncode == 0
+
+
+def test_new_refuses(tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").touch()
+    assert roost("new", "chat", "full", cwd=tmp_path).returncode == 1
+    for name in ("../up", "1st", "a b", "", "x" * 51):
+        assert roost("new", "chat", name, cwd=tmp_path).returncode == 2
+    assert roost("new", "poem", "x", cwd=tmp_path).returncode == 2
+    (tmp_path / "empty").mkdir()
+    assert roost("new", "counter", "empty", cwd=tmp_path).returncode == 0

@@ -1,0 +1,206 @@
+"""`roost dev`: reload without a refused connection, broken edits, crashes, signals, and what it prints."""
+
+import os
+import re
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+
+from .program import APP, Running, command, environment, roost, write_app
+
+
+def increment(url: str, key: str = "a") -> object:
+    return httpx.post(f"{url}/v1/agents/counter/{key}/call/increment", json={}, timeout=20).json()["result"]
+
+
+def edit(folder: Path, old: str, new: str) -> None:
+    """Change the app as an editor does: a new file in place of the old."""
+    text = (folder / "main.py").read_text()
+    assert old in text
+    (folder / "next.tmp").write_text(text.replace(old, new))
+    (folder / "next.tmp").replace(folder / "main.py")
+
+
+def test_prints_where_everything_is(tmp_path: Path) -> None:
+    write_app(tmp_path)
+    with Running("dev", "--port", "0", cwd=tmp_path) as dev:
+        url = dev.url
+        dev.heard("Ctrl-C")
+        assert "data  .roost/agents.db" in dev.said
+        curl = dev.heard(r"  (curl .*)\n")[1]
+        call = dev.heard(r"  (\S.* call counter demo .*)\n")[1]
+        script = dev.heard(r"  (const .*AgentClient.*)\n")[1]
+        for line in (curl, call):
+            done = subprocess.run(line, shell=True, cwd=tmp_path, env=environment(), capture_output=True, check=False)
+            assert done.returncode == 0, done.stderr
+        assert done.stdout.strip() == b"2"
+        assert '"agent": "counter"' in script and '"increment", [1]' in script and url.removeprefix("http://") in script
+        assert dev.end() == 0
+    assert "Traceback" not in dev.said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    write_app(tmp_path)
+    with Running("dev", "--port", "0", cwd=tmp_path) as dev:
+        assert increment(dev.url) == 1
+        assert dev.end(number) == 0
+    assert "Traceback" not in dev.said and "Error" not in dev.said
+
+
+def test_ctrl_c_reaches_the_whole_group(tmp_path: Path) -> None:
+    write_app(tmp_path)
+    process = subprocess.Popen(
+        command("dev", "--port", "0"), cwd=tmp_path, env=environment(), stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, process_group=0,
+    )  # fmt: skip
+    assert process.stdout is not None
+    said = ""
+    while "Ctrl-C" not in said:
+        line = process.stdout.readline()
+        assert line, said
+        said += line
+    os.killpg(process.pid, signal.SIGINT)
+    rest, _ = process.communicate(timeout=30)
+    assert process.returncode == 0 and "Traceback" not in rest
+
+
+def test_the_token_is_the_projects_own(tmp_path: Path) -> None:
+    write_app(tmp_path)
+    with Running("dev", "--port", "0", cwd=tmp_path) as dev:
+        url = dev.url
+    path = tmp_path / ".roost" / "admin-token"
+    assert path.stat().st_mode & 0o777 == 0o600
+    token = path.read_text()
+    assert token.strip() not in dev.said
+    with Running("dev", "--port", "0", cwd=tmp_path) as dev:
+        url = dev.url
+        assert path.read_text() == token
+        increment(url)
+        below = tmp_path / "below"
+        below.mkdir()
+        assert roost("hibernate", "counter", "a", "--url", url, cwd=below).returncode == 0
+
+
+def test_reloads_and_refuses_nobody(tmp_path: Path) -> None:
+    write_app(tmp_path)
+    with Running("dev", "--port", "0", cwd=tmp_path) as dev:
+        url, stop = dev.url, threading.Event()
+        refused: list[str] = []
+        served: list[int] = []
+
+        def knock() -> None:
+            while not stop.is_set():
+                try:
+                    served.append(httpx.get(f"{url}/healthz", timeout=20).status_code)
+                except httpx.ConnectError as error:
+                    refused.append(str(error))
+                except httpx.TransportError:
+                    pass  # it was accepted just before the end
+
+        assert increment(url) == 1
+        knocking = [threading.Thread(target=knock) for _ in range(4)]
+        for thread in knocking:
+            thread.start()
+        for n in (10, 100):
+            edit(tmp_path, "+= by", f"+= by * {n}" if n == 10 else f"+= by * {n} if True else 1") if n == 10 else edit(
+                tmp_path, "by * 10", "by * 100"
+            )
+            dev.heard("main.py changed", 1 if n == 10 else 2)
+            dev.heard("serving again", 1 if n == 10 else 2)
+        stop.set()
+        for thread in knocking:
+            thread.join()
+        assert not refused
+        assert served.count(200) > 10 and set(served) <= {200, 503}
+        assert increment(url) == 101, "state stays, code is new"
+
+
+def test_a_broken_edit_waits_for_the_next(tmp_path: Path) -> None:
+    write_app(tmp_path)
+    with Running("dev", "--port", "0", cwd=tmp_path) as dev:
+        url = dev.url
+        assert increment(url) == 1
+        edit(tmp_path, "app = App([Counter])", "app = App([Counterr])")
+        dev.heard("waiting for a change")
+        assert "main.py:24" in dev.said and "NameError: name 'Counterr' is not defined" in dev.said
+        assert "Traceback" not in dev.said
+        edit(tmp_path, "Counterr", "Counter")
+        dev.heard("serving again")
+        assert increment(url) == 2
+
+
+def test_begins_with_a_broken_app_or_config(tmp_path: Path) -> None:
+    write_app(tmp_path, "app = \n")
+    with Running("dev", "--port", "0", cwd=tmp_path) as dev:
+        dev.heard("waiting for a change")
+        (tmp_path / "main.py").write_text(
+            APP.replace("Agent[Tally]", "Agent[Tally, Needs]").replace(
+                "class Counter", "class Needs(BaseModel):\n    word: str\n\nclass Counter"
+            )
+        )
+        dev.heard("ROOST_COUNTER__WORD")
+        dev.heard("waiting for a change", 2)
+        (tmp_path / ".env").write_text("ROOST_COUNTER__WORD=x\n")
+        assert increment(dev.url) == 1
+
+
+def test_a_crash_is_followed_by_a_start(tmp_path: Path) -> None:
+    write_app(tmp_path)
+    with Running("dev", "--port", "0", cwd=tmp_path) as dev:
+        url = dev.url
+        assert increment(url) == 1
+        token = (tmp_path / ".roost" / "admin-token").read_text().strip()
+        answer = httpx.post(f"{url}/_roost/crash", headers={"authorization": f"Bearer {token}"})
+        assert answer.status_code == 202
+        dev.heard(r"killed\); starting it again at once")
+        dev.heard("serving again")
+        assert increment(url) == 2
+
+
+def test_without_reload_a_change_is_nothing(tmp_path: Path) -> None:
+    write_app(tmp_path, "x\n")
+    done = roost("dev", "--port", "0", "--no-reload", cwd=tmp_path)
+    assert done.returncode == 4 and "NameError" in done.stderr
+
+
+def test_data_of_another_process(tmp_path: Path) -> None:
+    write_app(tmp_path)
+    with Running("serve", "--port", "0", cwd=tmp_path) as server:
+        assert server.url
+        done = roost("dev", "--port", "0", cwd=tmp_path)
+        assert done.returncode == 1 and "already served by process" in done.stderr
+
+
+def test_limits_beyond_the_platform_are_refused(tmp_path: Path) -> None:
+    write_app(
+        tmp_path,
+        APP.replace("([Counter])", "([Counter], limits=Limits(state=1 << 20))").replace("Agent,", "Agent, Limits,"),
+    )
+    done = roost("dev", "--port", "0", "--no-reload", "--emulate", "lambda", cwd=tmp_path)
+    assert done.returncode == 4
+    assert re.search(r"lambda can't carry this app: .*state", done.stderr)
+
+
+def test_a_folder_with_a_virtual_environment_is_not_watched(tmp_path: Path) -> None:
+    from roost_local.cli.watch import Watch
+
+    (tmp_path / "env").mkdir()
+    (tmp_path / "env" / "pyvenv.cfg").touch()
+    for name in ("env/a.py", "main.py", "notes.txt", ".env"):
+        (tmp_path / name).touch()
+    for name in ("node_modules", ".hidden", "sub"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "b.py").touch()
+    watch = Watch([tmp_path, tmp_path / "sub"])
+    assert watch.changed() == []
+    for path in tmp_path.rglob("*.*"):
+        if path.is_file():
+            path.write_text("changed")
+    assert watch.changed() == [str(tmp_path / n) for n in (".env", "main.py", "sub/b.py")]
+    (tmp_path / "main.py").unlink()
+    assert watch.changed() == [str(tmp_path / "main.py")]
