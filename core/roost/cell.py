@@ -256,7 +256,7 @@ class Cell:
         ids, self.settled = self.settled, []
         try:
             image = await self.ready()
-            armed = image.settle(ids, self.runtime.host.now())
+            armed = image.settle(ids, self.runtime.host.now(), self.promised.values())
             await self.runtime.store.settle(self.address, ids, armed)
             await self.runtime.alarms.arm(self.address, armed)
         except RoostError:
@@ -289,7 +289,7 @@ class Cell:
         image = self.image
         assert image is not None
         if image.view is None:
-            image.view = self.runtime.view_of(self.kind, image.state)
+            image.view = self.runtime.view_of(self.kind, image.state, image.state_version)
         return image.view
 
     # Trouble -----------------------------------------------------------------------------------------

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from hashlib import sha256
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
+from typing_extensions import TypedDict
 
-from .address import Address
+from .action import describe
+from .address import Address, check_key
 from .commit import Commit, DeadLetter, Entry, Letter, Put, Schedule
 from .errors import Rejected
 from .image import Image
+from .schedule import Spec
+from .trigger import Lane, Source
 
 FORMAT: Final = "roost-export"
 VERSION: Final = 1
@@ -75,46 +81,97 @@ def check(document: Mapping[str, Any], address: Address) -> None:
 
 
 def restore(document: Mapping[str, Any], image: Image, at: float) -> Commit:
-    """The commit that makes `image`'s address the exported agent."""
-    version = max(image.version, int(document["version"])) + 1
-    commit = Commit(
-        image.address, image.generation, image.version, version, max(at, float(document["at"])), image.fence
-    )
+    """The commit that makes `image`'s address the exported agent. Rejected names a member that is wrong."""
     try:
-        commit.state = to_json(document["state"])
-        commit.state_version = int(document["state_version"])
-        commit.kv = tuple(Put(key, to_json(value)) for key, value in document["kv"])
-        commit.schedules = tuple(
-            Schedule(
-                s["key"],
-                n,
-                float(s["due"]),
-                to_json(s["spec"]),
-                s["target"],
-                to_json(s["args"]),
-                s["attempts"],
-                s["next"],
-            )
-            for n, s in enumerate(document["schedules"], 1)
+        doc = _shape().validate_python(document)
+        for line in doc["schedules"]:
+            Spec.load(line["spec"])
+    except ValidationError as error:
+        raise _bad(describe(error)) from None
+    except ValueError as error:
+        raise _bad(str(error)) from None
+    version = max(image.version, doc["version"]) + 1
+    commit = Commit(image.address, image.generation, image.version, version, max(at, doc["at"]), image.fence)
+    commit.state, commit.state_version = to_json(doc["state"]), doc["state_version"]
+    commit.kv = tuple(Put(check_key(key), to_json(value)) for key, value in doc["kv"])
+    commit.schedules = tuple(
+        Schedule(
+            s["key"], n, s["due"], to_json(s["spec"]), s["target"], to_json(s["args"]), s["attempts"], s["next"]
         )
-        commit.log = tuple(Entry(e["seq"], e["kind"], to_json(e["data"]), float(e["at"])) for e in document["log"])
-        commit.dead = tuple(
-            DeadLetter(
-                Letter(
-                    d["id"], d["source"], d["principal"], d["action"], to_json(d["arguments"]), d["lane"], d["internal"],
-                    d["attempts"],
-                ),
-                to_json(d["error"]), float(d["at"]),
-            )
-            for d in document["dead_letters"]
-        )  # fmt: skip
-        commit.seq = int(document["seq"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise _bad(f"a member is missing or of the wrong type: {error!r}") from None
+        for n, s in enumerate(doc["schedules"], 1)
+    )  # fmt: skip
+    commit.log = tuple(Entry(e["seq"], e["kind"], to_json(e["data"]), e["at"]) for e in doc["log"])
+    commit.dead = tuple(
+        DeadLetter(
+            Letter(
+                d["id"], d["source"], d["principal"], d["action"], to_json(d["arguments"]), d["lane"], d["internal"],
+                d["attempts"],
+            ),
+            to_json(d["error"]), d["at"],
+        )
+        for d in doc["dead_letters"]
+    )  # fmt: skip
+    commit.seq = max(doc["seq"], *(e.seq for e in commit.log), 0)
     commit.sgen = len(commit.schedules)
     commit.released = version
     commit.restored = True
     return commit
+
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Arguments(TypedDict):
+    args: list[Any]
+    kwargs: dict[str, Any]
+
+
+class _Schedule(TypedDict):
+    key: str
+    due: float
+    spec: dict[str, Any]
+    target: str
+    args: _Arguments
+    attempts: Count
+    next: float | None
+
+
+class _Entry(TypedDict):
+    seq: Annotated[int, Field(ge=1)]
+    kind: str
+    data: Any
+    at: float
+
+
+class _Dead(TypedDict):
+    id: str
+    source: Source
+    principal: str
+    action: str
+    arguments: _Arguments
+    lane: Lane
+    internal: bool
+    attempts: Count
+    error: dict[str, Any]
+    at: float
+
+
+class _Document(TypedDict):
+    version: Count
+    at: float
+    seq: Count
+    state_version: Annotated[int, Field(ge=1)]
+    state: Any
+    kv: list[tuple[str, Any]]
+    schedules: list[_Schedule]
+    log: list[_Entry]
+    dead_letters: list[_Dead]
+
+
+@cache
+def _shape() -> TypeAdapter[_Document]:
+    """Made at the first import: most processes never see one."""
+    return TypeAdapter(_Document)
 
 
 def _bad(why: str) -> Rejected:

@@ -76,12 +76,13 @@ class Image:
         under_way = commit.outbox or self.outbox or self.more or any(x.next <= commit.at for x in letters)
         commit.armed = self._sooner(commit.next_due, commit.at) if under_way else commit.next_due
 
-    def settle(self, ids: Collection[str], at: float) -> float | None:
+    def settle(self, ids: Collection[str], at: float, promised: Collection[float] = ()) -> float | None:
         """Envelopes were delivered; when the agent must be armed now."""
         for one in ids:
             self.outbox.pop(one, None)
         under_way = self.outbox or self.more or any(x.next <= at for x in self.letters.values())
-        self.armed = self._sooner(self.due, at) if under_way else self.due
+        due = min((t for t in (self.due, *promised) if t is not None), default=None)
+        self.armed = self._sooner(due, at) if under_way else due
         return self.armed
 
     @staticmethod
@@ -133,5 +134,5 @@ class Image:
         self.generation = commit.generation + 1
         self.state = self.view = None
         self.seq = self.sgen = self.dead = self.waiting = 0
-        self.due = self.armed = None
+        self.due, self.armed = None, commit.armed
         self.schedules, self.connections, self.letters = {}, {}, {}

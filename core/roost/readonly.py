@@ -12,6 +12,7 @@ from .release import breathe, live, reply
 from .result import TickResult, outcome_of
 from .tick import Stamp, Tick
 from .turn import hide
+from .wake import load_state
 
 if TYPE_CHECKING:
     from .cell import Cell
@@ -47,6 +48,7 @@ async def _run(cell: Cell, waiting: Waiting, image: Image) -> TickResult:
     if waiting.trigger.deadline is not None:
         seconds = min(seconds, waiting.trigger.deadline - stamp.at)
     tick.deadline = stamp.at + seconds
+    state, version = image.state, image.state_version  # ticks go on beside this, and change the image
     agent = await cell.build(image)
     agent._tick = tick  # pyright: ignore[reportPrivateUsage]
     tick.live = partial(live, cell, tick, waiting)
@@ -56,7 +58,8 @@ async def _run(cell: Cell, waiting: Waiting, image: Image) -> TickResult:
         raise TransientError(f"the action was cancelled after {seconds:.3g} s", code="deadline") from None
     finally:
         tick.open = False
-    if cell.kind.to_bytes(agent.state, warnings=False) != (image.state or cell.kind.default):
+    raw = cell.kind.to_bytes(agent.state, warnings=False)
+    if raw != (state or cell.kind.default) and raw != cell.kind.to_bytes(load_state(cell.kind, state, version)):
         tick.open = True
         tick.put("state", None)  # raises the same error as any other write
     assert isinstance(value, bytes)

@@ -102,6 +102,8 @@ def state_frames(cell: Cell, tick: Tick, commit: Commit, out: list[Frame]) -> No
     assert image is not None
     to = tuple(cid for cid in image.connections if cid != tick.origin)
     if to:
+        if image.view is None and not cell.kind.own_view:
+            image.view = commit.state  # just written by this code: nothing to convert
         out.append(Frame(to, frames.state(cell.view())))
 
 

@@ -249,12 +249,13 @@ class Runtime(World):
             raise RoostError("a wrapper given as App(around=...) did not proceed", code="not-proceeded")
         return out[0]
 
-    def view_of(self, kind: Kind, state: bytes | None) -> bytes:
-        """The committed state as clients see it, as JSON."""
+    def view_of(self, kind: Kind, raw: bytes | None, version: int) -> bytes:
+        """The committed state as clients see it, as JSON: in the shape of today's model, whoever stored it."""
+        state = load_state(kind, raw, version)
         if not kind.own_view:
-            return kind.default if state is None else state
+            return kind.to_bytes(state)
         agent = kind.cls.__new__(kind.cls)
-        agent.state = load_state(kind, state, kind.state_version)
+        agent.state = state
         config = self.config.get(kind.name)
         agent.config = kind.config_type() if config is None else config
         return encode(agent.view(), "the view")
@@ -279,9 +280,7 @@ class Runtime(World):
     async def view(self, address: Address) -> tuple[bytes, int]:
         """(view of the committed state as JSON, version)."""
         found = await self.existing(address)
-        kind = self.app.kind(address.kind)
-        load_state(kind, found.state, found.state_version)  # Quarantined, rather than bytes nobody can use
-        return self.view_of(kind, found.state), found.version
+        return self.view_of(self.app.kind(address.kind), found.state, found.state_version), found.version
 
     async def status(self, address: Address) -> dict[str, Any]:
         """Status, metrics, version and next wake; waking nobody."""
@@ -291,6 +290,8 @@ class Runtime(World):
         if status != "quarantined":
             try:
                 load_state(self.app.kind(address.kind), found.state, found.state_version)
+            except TransientError:
+                pass  # stored by a newer deploy: no damage (semantics 12)
             except RoostError:
                 status = "quarantined"
         return {
@@ -329,6 +330,7 @@ class Runtime(World):
         self.app.kind(address.kind)
         count = await self.store.redrive(address, id)
         if count:
+            await self.store.arm(address, self.host.now())  # should this host die before they run
             await self.hibernate(address)
             self.cell(address).alarm()
             return count

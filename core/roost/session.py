@@ -25,7 +25,9 @@ from .trigger import Call, Caller, Connect, Disconnect, Message, Payload, SetSta
 
 GAP_SECONDS: Final = 5.0
 """How long a missing numbered frame is waited for."""
-GAP_FRAMES: Final = 64
+GAP_FRAMES: Final = 1000
+GAP_BYTES: Final = 1 << 20
+"""Frames kept behind a gap, and their length: what our client may have under way where frames overtake."""
 FRAME_GAP: Final = 3008
 """Close code `frame-gap`: not terminal, our client reconnects and sends again."""
 BUSY: Final = 128
@@ -49,6 +51,7 @@ class Session:
 
     __slots__ = (
         "_ahead",
+        "_ahead_size",
         "_busy",
         "_gap",
         "_next",
@@ -82,7 +85,8 @@ class Session:
         self._busy = 0
         self._paused = False
         self._next = 1
-        self._ahead: dict[int, dict[str, Any]] | None = None
+        self._ahead: dict[int, tuple[dict[str, Any], int]] | None = None
+        self._ahead_size = 0
         self._gap: Timer | None = None
 
     async def open(self) -> None:
@@ -120,7 +124,7 @@ class Session:
         if type(frame) is not dict:
             self._message(data)
         elif "seq" in frame and frame.get("type") in _OURS:
-            self._numbered(frame)
+            self._numbered(frame, len(data))
         else:
             self._frame(frame, data)
 
@@ -139,7 +143,7 @@ class Session:
         else:
             self._message(raw)
 
-    def _numbered(self, frame: dict[str, Any]) -> None:
+    def _numbered(self, frame: dict[str, Any], size: int) -> None:
         seq = frame["seq"]
         if type(seq) is not int or seq < 1:
             self.line.send_text_bytes(frames.bad_frame(Rejected("seq must be a whole number from 1", code="bad-frame")))
@@ -147,7 +151,7 @@ class Session:
         if seq < self._next:
             return  # a duplicate
         if seq > self._next:
-            self._early(seq, frame)
+            self._early(seq, frame, size)
             return
         while True:
             self._next += 1
@@ -155,16 +159,19 @@ class Session:
             following = self._ahead.pop(self._next, None) if self._ahead else None
             if following is None:
                 break
-            frame = following
+            frame, size = following
+            self._ahead_size -= size
         if self._gap is not None:  # that one is closed; another has its own time
             self._gap.cancel()
             self._gap = self.runtime.host.call_later(GAP_SECONDS, self._give_up) if self._ahead else None
 
-    def _early(self, seq: int, frame: dict[str, Any]) -> None:
+    def _early(self, seq: int, frame: dict[str, Any], size: int) -> None:
         if self._ahead is None:
             self._ahead = {}
-        self._ahead[seq] = frame
-        if len(self._ahead) > GAP_FRAMES:
+        if seq not in self._ahead:
+            self._ahead[seq] = frame, size
+            self._ahead_size += size
+        if len(self._ahead) > GAP_FRAMES or self._ahead_size > GAP_BYTES:
             self._give_up()
         elif self._gap is None:
             self._gap = self.runtime.host.call_later(GAP_SECONDS, self._give_up)

@@ -35,6 +35,11 @@ def load_state(kind: Kind, raw: bytes | None, version: int) -> Any:
     """The state model of stored bytes; the default when there are none."""
     if raw is None:
         raw, version = kind.default, kind.state_version
+    if version > kind.state_version:
+        raise TransientError(
+            f"this state of {kind.name} was stored by a newer version of this app; deploy that version here",
+            code="newer-schema", retry_after=5.0,
+        )  # fmt: skip
     try:
         if version < kind.state_version:
             data: Any = from_json(raw)

@@ -40,6 +40,8 @@ def as_json(data: Any, status: int = 200) -> Answer:
 
 def as_problem(error: RoostError, allow: Sequence[str] = ()) -> Answer:
     """The problem document of an error, with the headers its status asks for."""
+    if not 400 <= error.status <= 599:  # an author may reject with any number
+        error = RoostError(error.message, code=error.code, data=error.data, id=error.id, retry_after=error.retry_after)
     headers: list[Header] = [PROBLEM, NO_STORE]
     if error.retry_after is not None:
         headers.append((b"retry-after", b"%d" % max(0, ceil(error.retry_after))))

@@ -33,6 +33,11 @@ def parse(query: bytes) -> dict[str, str]:
     return out
 
 
+def loose(query: bytes) -> dict[str, str]:
+    """The parameters of a query that is the author's, or a stranger's: of one given twice the last, as in a handshake."""
+    return dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else {}
+
+
 def bad(name: str, why: str) -> Rejected:
     """422 that names the parameter."""
     return Rejected(f"the parameter {name[:100]!r} is wrong: {why}", code="bad-parameter", status=422)

@@ -49,7 +49,7 @@ class Site:
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
         client = scope.get("client")
         credentials = Credentials(
-            headers, query.parse(scope.get("query_string", b"")), address, False, str(client[0]) if client else ""
+            headers, query.loose(scope.get("query_string", b"")), address, False, str(client[0]) if client else ""
         )
         return await authenticate(self.runtime, credentials, self.admin_token)
 

@@ -47,7 +47,7 @@ async def stream(runtime: Runtime, address: Address, trigger: Trigger, send: Sen
     live = runtime.capabilities.http_stream
     started = False
     while True:
-        arrived = await feed.wait(HEARTBEAT)
+        arrived = await feed.wait(HEARTBEAT, whole=not live)
         result = feed.result
         if not started and result is not None and result.error is not None and not feed.parts:
             raise result.error

@@ -201,7 +201,7 @@ async def test_expired_inbox_rows_leave(sqlite: SqliteStore, connections: list[F
     def rows() -> int:
         return int(connections[0].execute("SELECT count(*) FROM inbox").fetchone()[0])
 
-    await other.write(handled=handled("kept", expires=pen.at + 1.0))
+    await other.write(handled=handled("kept", expires=other.at + 1.5))
     await fill(3000, 1e6)
     assert rows() == 3001
     await fill(6000, 500.0)

@@ -6,7 +6,8 @@ from typing import Final
 
 from roost.address import Address
 
-KNOWN: Final = 100_000
+KNOWN: Final = 10_000
+"""Ids kept in memory: what is asked for again soon. The memory of the server must not grow with its agents."""
 
 
 class Book:

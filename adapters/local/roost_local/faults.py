@@ -7,6 +7,14 @@ import sqlite3
 from roost.errors import AgentError, Conflict, RoostError, TransientError, Unknown
 
 
+class Undone(Exception):
+    """A write found only half way that it must not be. It is taken back, and `answer` is what its caller gets."""
+
+    def __init__(self, answer: object) -> None:
+        super().__init__(answer)
+        self.answer = answer
+
+
 def fault(error: Exception) -> RoostError:
     """The error of a statement: it wrote nothing."""
     if isinstance(error, RoostError):

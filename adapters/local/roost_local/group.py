@@ -22,7 +22,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from roost.errors import RoostError, TransientError
 
 from .book import Book
-from .faults import fault, lost
+from .faults import Undone, fault, lost
 
 T = TypeVar("T")
 W = TypeVar("W")
@@ -136,7 +136,7 @@ class GroupCommit:
                     raise
                 execute("ROLLBACK TO one")
                 self._book.fresh = kept
-                answers.append(fault(error))
+                answers.append(error.answer if isinstance(error, Undone) else fault(error))
             execute("RELEASE one")
         return answers
 

@@ -16,28 +16,29 @@ except ImportError:  # Windows: SQLite's own locks still keep two writers apart
 class Owner:
     """The lock, held until `release` or the end of the process."""
 
-    __slots__ = ("_fd",)
+    __slots__ = ("_file",)
 
     def __init__(self, path: Path) -> None:
         """RoostError `data-in-use` names the process that serves `path`."""
-        self._fd = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = path.with_name(path.name + ".lock")
+        self._file = os.fdopen(os.open(lock, os.O_RDWR | os.O_CREAT, 0o600), "r+")
         try:
             if fcntl is not None:
-                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            pid = os.pread(self._fd, 32, 0).decode(errors="replace").strip() or "unknown"
-            os.close(self._fd)
+            pid = self._file.read(32).strip() or "unknown"
+            self._file.close()
             raise RoostError(
                 f"{path} is already served by process {pid}; stop it or use another --data",
                 code="data-in-use",
                 status=503,
             ) from None
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+        self._file.truncate(0)
+        self._file.write(f"{os.getpid()}\n")
+        self._file.flush()
 
     def release(self) -> None:
         """The file stays: to remove it would let two processes lock two files of one name."""
-        if self._fd >= 0:
-            os.ftruncate(self._fd, 0)
-            os.close(self._fd)
-            self._fd = -1
+        if not self._file.closed:
+            self._file.truncate(0)
+            self._file.close()

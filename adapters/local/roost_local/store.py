@@ -66,7 +66,7 @@ class SqliteStore:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             owner = Owner(path)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             return cls(path, owner, log_limit)
         except (OSError, sqlite3.Error) as error:
             if owner is not None:

@@ -1,7 +1,6 @@
-"""The statements of one commit. Whatever refuses it comes first, so that a refusal has written nothing.
+"""The statements of one commit. The first is its one `UPDATE head`, which is the check: a refusal has written nothing.
 
-A commit without an id starts with its one `UPDATE head`, which is the check. One with an id starts with the
-inbox row, whose `INSERT` makes the same check: a counter costs one statement, two with a caller's key.
+A counter costs one statement, two with a caller's key.
 """
 
 from __future__ import annotations
@@ -10,11 +9,23 @@ import sqlite3
 from typing import Any, Final
 
 from roost.address import Address
-from roost.commit import AlreadyHandled, Commit, Committed, DeadLetter, Gone, Handled, Unschedule
+from roost.commit import (
+    AlreadyHandled,
+    Commit,
+    Committed,
+    DeadLetter,
+    Gone,
+    Handled,
+    Put,
+    Row,
+    Schedule,
+    Unschedule,
+)
 from roost.refusal import check
 
 from . import rows
 from .book import Book
+from .faults import Undone
 from .sweep import Sweep
 
 _LOST: Final = ("kv", "sched", "inbox", "log", "mail", "dead", "conn")
@@ -35,7 +46,7 @@ _INSERT: Final = (
     "state_version,state) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,0,0,0,?,?)"
 )
 _HANDLE: Final = (
-    f"INSERT INTO inbox({rows.HANDLED},aid) SELECT ?,?,?,?,?,?,?,aid FROM head {_GUARD} "
+    f"INSERT INTO inbox({rows.HANDLED},aid) VALUES(?,?,?,?,?,?,?,?) "
     "ON CONFLICT(aid,id,source,principal) DO UPDATE SET fingerprint=excluded.fingerprint,outcome=excluded.outcome,"
     "value=excluded.value,expires=excluded.expires WHERE inbox.expires<=?"
 )
@@ -89,23 +100,15 @@ class Writes:
         aid = self.book.known.get(c.address)
         if aid is None and (aid := self.find(c.address)) is None:
             check(c, 1, 0, 0, False)
-            if not c.destroy and c.consumed is None:
-                aid = self._insert(c)
-                if c.handled is not None:
-                    execute(_HANDLE, (*_handled(c.handled), aid, c.version, 1, c.fence, c.at))
-                self._fill(aid, c)
-                return Committed(c.version)
-            aid = self.make(c.address)
+            if c.destroy or c.consumed is not None:
+                aid = self.make(c.address)
+            else:
+                return self._fill(self._insert(c), c)
         if c.destroy:
             return self._bury(aid, c)
         if c.restored and execute(_HEAD, (aid,)).fetchone()[3]:
             return self._refuse(aid, c)
         guard = (aid, c.base, c.generation, c.fence)
-        handled = c.handled
-        if handled is not None:
-            execute(_HANDLE, (*_handled(handled), *guard, c.at))
-            if not self.cursor.rowcount:
-                return self._refuse(aid, c)
         waiting = 0 if c.consumed is None else 1
         if c.state is None:
             execute(
@@ -123,15 +126,9 @@ class Writes:
                     c.state, c.state_version, *guard,
                 ),
             )  # fmt: skip
-        if handled is not None:
-            self._sweep.keyed(aid, c.at)
-        elif not self.cursor.rowcount:
+        if not self.cursor.rowcount:
             return self._refuse(aid, c)
-        if (
-            waiting or c.kv or c.log or c.outbox or c.schedules or c.connections or c.dead or c.deferred is not None
-        ):  # fmt: skip
-            self._fill(aid, c)
-        return Committed(c.version)
+        return self._fill(aid, c)
 
     def _refuse(self, aid: int, c: Commit) -> AlreadyHandled:
         """Why the check failed. The inbox first: whoever lost the race for an id also lost that for the version."""
@@ -162,32 +159,58 @@ class Writes:
 
     # The side tables ---------------------------------------------------------------------------------
 
-    def _fill(self, aid: int, c: Commit) -> None:
-        many = self.cursor.executemany
+    def _fill(self, aid: int, c: Commit) -> Committed:
+        if c.handled is not None:
+            self._handle(aid, c, c.handled)
         if c.kv:
-            puts = [(aid, p.key, p.value) for p in c.kv if p.value is not None]
-            if puts:
-                many(_PUT, puts)
-            if len(puts) < len(c.kv):
-                many("DELETE FROM kv WHERE aid=? AND k=?", [(aid, p.key) for p in c.kv if p.value is None])
+            self._put(aid, c.kv)
         if c.outbox:
             self._send(aid, c)
         if c.log:
-            many(_LOG, [(aid, e.seq, e.kind, e.data, e.at) for e in c.log])
-            old = c.seq - self._log_limit
-            if old > 0 and old // TRIM != (old - len(c.log)) // TRIM:
-                self.cursor.execute("DELETE FROM log WHERE aid=? AND seq<=?", (aid, old))
-        for s in c.schedules:
+            self._log(aid, c)
+        if c.schedules:
+            self._schedule(aid, c.schedules)
+        if c.connections:
+            self._connect(aid, c.connections)
+        if c.consumed is not None or c.deferred is not None or c.dead:
+            self._post(aid, c)
+        return Committed(c.version)
+
+    def _handle(self, aid: int, c: Commit, h: Handled) -> None:
+        self.cursor.execute(
+            _HANDLE, (h.source, h.principal, h.id, h.fingerprint, h.outcome, h.value, h.expires, aid, c.at)
+        )
+        if not self.cursor.rowcount:  # `head` is written already; whoever asks for the outcome first never comes here
+            raise Undone(self._known_id(aid, c))
+        self._sweep.keyed(aid, c.at)
+
+    def _put(self, aid: int, kv: tuple[Put, ...]) -> None:
+        puts = [(aid, p.key, p.value) for p in kv if p.value is not None]
+        if puts:
+            self.cursor.executemany(_PUT, puts)
+        if len(puts) < len(kv):
+            gone = [(aid, p.key) for p in kv if p.value is None]
+            self.cursor.executemany("DELETE FROM kv WHERE aid=? AND k=?", gone)
+
+    def _log(self, aid: int, c: Commit) -> None:
+        self.cursor.executemany(_LOG, [(aid, e.seq, e.kind, e.data, e.at) for e in c.log])
+        old = c.seq - self._log_limit
+        if old > 0 and old // TRIM != (old - len(c.log)) // TRIM:
+            self.cursor.execute("DELETE FROM log WHERE aid=? AND seq<=?", (aid, old))
+
+    def _schedule(self, aid: int, schedules: tuple[Schedule | Unschedule, ...]) -> None:
+        for s in schedules:
             if isinstance(s, Unschedule):
                 self.cursor.execute("DELETE FROM sched WHERE aid=? AND k=?", (aid, s.key))
             else:
                 self.cursor.execute(_SCHEDULE, (aid, s.key, s.gen, s.due, s.spec, s.target, s.args, s.attempts, s.next))
-        for r in c.connections:
+
+    def _connect(self, aid: int, connections: tuple[Row | Gone, ...]) -> None:
+        for r in connections:
             if isinstance(r, Gone):
                 self.cursor.execute("DELETE FROM conn WHERE aid=? AND cid=?", (aid, r.cid))
             else:
                 self.cursor.execute(_CONNECTION, (aid, r.cid, r.label, r.opened, r.principal, r.claims, r.attachment))
-        self._post(aid, c)
 
     def _send(self, aid: int, c: Commit) -> None:
         self.cursor.executemany(_OUTBOX, [rows.envelope_row(aid, c.version, i, x) for i, x in enumerate(c.outbox)])
@@ -205,10 +228,6 @@ class Writes:
             execute("UPDATE head SET ticket=ticket+?,dead=dead+? WHERE aid=? RETURNING ticket", (count, count, aid))
             first = self.cursor.fetchall()[0][0] - count + 1
             self.cursor.executemany(_DEAD, [_dead(aid, first + i, d) for i, d in enumerate(c.dead)])
-
-
-def _handled(h: Handled) -> tuple[Any, ...]:
-    return h.source, h.principal, h.id, h.fingerprint, h.outcome, h.value, h.expires
 
 
 def _dead(aid: int, n: int, d: DeadLetter) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from roost_client import Client
 
-from ..errors import RoostError
+from .committed import committed
 from .stage import Stage
 
 
@@ -23,12 +23,8 @@ class Barrier:
         """That many runs have come to the gate."""
 
         async def probe() -> bool:
-            try:
-                return bool((await self._gate.state())["arrived"] >= count)
-            except RoostError as error:
-                if error.code != "no-agent":
-                    raise
-                return False
+            state = await committed(self._gate)
+            return state is not None and state["arrived"] >= count
 
         await self._stage.until(probe)
 

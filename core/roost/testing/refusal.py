@@ -10,9 +10,13 @@ from ..errors import RoostError
 
 async def refusal(call: Awaitable[Any], code: str | None = None) -> RoostError:
     """The RoostError that `call` raises, with that code if one is given; AssertionError if it goes well."""
+    found: RoostError | None = None
+    answer: Any = None
     try:
         answer = await call
     except RoostError as error:
-        assert code is None or error.code == code, f"refused with {error!r}, not with {code!r}"
-        return error
+        found = error
+    if found is not None:
+        assert code is None or found.code == code, f"refused with {found!r}, not with {code!r}"
+        return found
     raise AssertionError(f"it should have been refused{f' with {code}' if code else ''}, but answered {answer!r}")

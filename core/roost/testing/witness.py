@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from roost_client import Client
 
-from ..errors import RoostError
+from .committed import committed
 from .stage import Stage
 
 
@@ -21,13 +20,8 @@ class Witness:
 
     async def lines(self) -> list[str]:
         """All that was written, oldest first."""
-        try:
-            found: Any = (await self._ledger.state())["lines"]
-        except RoostError as error:
-            if error.code != "no-agent":
-                raise
-            return []
-        return list(found)
+        state = await committed(self._ledger)
+        return [] if state is None else list(state["lines"])
 
     async def count(self, line: str) -> int:
         return (await self.lines()).count(line)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from roost import Agent, Caller, Credentials, Rejected, Request, Response, Retry, TransientError, action
 
@@ -75,7 +75,7 @@ class Counter(Agent[Tally]):
         raise RuntimeError("a secret of the inside")
 
     @action
-    async def note(self, kind: str, data: Any = None) -> None:
+    async def note(self, kind: Annotated[str, Field(pattern="^[a-z]{1,20}$")], data: Any = None) -> None:
         self.record(kind, data)
 
     @action

@@ -25,8 +25,8 @@ CHECKS = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,
     response_schema_conformance,
 ]  # fmt: skip
-BY_DESIGN = {"counter.crash", "counter.busy", "counter.slow"}
-"""Actions that answer 500 or 503, or never."""
+BY_DESIGN = {"counter.crash", "counter.busy", "counter.reject", "counter.slow"}
+"""Actions that may answer 500 or 503."""
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ schema = schemathesis.openapi.from_dict(asyncio.run(_document()))
 
 @schema.parametrize()
 @settings(
-    max_examples=12, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate],
+    max_examples=5, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 def test_every_operation(case: schemathesis.Case, url: str) -> None:

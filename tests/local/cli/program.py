@@ -9,9 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
+from unittest import mock
+
+from roost_local.cli import main
 
 ROOT: Final = Path(__file__).parents[3]
 PATHS: Final = [ROOT / "core", ROOT / "adapters" / "local"]
@@ -61,6 +66,27 @@ def roost(*args: str, cwd: Path, stdin: str = "", **env: str) -> subprocess.Comp
         command(*args), cwd=cwd, env=environment(**env), input=stdin, capture_output=True, text=True, timeout=60,
         check=False,
     )  # fmt: skip
+
+
+def here(*args: str, cwd: Path, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+    """The same as `roost` in this process, for what needs no process of its own: five times as fast."""
+    out, err, folder, path = StringIO(), StringIO(), Path.cwd(), list(sys.path)
+    before = dict(os.environ)
+    try:
+        os.chdir(cwd)
+        for name in [n for n in os.environ if n.startswith("ROOST_")]:
+            del os.environ[name]
+        os.environ.update(env)
+        with redirect_stdout(out), redirect_stderr(err), mock.patch("sys.stdin", StringIO(stdin)):
+            code = main(list(args))
+    finally:
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(before)
+        sys.path[:] = path
+        for name in ("main", "parts"):
+            sys.modules.pop(name, None)
+    return subprocess.CompletedProcess(list(args), code, out.getvalue(), err.getvalue())
 
 
 class Running:

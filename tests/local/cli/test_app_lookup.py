@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from .program import APP, roost, write_app
+from .program import APP, here, roost, write_app
 
 
 def test_no_app_is_named(tmp_path: Path) -> None:
@@ -15,7 +15,7 @@ def test_no_app_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["main", ":app", "main:", "main.py:app", "a-b:app", "main:app()"])
 def test_a_name_that_names_no_app(tmp_path: Path, name: str) -> None:
-    done = roost("check", name, cwd=tmp_path)
+    done = here("check", name, cwd=tmp_path)
     assert done.returncode == 2
     assert "module:attribute" in done.stderr
 
@@ -33,7 +33,7 @@ def test_a_name_that_names_no_app(tmp_path: Path, name: str) -> None:
 )
 def test_a_wrong_part(tmp_path: Path, source: str, name: str, says: str) -> None:
     write_app(tmp_path, source)
-    done = roost("check", name, cwd=tmp_path)
+    done = here("check", name, cwd=tmp_path)
     assert done.returncode == 4
     assert says in done.stderr
     assert "Traceback" not in done.stderr
@@ -55,7 +55,7 @@ def test_a_wrong_part(tmp_path: Path, source: str, name: str, says: str) -> None
 )
 def test_the_authors_error_shows_the_authors_frame(tmp_path: Path, source: str, line: str, says: str) -> None:
     write_app(tmp_path, source)
-    done = roost("serve", cwd=tmp_path)
+    done = here("check", cwd=tmp_path)
     assert done.returncode == 4
     assert line in done.stderr and says in done.stderr
     assert "> " in done.stderr, "the line that failed is marked"
@@ -65,7 +65,7 @@ def test_the_authors_error_shows_the_authors_frame(tmp_path: Path, source: str, 
 def test_frames_of_several_files(tmp_path: Path) -> None:
     write_app(tmp_path, "from parts import build\napp = build()\n")
     (tmp_path / "parts.py").write_text("def build():\n    return missing\n")
-    done = roost("check", cwd=tmp_path)
+    done = here("check", cwd=tmp_path)
     assert "main.py:2 in <module>" in done.stderr and "parts.py:2 in build" in done.stderr
     assert "NameError: name 'missing' is not defined" in done.stderr
 
@@ -74,7 +74,7 @@ def test_pyproject_is_searched_upward(tmp_path: Path) -> None:
     write_app(tmp_path)
     below = tmp_path / "a" / "b"
     below.mkdir(parents=True)
-    done = roost("check", cwd=below)
+    done = here("check", cwd=below)
     assert done.returncode == 0, done.stderr
     assert "counter" in done.stdout and "increment" in done.stdout
 
@@ -84,11 +84,11 @@ def test_the_folder_we_are_in_comes_first(tmp_path: Path) -> None:
     below = tmp_path / "below"
     below.mkdir()
     (below / "main.py").write_text(APP)
-    assert roost("check", "main:app", cwd=below).returncode == 0
+    assert here("check", "main:app", cwd=below).returncode == 0
 
 
 def test_a_broken_pyproject(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.roost\n")
-    done = roost("check", cwd=tmp_path)
+    done = here("check", cwd=tmp_path)
     assert done.returncode == 4
     assert "pyproject.toml can't be read" in done.stderr

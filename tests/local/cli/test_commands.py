@@ -1,12 +1,14 @@
 """The commands that talk to a server: what they print, for people and programs, and how they end."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .program import Running, roost, write_app
+from .program import Running, environment, here, roost, write_app
 
 
 class Shell:
@@ -17,7 +19,7 @@ class Shell:
         self.url = url
 
     def __call__(self, *args: str, stdin: str = "", code: int = 0, **env: str) -> str:
-        done = roost(*args, cwd=self.folder, stdin=stdin, ROOST_URL=self.url, **env)
+        done = here(*args, cwd=self.folder, stdin=stdin, ROOST_URL=self.url, **env)
         assert done.returncode == code, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return done.stdout if code == 0 else done.stderr
@@ -120,7 +122,7 @@ def test_an_operators_round_trip(shell: Shell, tmp_path: Path) -> None:
 
 
 def test_admin_needs_its_token(shell: Shell, tmp_path: Path) -> None:
-    done = roost("hibernate", "counter", "c1", "--url", shell.url, cwd=tmp_path)
+    done = here("hibernate", "counter", "c1", "--url", shell.url, cwd=tmp_path)
     assert done.returncode == 2 and "ROOST_ADMIN_TOKEN" in done.stderr
     assert "another admin token" in shell("hibernate", "counter", "c1", code=1, ROOST_ADMIN_TOKEN="wrong")
 
@@ -129,24 +131,19 @@ def test_nobody_there_exits_3(tmp_path: Path) -> None:
     done = roost("call", "counter", "a", "increment", "--url", "http://127.0.0.1:9", cwd=tmp_path)
     assert done.returncode == 3
     assert "no server answers at http://127.0.0.1:9" in done.stderr and "roost dev" in done.stderr
-    assert roost("agents", "--url", "nonsense", cwd=tmp_path).returncode == 2
+    assert here("agents", "--url", "nonsense", cwd=tmp_path).returncode == 2
 
 
 def test_limits(tmp_path: Path) -> None:
-    rows = [json.loads(line) for line in roost("limits", "--json", cwd=tmp_path).stdout.splitlines()]
+    rows = [json.loads(line) for line in here("limits", "--json", cwd=tmp_path).stdout.splitlines()]
     by = {row["limit"]: row for row in rows}
     assert by["message_in"]["value"] == 32768 and by["message_in"]["source"]
-    assert "32 KiB" in roost("limits", cwd=tmp_path).stdout
+    assert "32 KiB" in here("limits", cwd=tmp_path).stdout
 
 
 @pytest.mark.parametrize("template", ["chat", "counter"])
 def test_new_makes_a_project_whose_tests_pass(tmp_path: Path, template: str) -> None:
-    import subprocess
-    import sys
-
-    from .program import environment
-
-    done = roost("new", template, "my-app", cwd=tmp_path)
+    done = here("new", template, "my-app", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "my-app"
     names = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
@@ -157,15 +154,15 @@ def test_new_makes_a_project_whose_tests_pass(tmp_path: Path, template: str) -> 
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert tests.returncode == 0, tests.stdout
-    assert roost("check", cwd=folder).returncode == 0
+    assert here("check", cwd=folder).returncode == 0
 
 
 def test_new_refuses(tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "x").touch()
-    assert roost("new", "chat", "full", cwd=tmp_path).returncode == 1
+    assert here("new", "chat", "full", cwd=tmp_path).returncode == 1
     for name in ("../up", "1st", "a b", "", "x" * 51):
-        assert roost("new", "chat", name, cwd=tmp_path).returncode == 2
-    assert roost("new", "poem", "x", cwd=tmp_path).returncode == 2
+        assert here("new", "chat", name, cwd=tmp_path).returncode == 2
+    assert here("new", "poem", "x", cwd=tmp_path).returncode == 2
     (tmp_path / "empty").mkdir()
-    assert roost("new", "counter", "empty", cwd=tmp_path).returncode == 0
+    assert here("new", "counter", "empty", cwd=tmp_path).returncode == 0

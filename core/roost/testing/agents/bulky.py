@@ -53,7 +53,7 @@ class Bulky(Agent[Bulk]):
     @action
     async def keys(self) -> list[int]:
         """How many bytes each key has."""
-        return [len(key.encode()) async for key, _ in self.kv.scan(Any)]
+        return [len(key.encode()) async for key, _ in self.kv.scan(object)]
 
     @action
     async def result(self, size: int) -> str:

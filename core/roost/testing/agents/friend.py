@@ -32,8 +32,7 @@ class Friend(Agent[Memories]):
     async def be_greeted(self, by: str) -> dict[str, Any]:
         """What the answer is at run time: the type its annotation says, not JSON."""
         answer = await self.agent(Friend, by).greet(self.key)
-        year = answer.at.year if isinstance(answer, Greeting) else 0  # pyright: ignore[reportUnnecessaryIsInstance]
-        return {"type": type(answer).__name__, "text": answer.text, "year": year}
+        return {"type": type(answer).__name__, "text": answer.text, "year": answer.at.year}
 
     @action
     async def whose(self) -> str | None:

@@ -1,4 +1,4 @@
-"""State that turns: valid when it is written, invalid from `sour` to `sweet`. As code of another deploy would find it."""
+"""State that turns: valid when it is written, invalid from `sour` to `sweet`, as if another deploy read it."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Shelf(Agent[Count]):
     @action
     async def get(self, key: str) -> Any:
         """The value, or "nothing"."""
-        return await self.kv.get(key, Any, "nothing")
+        return await self.kv.get(key, object, "nothing")
 
     @action
     async def get_number(self, key: str) -> int | None:
@@ -43,7 +43,7 @@ class Shelf(Agent[Count]):
 
     @action
     async def scan(self, prefix: str = "") -> list[str]:
-        return [key async for key, _ in self.kv.scan(Any, prefix=prefix)]
+        return [key async for key, _ in self.kv.scan(object, prefix=prefix)]
 
     @action
     async def put_book(self, key: str, book: Book) -> None:

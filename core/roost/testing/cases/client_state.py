@@ -18,7 +18,8 @@ async def _write(ws: Talk, state: Any, **extra: Any) -> None:
 async def clients_are_readonly(stage: Stage) -> None:
     key = stage.key()
     async with talk(stage, "masked", key) as one, talk(stage, "masked", key) as two:
-        await two.result("pin")
+        for ws in (one, two):
+            await ws.result("spend", 0)
         before = await version(stage, "masked", key)
         await _write(one, {"coins": 1000, "pin": "1"})
         error = await one.next()

@@ -16,7 +16,7 @@ async def destroy_takes_everything(stage: Stage) -> None:
     async with stage.client() as client:
         mortal, witness = client.agent("mortal", stage.key()), Witness(stage, client)
         await mortal.call("take", "book", idempotency_key="k")
-        await mortal.call("remind", 0.3, witness.key)
+        await mortal.call("remind", 3600, witness.key)
         await mortal.tell("die_trying")
 
         async def died() -> bool:
@@ -36,17 +36,17 @@ async def destroy_takes_everything(stage: Stage) -> None:
         assert after["schedules"] == [] and after["next_wake"] is None
         assert after["generation"] == before["generation"] + 1, "the generation did not rise"
         assert after["version"] > before["version"], "the version does not go on above the tombstone"
-        await witness.stays([], 0.4)
+        await witness.stays([])
 
 
 @case("28", "an alarm never creates an agent: a schedule of a destroyed one is gone with it")
 async def alarm_creates_no_agent(stage: Stage) -> None:
     async with stage.client() as client:
         mortal, witness = client.agent("mortal", stage.key()), Witness(stage, client)
-        await mortal.call("remind", 0.2, witness.key)
-        await mortal.call("pulse", 0.2, witness.key)
+        await mortal.call("remind", 0.7, witness.key)
+        await mortal.call("pulse", 0.7, witness.key)
         await mortal.destroy()
-        await witness.stays([], 0.5)
+        await witness.stays([], 1.0)
         await refusal(mortal.state(), "no-agent")
 
 
@@ -85,12 +85,12 @@ async def tombstone_survives_a_crash(stage: Stage) -> None:
     async with stage.client() as client:
         mortal, witness = client.agent("mortal", stage.key()), Witness(stage, client)
         await mortal.call("take", "book", idempotency_key="k")
-        await mortal.call("remind", 0.2, witness.key)
+        await mortal.call("remind", 0.8, witness.key)
         before = await mortal.status()
         await mortal.destroy()
         await stage.crash()
         await refusal(mortal.state(), "no-agent")
-        await witness.stays([])
+        await witness.stays([], 0.8)
         assert await mortal.call("take", "book", idempotency_key="k") == 1
         after = await mortal.status()
         assert after["generation"] == before["generation"] + 1 and after["version"] > before["version"]

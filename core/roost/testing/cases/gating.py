@@ -12,6 +12,7 @@ from roost_client import AgentHandle
 from ...errors import TransientError
 from ..barrier import Barrier
 from ..case import case
+from ..committed import committed
 from ..refusal import refusal
 from ..stage import Stage
 from ..witness import Witness
@@ -55,6 +56,25 @@ async def failed_tick_leaves_nothing(stage: Stage) -> None:
         lines = await witness.until(6)
         await witness.stays(lines)
         assert sorted(lines) == ["ran"] * 4 + ["told"] * 2, f"a failed tick's tells were sent: {lines}"
+
+
+@case("4", "a failed call with a key stores its error and nothing else; so does a failed attempt of a tell")
+async def failed_tick_with_a_key_leaves_only_its_error(stage: Stage) -> None:
+    async with stage.client() as client:
+        agent, witness = client.agent("effects", stage.key()), Witness(stage, client)
+        await agent.call("marked")
+        before = await traces(agent)
+        for how in ("rejected", "state", "error"):
+            await refusal(agent.call("fail", witness.key, how, idempotency_key=how))
+        await agent.tell("fail", witness.key, "error")
+        lines = await witness.until(4)
+        await witness.stays(lines, 0.2)
+        assert lines == ["ran"] * 4, f"a failed tick's tells were sent: {lines}"
+        after = await traces(agent)
+        assert after["snapshot"].state == before["snapshot"].state, "a failed tick left its state"
+        for what in ("events", "schedules", "outbox"):
+            assert not after[what], f"a failed tick left {what}: {after[what]}"
+        assert await agent.call("marked") is False, "a failed tick left its KV"
 
 
 @case("4", "nothing leaves while the tick runs: not its state, events, tells or schedules, nor the agent itself")
@@ -113,11 +133,8 @@ async def leaving_caller_does_not_cancel(stage: Stage) -> None:
         await asyncio.sleep(0.1)  # the server sees that the caller is gone
         await gate.open()
 
-        async def committed() -> bool:
-            try:
-                return bool((await once.state())["total"] == 7)
-            except Exception:
-                return False
+        async def done() -> bool:
+            return bool(await committed(once) == {"total": 7})
 
-        await stage.until(committed)
+        await stage.until(done)
         assert await once.call("add", 1) == 8

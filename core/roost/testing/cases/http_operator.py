@@ -23,7 +23,7 @@ async def operator_needs_the_token(stage: Stage) -> None:
                   ("POST", "/migrate"), ("POST", "/reset")]  # fmt: skip
         token = stage.harness.admin_token
         for method, rest in routes:
-            for given in (None, "Bearer", "Bearer ", f"Basic {token}", f"Bearer {token}x", f"Bearer {token[:-1]}", token,
+            for given in (None, "Bearer", f"Basic {token}", f"Bearer {token}x", f"Bearer {token[:-1]}", token,
                           "Bearer user:ann"):  # fmt: skip
                 headers = {} if given is None else {"authorization": given}
                 answer = await http.request(method, path + rest, headers=headers)

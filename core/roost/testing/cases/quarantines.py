@@ -20,7 +20,7 @@ NEVER = 4e9
 
 async def turned(stage: Stage, milk: AgentHandle, sweet: float = NEVER) -> None:
     """An agent whose state was valid when it was written, and is not any more."""
-    sour = time.time() + 0.2
+    sour = time.time() + 0.5
     await milk.call("fill", 2, sour, sweet)
     await asyncio.sleep(max(0.0, sour - time.time()) + 0.02)
     await stage.evict("milk", milk.address.key)
@@ -48,7 +48,7 @@ async def quarantined_agent_is_exported(stage: Stage) -> None:
         await turned(stage, milk)
         document = await milk.export()
         assert document["state"]["litres"] == 2 and document["kv"] == [["label", "organic"]], document
-        mended = {**document["state"], "sour": 0.0}
+        mended = {**document["state"], "sweet": 0.0}
         other = client.agent("milk", stage.key())
         await other.restore(sealed(document, state=mended))
         assert await other.call("pour", 3) == 5 and await other.call("label") == "organic"
@@ -82,8 +82,8 @@ async def reset_ends_a_quarantine(stage: Stage) -> None:
 async def migrate_ends_a_quarantine(stage: Stage) -> None:
     async with stage.client() as client:
         milk, witness = client.agent("milk", stage.key()), Witness(stage, client)
-        sweet = time.time() + 1.2
-        await milk.call("remind", 0.4, witness.key)
+        sweet = time.time() + 2.4
+        await milk.call("remind", 1.2, witness.key)
         await turned(stage, milk, sweet)
         await refusal(milk.call("pour"), "quarantined")
         error = await refusal(milk.migrate())
@@ -161,5 +161,6 @@ async def state_with_a_new_field_is_read(stage: Stage) -> None:
         await first.call("write", "x")
         await other.restore(sealed(await first.export(), state={}))
         version = (await other.snapshot()).version
+        assert await other.state() == {"text": "blank"}, "clients are shown another state than the agent sees"
         assert await other.call("read") == ["blank", "x"], "reading counts as a write"
         assert (await other.snapshot()).version == version

@@ -31,7 +31,8 @@ async def rings(stage: Stage, ringer: AgentHandle, count: int) -> list[str]:
 
 async def schedule(ringer: AgentHandle, key: str) -> dict[str, Any]:
     """One line of the agent's list of schedules; {} when it is not there."""
-    return next((s for s in (await ringer.status())["schedules"] if s["key"] == key), {})
+    lines: list[dict[str, Any]] = (await ringer.status())["schedules"]
+    return next((line for line in lines if line["key"] == key), dict[str, Any]())
 
 
 async def rung_at(ringer: AgentHandle) -> list[float]:
@@ -43,23 +44,24 @@ async def rung_at(ringer: AgentHandle) -> list[float]:
 async def same_schedule_again_changes_nothing(stage: Stage) -> None:
     async with stage.agent("ringer") as ringer:
         due = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
-        for action, args in (
-            ("at", ["a", due.isoformat()]), ("every", ["e", 3600.0]), ("cron", ["c", "0 9 * * *", "Europe/Paris"]),
-        ):  # fmt: skip
-            await ringer.call(action, *args)
-            before, version = await schedule(ringer, args[0]), (await ringer.snapshot()).version
+        calls: dict[str, list[Any]] = {
+            "at": [due.isoformat()], "every": [3600.0], "cron": ["0 9 * * *", "Europe/Paris"],
+        }  # fmt: skip
+        for action, args in calls.items():
+            await ringer.call(action, action, *args)
+            before, version = await schedule(ringer, action), (await ringer.snapshot()).version
             await stage.evict("ringer", ringer.address.key)
-            await ringer.call(action, *args)
-            assert await schedule(ringer, args[0]) == before, f"{action}: the schedule was set anew"
+            await ringer.call(action, action, *args)
+            assert await schedule(ringer, action) == before, f"{action}: the schedule was set anew"
             assert (await ringer.snapshot()).version == version, f"{action}: a no-op was written"
-        assert (await schedule(ringer, "a"))["due"] == due.timestamp()
+        assert (await schedule(ringer, "at"))["due"] == due.timestamp()
 
 
 @case("20", "the same key with another spec, or other arguments, takes the old schedule's place")
 async def schedule_with_another_spec_replaces(stage: Stage) -> None:
     async with stage.agent("ringer") as ringer:
-        await ringer.call("once", "a", 0.25, "old")
-        await ringer.call("once", "a", 0.4, "new")
+        await ringer.call("once", "a", 3600, "old")
+        await ringer.call("once", "a", 0.2, "new")
         assert len((await ringer.status())["schedules"]) == 1
         assert await rings(stage, ringer, 1) == ["new"], "the old one rang"
         assert await schedule(ringer, "a") == {}, "a schedule that ran is still on the list"
@@ -94,8 +96,8 @@ async def unscheduled_occurrence_is_stale(stage: Stage) -> None:
 @case("20", "unschedule says whether there was something; what it took off never rings")
 async def unschedule_says_whether_it_was_there(stage: Stage) -> None:
     async with stage.agent("ringer") as ringer:
-        await ringer.call("once", "a", 0.3, "dropped")
-        await ringer.call("once", "b", 0.35, "kept")
+        await ringer.call("once", "a", 0.7, "dropped")
+        await ringer.call("once", "b", 0.75, "kept")
         assert await ringer.call("drop", "a") == [True, False]
         assert await ringer.call("drop", "never") == [False, False]
         assert await ringer.call("set_and_drop", "c") is True
@@ -128,9 +130,9 @@ async def occurrence_ids_differ(stage: Stage) -> None:
 @case("21", "a schedule never rings early, however it was given")
 async def schedule_is_never_early(stage: Stage) -> None:
     async with stage.agent("ringer") as ringer:
-        due = datetime.now(UTC) + timedelta(seconds=0.35)
+        due = datetime.now(UTC) + timedelta(seconds=0.8)
         await ringer.call("at", "at", due.isoformat())
-        await ringer.call("once", "in", 0.2)
+        await ringer.call("once", "in", 0.7)
         dues = sorted([(await schedule(ringer, "at"))["due"], (await schedule(ringer, "in"))["due"]])
         assert abs((await schedule(ringer, "at"))["due"] - due.timestamp()) < 0.002
         await rings(stage, ringer, 2)
@@ -142,24 +144,22 @@ async def schedule_is_never_early(stage: Stage) -> None:
 async def late_recurrence_rings_once(stage: Stage) -> None:
     async with stage.client() as client:
         ringer, gate = client.agent("ringer", stage.key()), Barrier(stage, client)
-        await ringer.call("every", "e", 0.3)
+        await ringer.call("every", "e", 0.5)
         first = (await schedule(ringer, "e"))["due"]
         hold = asyncio.create_task(ringer.call("hold", gate.key))
         await gate.arrived()
-        await asyncio.sleep(max(0.0, first - time.time()) + 1.0)  # four occurrences pass
+        await asyncio.sleep(max(0.0, first - time.time()) + 1.6)  # four occurrences pass
         await gate.open()
         await hold
         await rings(stage, ringer, 3)
         due = (await schedule(ringer, "e"))["due"]
         await ringer.call("drop", "e")
-        steps = (due - first) / 0.3
+        steps = (due - first) / 0.5
         assert abs(steps - round(steps)) < 0.01, f"the grid moved: {first} and {due} are {steps} intervals apart"
         at = await rung_at(ringer)
-        assert at[0] >= first + 0.9, "the test itself: it was not held up"
+        assert at[0] >= first + 1.5, f"it rang in the middle of a tick: {at}"
         late = sum(1 for t in at if t < at[0] + 0.05)
         assert late == 1, f"{late} missed occurrences rang at once: {at}"
-        for t in at[1:]:
-            assert 0 <= (t - first) % 0.3 < 0.29, f"{t} is off the grid of {first}"
 
 
 @case("21", "what came due while the host was down rings once, soon after it is back", crashes=True)
@@ -183,15 +183,16 @@ async def crash_makes_schedules_late_not_lost(stage: Stage) -> None:
 async def cron_is_local_time(stage: Stage) -> None:
     async with stage.agent("ringer") as ringer:
         zone = ZoneInfo("Europe/Paris")
-        for attempt in range(2):
-            await ringer.call("cron", f"c{attempt}", "30 9 * * *", "Europe/Paris")
+
+        def coming() -> float:
             now = datetime.now(zone)
-            nine = now.replace(hour=9, minute=30, second=0, microsecond=0)
-            due = nine if nine > now else nine + timedelta(days=1)  # wall time: the zone does the rest
-            if (await schedule(ringer, f"c{attempt}"))["due"] == due.timestamp():
-                break
-        else:
-            raise AssertionError(f"due at {await schedule(ringer, 'c1')}, not {due.timestamp()}")
+            then = now.replace(hour=9, minute=30, second=0, microsecond=0)
+            return (then if then > now else then + timedelta(days=1)).timestamp()  # wall time: the zone does the rest
+
+        possible = {coming()}
+        await ringer.call("cron", "c", "30 9 * * *", "Europe/Paris")
+        possible.add(coming())  # half past nine may come just now
+        assert (await schedule(ringer, "c"))["due"] in possible
         error = await refusal(ringer.call("cron", "bad", "61 9 * * *"))
         assert error.status == 500, repr(error)
         assert await schedule(ringer, "bad") == {}
@@ -217,8 +218,8 @@ async def handler_schedules_itself_anew(stage: Stage) -> None:
 @case("22", "schedules fire while the agent is asleep, the earliest first, and the next wake is told")
 async def schedules_wake_a_sleeping_agent(stage: Stage) -> None:
     async with stage.agent("ringer") as ringer:
-        await ringer.call("once", "b", 0.45, "second")
-        await ringer.call("once", "a", 0.3, "first")
+        await ringer.call("once", "b", 0.8, "second")
+        await ringer.call("once", "a", 0.7, "first")
         await ringer.call("once", "c", 3600, "never")
         due = {s["key"]: s["due"] for s in (await ringer.status())["schedules"]}
         assert (await ringer.status())["next_wake"] == due["a"]
@@ -280,7 +281,7 @@ async def schedules_are_limited(stage: Stage) -> None:
 async def time_never_runs_backwards(stage: Stage) -> None:
     async with stage.agent("ringer") as ringer:
         before = time.time()
-        times = []
+        times = list[float]()
         for n in range(5):
             times.append(await ringer.call("clock"))
             if n == 2:

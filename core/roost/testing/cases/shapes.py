@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...errors import AgentError
 from ..case import case
 from ..refusal import refusal
@@ -15,7 +17,8 @@ async def nested_and_replaced_state_is_kept(stage: Stage) -> None:
         await shape.call("nest", "b")
         await shape.call("nest", "a")
         await stage.evict("shape", shape.address.key)
-        kept = {"count": 0, "leaf": {"tags": ["a", "b", "a"]}, "rows": {"a": [1, 1], "b": [1]}, "ratio": 0.0}
+        rows = {"a": [1, 1], "b": [1]}
+        kept: dict[str, Any] = {"count": 0, "leaf": {"tags": ["a", "b", "a"]}, "rows": rows, "ratio": 0.0}
         assert await shape.call("read") == kept == await shape.state()
         await shape.call("replace", 7)
         await stage.evict("shape", shape.address.key)

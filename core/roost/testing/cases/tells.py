@@ -10,6 +10,7 @@ from roost_client import AgentHandle
 from ...errors import RoostError
 from ..barrier import Barrier
 from ..case import case
+from ..committed import committed
 from ..refusal import refusal
 from ..stage import Stage
 from ..witness import Witness
@@ -19,11 +20,8 @@ async def notes(stage: Stage, line: AgentHandle, count: int) -> list[str]:
     """What the agent has done, once it is that many."""
 
     async def probe() -> list[str]:
-        try:
-            done: list[str] = (await line.state())["done"]
-        except RoostError as error:
-            assert error.code == "no-agent", repr(error)
-            return []
+        state = await committed(line)
+        done: list[str] = [] if state is None else state["done"]
         return done if len(done) >= count else []
 
     found: list[str] = await stage.until(probe)
@@ -37,7 +35,8 @@ async def graves(stage: Stage, line: AgentHandle) -> list[dict[str, Any]]:
         try:
             return await line.dead_letters()
         except RoostError as error:
-            assert error.code == "no-agent", repr(error)
+            if error.code != "no-agent":
+                raise
             return []
 
     found: list[dict[str, Any]] = await stage.until(probe)

@@ -28,12 +28,14 @@ class Chat(Agent[Talk]):
     @action
     async def say(self, text: str) -> AsyncIterator[str]:
         """Say something; the answer streams."""
-        self.add("you", text)
-        answer = self.reply(text)
-        for word in re.findall(r"\S+\s*", answer):
+        for word in re.findall(r"\S+\s*", self.answer(text)):
             yield word
             await asyncio.sleep(0.03)  # a model would think here
-        self.add("roost", answer)
+
+    @action
+    async def ask(self, text: str) -> str:
+        """Say something; the answer comes whole."""
+        return self.answer(text)
 
     @action
     async def remind(self, seconds: float, text: str) -> None:
@@ -53,6 +55,12 @@ class Chat(Agent[Talk]):
     async def ring(self, text: str) -> None:
         self.add("roost", f"You wanted to be reminded: {text}")
         self.record("reminded", {"text": text})
+
+    def answer(self, text: str) -> str:
+        self.add("you", text)
+        answer = self.reply(text)
+        self.add("roost", answer)
+        return answer
 
     def add(self, who: str, text: str) -> None:
         self.state.lines = [*self.state.lines, Line(who=who, text=text)][-KEPT:]
