@@ -6,6 +6,7 @@ client ignores (`code`, `status`, `retry_after` of an error) are for ours.
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import Any, Final
 
 from pydantic_core import to_json
@@ -26,6 +27,11 @@ REJECTED_TEXT: Final = "State update rejected"
 def state(view: bytes) -> bytes:
     """The state as clients see it."""
     return _STATE + view + b"}"
+
+
+def digest(view: bytes) -> str:
+    """Tells one view from another."""
+    return blake2b(view, digest_size=8).hexdigest()
 
 
 def identity(address: Address, state_follows: bool) -> bytes:

@@ -93,8 +93,9 @@ async def breathe(cell: Cell) -> None:
 def state_frames(cell: Cell, tick: Tick, commit: Commit, out: list[Frame]) -> None:
     """A changed state goes to every connection but the one that sent it; an earlier change to one greeted before it."""
     payload = tick.trigger.payload
-    if isinstance(payload, Connect) and commit.state is None and cell.kind.stateful and payload.seen != commit.base:
-        out.append(Frame((payload.cid,), frames.state(cell.view())))
+    if isinstance(payload, Connect) and commit.state is None and cell.kind.stateful:
+        if payload.seen != frames.digest(cell.view()):
+            out.append(Frame((payload.cid,), frames.state(cell.view())))
         return
     if commit.state is None or not cell.kind.stateful or (tick.fresh and commit.state == cell.kind.default):
         return

@@ -97,9 +97,10 @@ class Session:
             await cell.ready()
         if cell.status == "quarantined":
             raise cell.quarantined()
-        seen = cell.image.version if cell.image is not None else -1
         greeting = [frames.identity(address, cell.kind.stateful)]
+        seen = ""
         if cell.kind.stateful:
+            seen = frames.digest(cell.view())
             greeting.append(frames.state(cell.view()))
         greeting.append(frames.NO_MCP)
         for data in greeting:

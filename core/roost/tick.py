@@ -40,9 +40,8 @@ class Tick:
 
     __slots__ = (
         "_random", "address", "asks", "at", "attempt", "chunks", "deadline", "frames", "fresh", "hangups", "image",
-        "kind",
-        "limits", "live", "log", "open", "origin", "outbox", "path", "puts", "readonly", "requests", "rows", "schedules",
-        "seed", "sgen", "store", "trigger",
+        "kind", "limits", "live", "log", "open", "origin", "outbox", "path", "puts", "readonly", "requests", "rows",
+        "schedules", "seed", "sgen", "store", "trigger",
     )  # fmt: skip
 
     def __init__(
@@ -213,7 +212,8 @@ class Tick:
             or kind in {"gap", "chunk", "stream-reset"}
         ):
             raise ValueError(
-                f"record({kind!r}): a kind is 1 to 64 printable characters without commas, not gap, chunk or stream-reset"
+                f"record({kind!r}): a kind is 1 to 64 printable characters without commas, and not gap, chunk or "
+                "stream-reset"
             )
         raw = encode(data, f"the event {kind!r}")
         if len(raw) > self.limits.value:
@@ -241,7 +241,10 @@ class Tick:
         row = self.image.schedules.get(occurrence.key)
         if occurrence.key in self.schedules or row is None or row.gen != occurrence.gen:
             return  # the handler itself changed the schedule
-        due = next_due(Spec.load(from_json(row.spec)), row.due, self.at)
+        try:
+            due = next_due(Spec.load(from_json(row.spec)), row.due, self.at)
+        except ValueError:  # its time zone is unknown to this host: without a next time it can only end
+            due = None
         if due is None:
             self.schedules[row.key] = Unschedule(row.key)
         else:

@@ -69,8 +69,8 @@ class Connect:
     label: str
     opened: float
     query: Mapping[str, str] = field(default_factory=dict[str, str])
-    seen: int = -1
-    """The version whose state it was greeted with; what was committed since, it must still be shown."""
+    seen: str = ""
+    """Digest of the view it was greeted with (frames.digest): another one, committed since, must still be shown."""
 
 
 @dataclass(frozen=True, slots=True)

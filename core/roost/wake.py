@@ -85,9 +85,11 @@ def due_now(kind: Kind, image: Image, now: float, queued: set[Any]) -> list[tupl
         if row.at <= now and mark not in queued:
             trigger = Trigger("alarm", Occurrence(*mark), f"{row.key}/{row.gen}/{row.due:.3f}", "schedule")
             found.append((row.at, Waiting(trigger), mark))
-    for letter in image.letters.values():
-        if letter.next <= now and letter.n not in queued:
-            found.append((letter.next, letter_waiting(kind, letter), letter.n))
+    found += [
+        (letter.next, letter_waiting(kind, letter), letter.n)
+        for letter in image.letters.values()
+        if letter.next <= now and letter.n not in queued
+    ]
     found.sort(key=lambda x: x[0])
     return [(waiting, mark) for _, waiting, mark in found]
 

@@ -21,18 +21,6 @@ from .asgi import Header, Left, Receive, Scope, Send, read
 from .site import Site
 from .stream import stream, wants_stream
 
-WANTED: Final = frozenset(
-    {
-        b"accept",
-        b"authorization",
-        b"content-length",
-        b"content-type",
-        b"host",
-        b"idempotency-key",
-        b"origin",
-        b"roost-timeout",
-    }
-)
 PLAIN: Final = frozenset({b"application/json", b"application/json; charset=utf-8"})
 ROUTES: Final = 4096
 """Parsed paths that are remembered: most calls go to a path that was called before."""
@@ -42,24 +30,25 @@ ROUTE_BYTES: Final = 256
 class Calls:
     """The call route of one site."""
 
-    __slots__ = ("_routes", "site")
+    __slots__ = ("routes", "site")
 
     def __init__(self, site: Site) -> None:
         self.site = site
-        self._routes: dict[bytes, tuple[Address, str]] = {}
+        self.routes: dict[bytes, tuple[Address, str]] = {}
+        """Paths of calls, as they were sent -> what they stand for."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send, raw: bytes, parts: list[bytes]) -> None:
-        """Answer one call; `parts` are the path's segments, still encoded."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, raw: bytes) -> None:
+        """Answer one call; `raw` is a path with the segments of one."""
         site = self.site
         cors: Sequence[Header] = ()
         try:
-            given = {name: value for name, value in scope["headers"] if name in WANTED}
+            given: dict[bytes, bytes] = dict(scope["headers"])
             web = given.get(b"origin")
             if web is not None or site.app.origins:
                 cors = origin.allowed(site.app, web)
                 if web is not None:
                     origin.refuse_foreign(site.app, web, given.get(b"host"))
-            address, action = self._routes.get(raw) or self._route(raw, parts)
+            address, action = self.routes.get(raw) or self._route(raw)
             caller = None
             authorization = given.get(b"authorization")
             if authorization is not None or site.app.auth is not None:
@@ -103,12 +92,13 @@ class Calls:
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": data})
 
-    def _route(self, raw: bytes, parts: list[bytes]) -> tuple[Address, str]:
+    def _route(self, raw: bytes) -> tuple[Address, str]:
         """Who is called, and what: unknown actions are refused here, before anything is read."""
+        parts = raw.split(b"/")
         address = path.address(self.site.app, parts[3], parts[4])
         found = address, self.site.app.kind(address.kind).action(path.text(parts[6], "the action's name")).name
         if len(raw) <= ROUTE_BYTES:
-            if len(self._routes) >= ROUTES:
-                self._routes.clear()
-            self._routes[raw] = found
+            if len(self.routes) >= ROUTES:
+                self.routes.clear()
+            self.routes[raw] = found
         return found

@@ -34,7 +34,7 @@ def parse(query: bytes) -> dict[str, str]:
 
 
 def loose(query: bytes) -> dict[str, str]:
-    """The parameters of a query that is the author's, or a stranger's: of one given twice the last, as in a handshake."""
+    """The parameters of a query that is the author's, or a stranger's: the last of one given twice."""
     return dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else {}
 
 

@@ -67,6 +67,12 @@ def find(parts: list[bytes]) -> Methods | None:
     return TELL if parts[5] == b"tell" else CALL if parts[5] == b"call" else None
 
 
+def is_call(raw: bytes) -> bool:
+    """Has the path the segments of a call?"""
+    parts = raw.split(b"/") if raw.startswith(b"/v1/agents/") else ()
+    return len(parts) == 7 and parts[5] == b"call" and all(parts[3:])
+
+
 def allow(methods: Methods) -> list[str]:
     """The header Allow."""
     found = set(methods)

@@ -50,12 +50,10 @@ class Surface:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             raw = path.raw_path(scope)
-            if raw.startswith(b"/v1/agents/"):
-                parts = raw.split(b"/")
-                if len(parts) == 7 and parts[5] == b"call" and all(parts[3:]) and scope["method"] == "POST":
-                    await self._call(scope, receive, send, raw, parts)
-                    return
-            await self._http(scope, receive, send, raw)
+            if scope["method"] == "POST" and (raw in self._call.routes or routes.is_call(raw)):
+                await self._call(scope, receive, send, raw)
+            else:
+                await self._http(scope, receive, send, raw)
         elif scope["type"] == "lifespan":
             await lifespan(self.app.web, scope, receive, send)
         elif self.app.web is not None and not _is_ours(path.raw_path(scope)):

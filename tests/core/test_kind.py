@@ -141,8 +141,8 @@ def test_an_app_takes_each_kind_once() -> None:
         App([Counter, Other])
     with pytest.raises(TypeError, match="at least one"):
         App([])
+    nothing: Any = int
     with pytest.raises(TypeError, match="not an agent class"):
-        nothing: Any = int
         App([nothing])
 
 

@@ -137,7 +137,7 @@ async def platform(app: App, name: str, seed: int = 1) -> AsyncGenerator[Platfor
     sock = Listen(port=0).bind()
     backend.start()
     task = asyncio.ensure_future(running.serve(sockets=[sock]))
-    while not running.started:  # noqa: ASYNC110 uvicorn has no event for it
+    while not (running.started or task.done()):  # noqa: ASYNC110 uvicorn has no event for it
         await asyncio.sleep(0)
     try:
         yield Platform(f"http://127.0.0.1:{sock.getsockname()[1]}", host, backend, running)

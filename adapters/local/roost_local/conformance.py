@@ -26,14 +26,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parser.parse_args(argv)
     if given.list:
         for case in catalogue():
-            print(f"{case.rule:>6}  {case.name}: {case.title}")
+            say(f"{case.rule:>6}  {case.name}: {case.title}")
         return 0
     if given.backend is None:
         parser.error("name a backend, or --list")
     modes = [given.mode == "hibernating"] if given.mode else [False, True]
-    report = asyncio.run(run(HARNESSES[given.backend](), modes=modes, only=given.only))
-    print(f"{report.passed} passed, {report.failed} failed")
+    report = asyncio.run(run(HARNESSES[given.backend](), modes=modes, only=given.only, say=say))
+    say(f"{report.passed} passed, {report.failed} failed")
     return 1 if report.failed or not report.passed else 0
+
+
+def say(line: str) -> None:
+    """One line of the report, at once: a run takes minutes."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

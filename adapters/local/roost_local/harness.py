@@ -119,7 +119,7 @@ class MemoryHarness:
         self.url = f"http://127.0.0.1:{self._port}"
         backend.start()
         self._task = asyncio.ensure_future(running.serve(sockets=[sock]))
-        while not running.started and not self._task.done():
+        while not running.started and not self._task.done():  # noqa: ASYNC110 uvicorn has no event for it
             await asyncio.sleep(0.005)
 
     async def evict(self, address: Address) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from roost_client import Client
@@ -33,7 +33,7 @@ class Barrier:
 
 
 @asynccontextmanager
-async def barrier(stage: Stage) -> AsyncIterator[Barrier]:
+async def barrier(stage: Stage) -> AsyncGenerator[Barrier]:
     """A barrier that is open at the end in any case, so that no tick is left standing at it."""
     async with stage.client() as client:
         one = Barrier(stage, client)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -49,7 +49,7 @@ class Feed:
 @asynccontextmanager
 async def feed(
     stage: Stage, method: str, path: str, /, *, headers: Mapping[str, str] | None = None, **request: Any
-) -> AsyncIterator[Feed]:
+) -> AsyncGenerator[Feed]:
     """Ask for events. The answer must be one of events."""
     given = {"accept": "text/event-stream", **(headers or {})}
     async with stage.http() as http, http.stream(method, path, headers=given, **request) as answer:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 from pydantic_core import from_json, to_json
 from websockets.asyncio.client import ClientConnection
@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from .stage import PATIENCE, Stage
 
-GREETING = ("cf_agent_identity", "cf_agent_state", "cf_agent_mcp_servers")
+GREETING_ENDS = "cf_agent_mcp_servers"
 _ids = itertools.count(1)
 
 
@@ -46,7 +46,7 @@ class Talk:
 
     async def next(self, *types: str) -> Any:
         """The oldest frame not taken yet, of one of these types if any are given."""
-        return await self._until(lambda f: not types or (isinstance(f, dict) and f.get("type") in types))
+        return await self._until(lambda frame: not types or type_of(frame) in types)
 
     async def own(self, count: int = 1) -> list[Any]:
         """The next `count` frames that the agent's author sent: neither greeting, nor state, nor replies."""
@@ -55,7 +55,7 @@ class Talk:
     async def greeting(self) -> list[Any]:
         """All frames up to the last of the greeting."""
         frames = [await self.next()]
-        while not (isinstance(frames[-1], dict) and frames[-1].get("type") == GREETING[-1]):
+        while type_of(frames[-1]) != GREETING_ENDS:
             frames.append(await self.next())
         return frames
 
@@ -72,13 +72,13 @@ class Talk:
 
     async def ask(self, method: str, *args: Any, **extra: Any) -> str:
         """Send a call, with extra members in its frame; its id."""
-        id = extra.pop("id", f"call-{next(_ids)}")
+        id: str = extra.pop("id", f"call-{next(_ids)}")
         await self.send({"type": "rpc", "id": id, "method": method, "args": list(args), **extra})
         return id
 
     async def answer(self, id: str) -> Any:
         """The next frame of this call."""
-        return await self._until(lambda f: isinstance(f, dict) and f.get("type") == "rpc" and f.get("id") == id)
+        return await self._until(lambda frame: type_of(frame) == "rpc" and frame.get("id") == id)
 
     async def call(self, method: str, *args: Any, **extra: Any) -> Any:
         """A call's reply frame."""
@@ -112,8 +112,8 @@ class Talk:
     async def refused(self, status: int, code: str) -> dict[str, Any]:
         """The problem with which the server refuses this connection: an error frame, then close 4000 + status."""
         frames = await self.ended()
-        last = frames[-1] if frames else None
-        assert isinstance(last, dict) and last.get("type") == "roost_close", f"a roost_close frame, not {frames}"
+        last: dict[str, Any] = frames[-1] if frames and type_of(frames[-1]) == "roost_close" else {}
+        assert last, f"a roost_close frame, not {frames}"
         expected = 1013 if status == 503 else 4000 + status
         assert last["code"] == expected, f"roost_close names the code {last['code']}, not {expected}"
         if self.stage.capabilities.close_code:
@@ -125,8 +125,14 @@ class Talk:
         return problem
 
 
+def type_of(frame: Any) -> str | None:
+    """The `type` of a frame that is a JSON object with one."""
+    found: Any = cast("dict[str, Any]", frame).get("type") if isinstance(frame, dict) else None
+    return found if isinstance(found, str) else None
+
+
 def _is_own(frame: Any) -> bool:
-    return not (isinstance(frame, dict) and str(frame.get("type")).startswith(("cf_", "rpc", "roost_")))
+    return not (type_of(frame) or "").startswith(("cf_", "rpc", "roost_"))
 
 
 @asynccontextmanager
@@ -139,7 +145,7 @@ async def talk(
     headers: Mapping[str, str] | None = None,
     greeted: bool = True,
     **query: str,
-) -> AsyncIterator[Talk]:
+) -> AsyncGenerator[Talk]:
     """Open a WebSocket; with `greeted` its greeting has been read when the block starts."""
     async with stage.socket(kind, key, headers=headers, **query) as socket:
         one = Talk(stage, socket)

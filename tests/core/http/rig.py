@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 import uvicorn
 
-from roost import App
+from roost import Agent, App
 from roost.aio import AsyncioHost
 from roost.errors import PROBLEM_TYPE
 from roost.memory import MemoryStore
@@ -28,7 +28,7 @@ from .agents import Counter, Named, Quiet
 
 TOKEN = "admin-token"
 ADMIN = {"authorization": f"Bearer {TOKEN}"}
-AGENTS = [Counter, Quiet, Named]
+AGENTS: list[type[Agent[Any, Any]]] = [Counter, Quiet, Named]
 
 
 def make_app(**options: Any) -> App:

@@ -199,7 +199,8 @@ async def test_dead_letters_and_redrive() -> None:
         assert letters[0]["action"] == "crash"
         assert letters[0]["error"]["code"] == "agent-error"
         refused(await r.http.post(path, json={"id": "one"}), 401, "unauthorized")
-        for bad in ({"ids": []}, {"id": 1}, [], "one"):
+        bodies: list[Any] = [{"ids": []}, {"id": 1}, [], "one"]
+        for bad in bodies:
             refused(await r.http.post(path, json=bad, headers=ADMIN), 422, "bad-body")
         refused(await r.http.post(path, json={"id": "four"}, headers=ADMIN), 404, "no-dead-letter")
         assert len((await r.http.get(path)).json()["dead_letters"]) == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from roost import App, Caller, Credentials
@@ -21,20 +22,17 @@ ROUTES = [
 async def test_who_may_not(method: str, path: str, caplog: pytest.LogCaptureFixture) -> None:
     async with rig(make_app(auth=auth)) as r:
 
-        async def ask(token: str | None) -> None:
-            nonlocal answer
+        async def ask(token: str | None) -> httpx.Response:
             headers = {"accept": "application/json"}
             if token is not None:
                 headers["authorization"] = f"Bearer {token}"
-            answer = await r.http.request(method, path, headers=headers)
+            return await r.http.request(method, path, headers=headers)
 
-        answer = await r.http.get("/healthz")
-        await ask(None)
+        answer = await ask(None)
         refused(answer, 401, "unauthorized", "who are you?")
         assert answer.headers["www-authenticate"] == "Bearer"
-        await ask("villain")
-        refused(answer, 403, "forbidden")
-        await ask("broken")
+        refused(await ask("villain"), 403, "forbidden")
+        answer = await ask("broken")
         doc = refused(answer, 500, "agent-error")
         assert "1234" not in answer.text and doc["id"] in caplog.text and "1234" in caplog.text
         assert await r.frozen() == []

@@ -73,7 +73,7 @@ async def sockets(app: Any, path: str) -> list[str]:
     async def send(message: Any) -> None:
         sent.append(message["type"])
 
-    scope = {
+    scope: dict[str, Any] = {
         "type": "websocket", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": [],
         "subprotocols": [],
     }  # fmt: skip

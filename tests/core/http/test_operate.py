@@ -94,7 +94,7 @@ async def test_export_and_import() -> None:
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        (None, "bad-body"), ([], "bad-body"), ({}, "bad-export"), ({"format": "x"}, "bad-export"),
+        (None, "bad-body"), ({}, "bad-export"), ({"format": "x"}, "bad-export"),
         ({"schema": 99}, "bad-export"), ({"state": {"count": 8}}, "bad-export"), ({"sha256": ""}, "bad-export"),
         ({"kind": "quiet"}, "bad-export"),
     ],
@@ -104,7 +104,7 @@ async def test_a_bad_document_changes_nothing(change: Any, code: str) -> None:
         await r.call("increment", 7)
         document = (await r.http.get(f"{AGENT}/export", headers=ADMIN)).json()
         before = await r.frozen()
-        body = {**document, **change} if isinstance(change, dict) and change else change
+        body: Any = change and {**document, **change}
         refused(await r.http.put("/v1/agents/counter/b/export", content=json.dumps(body), headers=ADMIN), 422, code)
         refused(await r.http.put("/v1/agents/counter/b/export", content=b"{", headers=ADMIN), 400, "bad-json")
         assert await r.frozen() == before

@@ -34,10 +34,13 @@ def test_prints_where_everything_is(tmp_path: Path) -> None:
         curl = dev.heard(r"  (curl .*)\n")[1]
         call = dev.heard(r"  (\S.* call counter demo .*)\n")[1]
         script = dev.heard(r"  (const .*AgentClient.*)\n")[1]
-        for line in (curl, call):
-            done = subprocess.run(line, shell=True, cwd=tmp_path, env=environment(), capture_output=True, check=False)
-            assert done.returncode == 0, done.stderr
-        assert done.stdout.strip() == b"2"
+        said = [
+            subprocess.run(
+                line, shell=True, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True
+            )
+            for line in (curl, call)
+        ]
+        assert [done.stdout.strip() for done in said] == ['{"result":1}', "2"]
         assert '"agent": "counter"' in script and '"increment", [1]' in script and url.removeprefix("http://") in script
         assert dev.end() == 0
     assert "Traceback" not in dev.said

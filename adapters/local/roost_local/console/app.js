@@ -23,6 +23,7 @@ async function boot() {
   route();
   list();
   setInterval(() => document.hidden || list(), 2000);
+  addEventListener("visibilitychange", () => document.hidden || list());
 }
 
 function route() {
@@ -128,6 +129,7 @@ async function returned() {
 async function heard(what, view) {
   if (what === "closed") return server("bad", "restarting");
   server("good", "serving");
+  setTimeout(list, 300); // an agent may just have been made
   if (!page.killed || performance.now() - page.killed < 200) return;
   const took = span((performance.now() - page.killed) / 1000), before = page.before;
   page.killed = 0;

@@ -76,7 +76,7 @@ export function feed(none) {
 /** The lines of the event log. */
 export function eventLine(log, type, entry) {
   if (type === "gap") return log.add(h("small", {}, "gap"), h("span", {}, `older events are gone; the first kept is ${entry.first}`), "gap");
-  if (type !== "event") return undefined; // chunks are shown where they were asked for
+  if (type === "chunk" || type === "stream-reset") return undefined; // shown where they were asked for
   const at = typeof entry.at === "number" ? entry.at : Date.parse(entry.at) / 1000;
   return log.add(h("small", {}, `${entry.seq} · ${clock(at)}`),
     h("span", {}, h("b", { class: "kind" }, entry.kind), " ", entry.data === null ? null : json(entry.data)));

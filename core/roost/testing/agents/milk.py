@@ -10,6 +10,9 @@ from pydantic import BaseModel, model_validator
 from ... import Agent, action
 from .ledger import Ledger
 
+NEVER = 4e9
+"""Epoch seconds, in 2096."""
+
 
 class Bottle(BaseModel):
     litres: int = 1
@@ -27,9 +30,13 @@ class Bottle(BaseModel):
 
 class Milk(Agent[Bottle]):
     @action
-    async def fill(self, litres: int, sour: float, sweet: float) -> None:
+    async def fill(self, litres: int, sweet_after: float | None = None) -> list[float]:
+        """Turns in half a second, and is good again so long after; [sour, sweet]."""
         self.kv.put("label", "organic")
+        sour = time.time() + 0.5
+        sweet = NEVER if sweet_after is None else sour + sweet_after
         self.state = Bottle(litres=litres, sour=sour, sweet=sweet)
+        return [sour, sweet]
 
     @action
     async def pour(self, litres: int = 1) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
@@ -35,10 +34,6 @@ class Mortal(Agent[Belongings]):
     @action
     async def remind(self, seconds: float, ledger: str) -> None:
         self.schedule("reminder", seconds, self.report, ledger, "reminder")
-
-    @action
-    async def remind_at(self, when: datetime, ledger: str) -> None:
-        self.schedule("reminder", when, self.report, ledger, "reminder")
 
     @action
     async def pulse(self, seconds: float, ledger: str) -> None:

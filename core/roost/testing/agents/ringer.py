@@ -22,8 +22,10 @@ class Ringer(Agent[Bells]):
         self.record("ring", {"text": text, "now": self.now.timestamp()})
 
     @action
-    async def once(self, key: str, seconds: float, text: str = "ring") -> None:
+    async def once(self, key: str, seconds: float, text: str = "ring") -> float:
+        """When that was, epoch seconds."""
         self.schedule(key, timedelta(seconds=seconds), self.ring, text)
+        return self.now.timestamp()
 
     @action
     async def at(self, key: str, when: datetime, text: str = "ring") -> None:
@@ -54,14 +56,30 @@ class Ringer(Agent[Bells]):
         await wait_at(self, gate)
 
     @action
-    async def pair(self, first: datetime, second: datetime) -> None:
-        """The first takes the second off the list, when both are due."""
-        self.schedule("first", first, self.cut, "second")
+    async def every_and_hold(self, key: str, seconds: float, gate: str) -> float:
+        """Busy from the setting of the schedule until the gate opens: it is late before it is committed."""
+        self.schedule(key, Every(seconds), self.ring)
+        await wait_at(self, gate)
+        return self.now.timestamp()
+
+    @action
+    async def two(self, first: float, second: float) -> None:
+        """Set in the other order than they are due in."""
+        self.schedule("a", second, self.ring, "second")
+        self.schedule("b", first, self.ring, "first")
+
+    @action
+    async def pair(self, first: datetime, second: datetime, anew: bool = False) -> None:
+        """The first takes the second off the list, or sets it anew, when both are due."""
+        self.schedule("first", first, self.renew if anew else self.cut, "second")
         self.schedule("second", second, self.ring, "second")
 
     async def cut(self, key: str) -> None:
         found = self.unschedule(key)
         self.state.rings.append(f"cut {key} {found}")
+
+    async def renew(self, key: str) -> None:
+        self.schedule(key, 0.0, self.ring, "anew")
 
     @action
     async def again(self, key: str, left: int) -> None:

@@ -17,7 +17,17 @@ async def reply_frame_is_exact(stage: Stage) -> None:
     async with talk(stage, "clerk", stage.key()) as ws:
         reply = await ws.call("add", 2, 3, id="7f-é")
         assert reply == {"type": "rpc", "id": "7f-é", "success": True, "done": True, "result": 5}, reply
-        for value in (None, True, 1.5, 'é\u2028"\\', [], {"a": [None, {"b": -0.25}]}, 2**63, 12345678901234567890123):
+        values: list[Any] = [
+            None,
+            True,
+            1.5,
+            'é\u2028"\\',
+            [],
+            {"a": [None, {"b": -0.25}]},
+            2**63,
+            12345678901234567890123,
+        ]
+        for value in values:
             assert await ws.result("echo", value) == value
         assert await ws.result("add", kwargs={"b": 5, "a": 1}) == 6
         assert await ws.result("add", 1, kwargs={"b": 7}) == 8

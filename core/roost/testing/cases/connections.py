@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from ..barrier import barrier
 from ..case import case
@@ -23,7 +24,7 @@ async def greeting_has_three_frames_in_order(stage: Stage) -> None:
         identity, state, mcp = [await ws.next() for _ in range(3)]
     assert identity == {"type": "cf_agent_identity", "name": key, "agent": "board", "stateFollows": True}, identity
     assert state == {"type": "cf_agent_state", "state": {"text": "", "size": 1}}, state
-    empty = {"servers": {}, "tools": [], "prompts": [], "resources": []}
+    empty: dict[str, Any] = {"servers": {}, "tools": [], "prompts": [], "resources": []}
     assert mcp == {"type": "cf_agent_mcp_servers", "mcp": empty}, mcp
 
 
@@ -130,12 +131,12 @@ async def same_label_is_not_the_same_connection(stage: Stage) -> None:
         assert swapped == {seats[0]["id"]: seats[1]["attachment"], seats[1]["id"]: seats[0]["attachment"]}, swapped
 
 
-async def _seated(ws: Talk, count: int) -> list[dict[str, str | dict[str, str]]]:
-    async def look() -> list[dict[str, str | dict[str, str]]] | None:
+async def _seated(ws: Talk, count: int) -> list[dict[str, Any]]:
+    async def look() -> list[dict[str, Any]] | None:
         seats = await ws.result("seats")
         return seats if len(seats) == count else None
 
-    found: list[dict[str, str | dict[str, str]]] = await ws.stage.until(look)
+    found: list[dict[str, Any]] = await ws.stage.until(look)
     return found
 
 

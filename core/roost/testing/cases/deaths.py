@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from ..barrier import Barrier
 from ..case import case
+from ..pace import paced
 from ..refusal import refusal
 from ..stage import Stage
+from ..waiting import waiting
 from ..witness import Witness
 
 
@@ -16,6 +19,7 @@ async def destroy_takes_everything(stage: Stage) -> None:
     async with stage.client() as client:
         mortal, witness = client.agent("mortal", stage.key()), Witness(stage, client)
         await mortal.call("take", "book", idempotency_key="k")
+        await mortal.call("take", "pen")
         await mortal.call("remind", 3600, witness.key)
         await mortal.tell("die_trying")
 
@@ -42,29 +46,65 @@ async def destroy_takes_everything(stage: Stage) -> None:
 @case("28", "an alarm never creates an agent: a schedule of a destroyed one is gone with it")
 async def alarm_creates_no_agent(stage: Stage) -> None:
     async with stage.client() as client:
-        mortal, witness = client.agent("mortal", stage.key()), Witness(stage, client)
-        await mortal.call("remind", 0.7, witness.key)
-        await mortal.call("pulse", 0.7, witness.key)
-        await mortal.destroy()
-        await witness.stays([], 1.0)
-        await refusal(mortal.state(), "no-agent")
+
+        async def attempt(seconds: float) -> bool:
+            mortal, witness = client.agent("mortal", stage.key()), Witness(stage, client)
+            await mortal.call("remind", seconds, witness.key)
+            await mortal.call("pulse", seconds, witness.key)
+            due = (await mortal.status())["next_wake"]
+            await mortal.destroy()
+            if time.time() >= due:
+                return False
+            await witness.stays([], due - time.time() + 0.4)
+            await refusal(mortal.state(), "no-agent")
+            return True
+
+        await paced(attempt)
 
 
-@case("28", "letters of the old life are dropped: parked ones, delayed ones, those in back-off")
+@case("28", "an occurrence that waits when its agent is destroyed is dropped with it")
+async def waiting_occurrence_creates_no_agent(stage: Stage) -> None:
+    async with stage.client() as client:
+        ringer, gate = client.agent("ringer", stage.key()), Barrier(stage, client)
+        await ringer.call("clock")
+        await ringer.call("once", "far", 3600)  # so that it exists
+        hold = asyncio.create_task(ringer.call("every_and_hold", "e", 0.05, gate.key))
+        await gate.arrived()
+        destroy = asyncio.create_task(ringer.destroy())
+        await waiting(stage, ringer, 1)
+        await asyncio.sleep(0.1)  # the schedule is due before it is committed
+        await gate.open()
+        await hold
+        await destroy
+        await asyncio.sleep(0.2)
+        await refusal(ringer.state(), "no-agent")
+        assert await ringer.call("drop", "e") == [False, False]
+        assert [e async for e in ringer.events(follow=False)] == []
+
+
+@case("28", "letters of the old life are dropped: those that wait, and those that wait for their time")
 async def letters_of_the_old_life_are_dropped(stage: Stage) -> None:
     async with stage.client() as client:
         mortal, witness, gate = client.agent("mortal", stage.key()), Witness(stage, client), Barrier(stage, client)
+        await mortal.call("take", "book")
         hold = asyncio.create_task(mortal.call("hold", gate.key))
         await gate.arrived()
-        await mortal.tell("report", witness.key, "parked")
-        await mortal.tell("report", witness.key, "delayed", delay=0.2)
+        for n in range(3):
+            await mortal.tell("report", witness.key, f"{n}")
         destroy = asyncio.create_task(mortal.destroy())
-        await asyncio.sleep(0.2)  # until it is in line; an operator's trigger is urgent
+        await waiting(stage, mortal, 4)
         await gate.open()
-        await destroy
+        await destroy  # an operator's trigger is urgent: it goes before the letters
         await hold
-        await witness.stays([], 0.5)
+        await witness.stays([])
         await refusal(mortal.state(), "no-agent")
+        await mortal.tell("report", witness.key, "far away", delay=3600)
+        await mortal.call("take", "book")
+        assert (await mortal.status())["mailbox"] == 1
+        await mortal.destroy()
+        await mortal.call("take", "book")
+        status = await mortal.status()
+        assert status["mailbox"] == 0 and status["next_wake"] is None, f"of the old life is left {status}"
         await mortal.tell("report", witness.key, "new")
         assert await witness.until(1) == ["new"]
 
@@ -83,14 +123,12 @@ async def tells_outlive_their_sender(stage: Stage) -> None:
 @case("28", "a tombstone survives a crash, and so does the generation", crashes=True)
 async def tombstone_survives_a_crash(stage: Stage) -> None:
     async with stage.client() as client:
-        mortal, witness = client.agent("mortal", stage.key()), Witness(stage, client)
+        mortal = client.agent("mortal", stage.key())
         await mortal.call("take", "book", idempotency_key="k")
-        await mortal.call("remind", 0.8, witness.key)
         before = await mortal.status()
         await mortal.destroy()
         await stage.crash()
         await refusal(mortal.state(), "no-agent")
-        await witness.stays([], 0.8)
         assert await mortal.call("take", "book", idempotency_key="k") == 1
         after = await mortal.status()
         assert after["generation"] == before["generation"] + 1 and after["version"] > before["version"]

@@ -14,7 +14,7 @@ async def _room(stage: Stage, key: str, *expected: str) -> None:
     async with stage.agent("room", key) as room:
 
         async def look() -> bool:
-            return await room.call("lines") == [*expected]
+            return bool(await room.call("lines") == [*expected])
 
         await stage.until(look)
 
@@ -60,7 +60,7 @@ async def ghosts_are_swept(stage: Stage) -> None:
     async with talk(stage, "seat", key, _pk="new") as ws:
 
         async def alone() -> bool:
-            return [s["label"] for s in await ws.result("seats")] == ["new"]
+            return bool([s["label"] for s in await ws.result("seats")] == ["new"])
 
         await stage.until(alone)
     await _room(stage, key, "connect ghost", "message 'hello'", "disconnect ghost")

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..case import case
 from ..stage import Stage
-from ..talk import Talk, talk
+from ..talk import Talk, talk, type_of
 
 
 def _numbered(number: int, data: Any = None) -> dict[str, Any]:
@@ -76,7 +76,7 @@ async def frame_gap_closes(stage: Stage) -> None:
         frames = await ws.ended()
         waited = time.monotonic() - started
         assert 4.5 < waited < 9, f"closed after {waited:.1f} s, not 5 s"
-        errors = [f for f in frames if isinstance(f, dict) and f.get("type") == "roost_error"]
+        errors = [f for f in frames if type_of(f) == "roost_error"]
         assert [e["code"] for e in errors] == ["frame-gap"], frames
         if stage.capabilities.close_code:
             assert ws.code == 3008, f"closed with {ws.code}: 3008 is not terminal, clients come back from it"
@@ -108,7 +108,7 @@ async def too_many_frames_behind_a_gap(stage: Stage) -> None:
             await ws.send(_numbered(number, "x" * 30_000))
         frames = await ws.ended()
         assert time.monotonic() - started < 4.5, "it waited, with its memory growing"
-        assert [f["code"] for f in frames if isinstance(f, dict) and f.get("type") == "roost_error"] == ["frame-gap"]
+        assert [f["code"] for f in frames if type_of(f) == "roost_error"] == ["frame-gap"]
 
 
 @case("16", "frames without numbers are taken in the order sent where the backend can, all of them where it can't")

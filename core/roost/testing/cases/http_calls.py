@@ -27,7 +27,8 @@ async def call_over_http(stage: Stage) -> None:
         answer = await http.post(f"{path}/order", json={"args": [order], "kwargs": {"urgency": "high"}})
         assert answer.json() == {"result": {"item": "ink", "amount": 3, "due": "2030-01-02", "urgency": "high"}}
         assert (await http.post(f"{path}/runs")).json() == {"result": 3}, "a call without a body has no arguments"
-        for value in (None, True, 0.1, 'é\u2028\x00"', [[]], {"": {}}, 2**64, -0.0):
+        values: list[Any] = [None, True, 0.1, 'é\u2028\x00"', [[]], {"": {}}, 2**64, -0.0]
+        for value in values:
             answer = await http.post(f"{path}/echo", json={"args": [value]})
             assert answer.json() == {"result": value}, value
 
@@ -141,8 +142,9 @@ async def list_over_http(stage: Stage) -> None:
 async def bad_list_parameters(stage: Stage) -> None:
     async with stage.http(admin=True) as http:
         wrong = (
-            ("limit", "0", 422, "bad-parameter"), ("limit", "1001", 422, "bad-parameter"), ("limit", "x", 422, "bad-parameter"),
-            ("limit", "-1", 422, "bad-parameter"), ("kind", "no-such", 422, "bad-parameter"),
+            ("limit", "0", 422, "bad-parameter"), ("limit", "1001", 422, "bad-parameter"),
+            ("limit", "x", 422, "bad-parameter"), ("limit", "-1", 422, "bad-parameter"),
+            ("kind", "no-such", 422, "bad-parameter"),
             ("prefix", "a\x00", 422, "bad-parameter"), ("cursor", "nonsense!", 400, "bad-cursor"),
             ("cursor", "////", 400, "bad-cursor"),
         )  # fmt: skip

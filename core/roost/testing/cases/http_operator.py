@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import httpx
@@ -19,8 +19,10 @@ async def operator_needs_the_token(stage: Stage) -> None:
     async with stage.agent("clerk") as clerk, stage.http() as http:
         path = stage.path("clerk", clerk.address.key)
         await clerk.call("add", 1)
-        routes = [("DELETE", ""), ("POST", "/hibernate"), ("GET", "/export"), ("PUT", "/export"), ("POST", "/dead-letters"),
-                  ("POST", "/migrate"), ("POST", "/reset")]  # fmt: skip
+        routes = [
+            ("DELETE", ""), ("POST", "/hibernate"), ("GET", "/export"), ("PUT", "/export"), ("POST", "/dead-letters"),
+            ("POST", "/migrate"), ("POST", "/reset"),
+        ]  # fmt: skip
         token = stage.harness.admin_token
         for method, rest in routes:
             for given in (None, "Bearer", f"Basic {token}", f"Bearer {token}x", f"Bearer {token[:-1]}", token,
@@ -98,7 +100,8 @@ async def dead_letter_routes(stage: Stage) -> None:
         [letter] = await stage.until(dead)
         assert letter["id"] == id and "die_trying" in str(letter), letter
         problem_of(await http.post(path, json={"id": "none"}), 404, "no-dead-letter")
-        for wrong in ({"id": 5}, {"ids": [id]}, []):
+        bodies: list[Any] = [{"id": 5}, {"ids": [id]}, []]
+        for wrong in bodies:
             problem_of(await http.post(path, json=wrong), 422, "bad-body")
         assert (await http.post(path, json={"id": id})).json() == {"redriven": 1}
         await stage.until(dead)
@@ -135,15 +138,17 @@ async def openapi_is_typed(stage: Stage) -> None:
 
 
 def _resolved(doc: dict[str, Any], node: Any, depth: int = 0) -> Any:
+    """`node` with its references followed, 40 deep at most: schemas may be recursive."""
     if depth < 40 and isinstance(node, dict):
-        if "$ref" in node:
+        members = cast("dict[str, Any]", node)
+        if "$ref" in members:
             found: Any = doc
-            for name in str(node["$ref"]).removeprefix("#/").split("/"):
+            for name in str(members["$ref"]).removeprefix("#/").split("/"):
                 found = found[name]
             return _resolved(doc, found, depth + 1)
-        return {k: _resolved(doc, v, depth + 1) for k, v in node.items()}
+        return {k: _resolved(doc, v, depth + 1) for k, v in members.items()}
     if isinstance(node, list):
-        return [_resolved(doc, v, depth + 1) for v in node]
+        return [_resolved(doc, v, depth + 1) for v in cast("list[Any]", node)]
     return node
 
 
@@ -182,9 +187,7 @@ def _allowed(answer: httpx.Response, status: int) -> None:
     assert "origin" in answer.headers.get("vary", "").lower() or answer.headers["access-control-allow-origin"] == "*"
 
 
-@case(
-    "ws", "a WebSocket of a foreign page is refused with 4403; of our own host, an allowed origin, or no page it is not"
-)
+@case("ws", "a WebSocket of a foreign page is refused with 4403; of our own, an allowed one, or no page, it is not")
 async def origins_of_websockets(stage: Stage) -> None:
     key = stage.key()
     foreign = (
@@ -200,6 +203,6 @@ async def origins_of_websockets(stage: Stage) -> None:
             assert origin in problem["detail"], problem
     await absent(stage, "clerk", key)
     host = urlsplit(stage.url)
-    for origin in (FRIEND, f"{host.scheme}://{host.netloc}", None):
-        async with talk(stage, "clerk", key, headers=None if origin is None else {"origin": origin}) as ws:
+    for headers in ({"origin": FRIEND}, {"origin": f"{host.scheme}://{host.netloc}"}, None):
+        async with talk(stage, "clerk", key, headers=headers) as ws:
             assert await ws.result("add", 1) == 2

@@ -153,8 +153,10 @@ async def wrong_keys_over_http(stage: Stage) -> None:
             ("a%00b", 400, "bad-key"), ("%ff", 400, "bad-key"), ("%ED%A0%80", 400, "bad-key"),
         )  # fmt: skip
         for key, status, code in wrong:
-            for method, rest in (("POST", "/call/add"), ("POST", "/tell/add"), ("GET", ""), ("GET", "/state"),
-                                 ("GET", "/events"), ("DELETE", ""), ("GET", "/export"), ("POST", "/hibernate")):  # fmt: skip
+            for method, rest in (
+                ("POST", "/call/add"), ("POST", "/tell/add"), ("GET", ""), ("GET", "/state"), ("GET", "/events"),
+                ("DELETE", ""), ("GET", "/export"), ("POST", "/hibernate"),
+            ):  # fmt: skip
                 problem_of(await http.request(method, f"/v1/agents/clerk/{key}{rest}"), status, code)
             problem_of(await http.get(f"/agents/page/{key}"), status, code)
         assert (await http.get(f"/v1/agents/clerk/{'x' * 512}")).status_code == 404, "a key of 512 bytes is one"
@@ -170,14 +172,13 @@ async def wrong_headers_over_http(stage: Stage) -> None:
             for bad in (b"", b"x" * 256, b"\xe9", b"a\tb"):
                 answer = await http.post(path, json={"args": [1]}, headers={b"idempotency-key": bad})
                 problem_of(answer, 400, "bad-idempotency-key")
+        path = stage.path("clerk", key, "call", "add")
         for bad in (b"", b"0", b"-1", b"x", b"nan", b"1e3"):
-            answer = await http.post(
-                path.replace("/tell/", "/call/"), json={"args": [1]}, headers={b"roost-timeout": bad}
-            )
+            answer = await http.post(path, json={"args": [1]}, headers={b"roost-timeout": bad})
             problem_of(answer, 400, "bad-timeout")
         await absent(stage, "clerk", key)
         answer = await http.post(
-            path.replace("/tell/", "/call/"),
+            path,
             json={"args": [1]},
             headers={"idempotency-key": "~" * 255, "roost-timeout": "9.5"},
         )

@@ -7,22 +7,24 @@ import asyncio
 from ..barrier import Barrier
 from ..case import case
 from ..stage import Stage
+from ..waiting import waiting
 
 
 @case("14", "triggers of one lane run in the order they came, calls and tells alike")
 async def one_lane_is_first_come_first_served(stage: Stage) -> None:
     async with stage.client() as client:
         line, gate = client.agent("line", stage.key()), Barrier(stage, client)
+        await line.call("note", "first")
         hold = asyncio.create_task(line.call("hold", gate.key))
         await gate.arrived()
         for n in range(12):
             await line.tell("note", f"{n}")
         last = asyncio.create_task(line.call("note", "last"))
-        await asyncio.sleep(0.1)  # until it is in line
+        await waiting(stage, line, 13)
         await gate.open()
-        assert await last == 14, "a call overtook tells of its lane"
+        assert await last == 15, "a call overtook tells of its lane"
         await hold
-        assert (await line.state())["done"] == ["hold", *(f"{n}" for n in range(12)), "last"]
+        assert (await line.state())["done"] == ["first", "hold", *(f"{n}" for n in range(12)), "last"]
 
 
 @case("14", "the urgent lane goes first, but after eight of it one of the standard lane runs")
