@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from .errors import AgentError
 
@@ -28,7 +28,9 @@ class Resource(Generic[T]):
 
     def __init__(self, opener: Callable[[], AsyncIterator[T]]) -> None:
         self.name = getattr(opener, "__qualname__", repr(opener))
-        self.open: Callable[[], AbstractAsyncContextManager[T]] = asynccontextmanager(opener)
+        self.open: Callable[[], AbstractAsyncContextManager[T]] = asynccontextmanager(
+            cast("Callable[[], AsyncGenerator[T, None]]", opener)
+        )
 
     @overload
     def __get__(self, agent: None, owner: type[Any]) -> Resource[T]: ...

@@ -25,7 +25,7 @@ class Response:
         headers = [(k.lower(), v) for k, v in self.headers.items()]
         if isinstance(self.body, str):
             raw, kind = self.body.encode(), "text/plain; charset=utf-8"
-        elif isinstance(self.body, (bytes, bytearray, memoryview)):
+        elif isinstance(self.body, (bytes, bytearray)):
             raw, kind = bytes(self.body), "application/octet-stream"
         else:
             raw, kind = encode(self.body, "the response"), "application/json"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -235,16 +236,13 @@ class Runtime(World):
         """The handler inside the app's `around` wrappers, outermost first."""
         out: list[Any] = []
 
-        async def innermost() -> None:
-            out.append(await perform(agent, tick, waiting, breathe))
+        async def layer(depth: int) -> None:
+            if depth == len(self.around):
+                out.append(await perform(agent, tick, waiting, breathe))
+            else:
+                await self.around[depth](agent, waiting.trigger, partial(layer, depth + 1))
 
-        proceed = innermost
-        for wrapper in reversed(self.around):
-
-            async def proceed(wrapper: Any = wrapper, inner: Any = proceed) -> None:
-                await wrapper(agent, waiting.trigger, inner)
-
-        await proceed()
+        await layer(0)
         if not out:
             raise RoostError("a wrapper given as App(around=...) did not proceed", code="not-proceeded")
         return out[0]

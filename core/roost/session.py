@@ -11,7 +11,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 from pydantic_core import from_json, to_json
 
@@ -118,13 +118,14 @@ class Session:
     def text(self, data: str) -> None:
         """A text frame."""
         try:
-            frame = from_json(data, allow_inf_nan=False)
+            found: object = from_json(data, allow_inf_nan=False)
         except ValueError:
+            found = None
+        if type(found) is not dict:
             self._message(data)
             return
-        if type(frame) is not dict:
-            self._message(data)
-        elif "seq" in frame and frame.get("type") in _OURS:
+        frame = cast("dict[str, Any]", found)
+        if "seq" in frame and frame.get("type") in _OURS:
             self._numbered(frame, len(data))
         else:
             self._frame(frame, data)
@@ -188,8 +189,8 @@ class Session:
         self._ahead = self._gap = None
 
     def _rpc(self, frame: dict[str, Any]) -> None:
-        id, method, args = frame.get("id"), frame.get("method"), frame.get("args")
-        kwargs, key = frame.get("kwargs"), frame.get("key")
+        id: Any = frame.get("id")
+        method, args, kwargs, key = frame.get("method"), frame.get("args"), frame.get("kwargs"), frame.get("key")
         if type(id) is not str or len(id) > 255:
             wrong = "an rpc frame needs a text `id` of at most 255 characters"
             self.line.send_text_bytes(frames.bad_frame(Rejected(wrong, code="bad-frame")))
@@ -206,9 +207,9 @@ class Session:
         if wrong:
             self.line.send_text_bytes(frames.failure(id, Rejected(f"in an rpc frame {wrong}", code="bad-frame")))
             return
-        assert isinstance(method, str) and isinstance(args, list)
-        call = Call(method, tuple(args), kwargs or {}, self.cid, id)
-        self._post(Trigger("call", call, key, caller=self.caller))
+        given = cast("list[Any]", args)
+        call = Call(cast(str, method), tuple(given), cast("dict[str, Any]", kwargs or {}), self.cid, id)
+        self._post(Trigger("call", call, cast("str | None", key), caller=self.caller))
 
     def _state(self, frame: dict[str, Any]) -> None:
         seq = frame.get("seq")

@@ -162,7 +162,7 @@ class Tick:
 
     def frame(self, data: Any) -> tuple[bytes, bool]:
         """(payload, binary) of what an author sends."""
-        binary = isinstance(data, (bytes, bytearray, memoryview))
+        binary = isinstance(data, (bytes, bytearray))
         raw = bytes(data) if binary else data.encode() if isinstance(data, str) else encode(data, "a frame")
         if len(raw) > self.limits.message_out:
             raise LimitExceeded(

@@ -27,7 +27,7 @@ ANY_BODY: Final = (413, 415, 422)
 FAULTS: Final = (500, 503)
 CALL: Final = (*ANY_ADDRESS, *ANYONE, 409, *ANY_BODY, 423, 429, *FAULTS, 501)
 
-KEY: Final[Node] = {
+_KEY: Final[Node] = {
     "name": "key", "in": "path", "required": True,
     "description": "Any text of 1 to 512 bytes of UTF-8 without NUL, percent-encoded as one segment.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 512},
@@ -55,6 +55,7 @@ def document(app: App) -> bytes:
             "paths": paths,
             "components": {
                 "schemas": schemas,
+                "parameters": PARAMETERS,
                 "responses": {"Problem": _problem()},
                 "securitySchemes": {"admin": {"type": "http", "scheme": "bearer"}},
             },
@@ -81,14 +82,16 @@ def _header(name: str, schema: Node, description: str) -> Node:
     return {"name": name, "in": "header", "required": False, "schema": schema, "description": description}
 
 
-IDEMPOTENCY: Final = _header(
+_IDEMPOTENCY: Final = _header(
     "Idempotency-Key", {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
     "The same key runs once and answers the same, for 24 hours.",
 )  # fmt: skip
-TIMEOUT: Final = _header(
+_TIMEOUT: Final = _header(
     "Roost-Timeout", {"type": "string", "pattern": "^[0-9]{1,9}(\\.[0-9]{1,9})?$"},
     "Seconds the caller waits; the tick is cancelled then.",
 )  # fmt: skip
+PARAMETERS: Final[Node] = {"Key": _KEY, "IdempotencyKey": _IDEMPOTENCY, "Timeout": _TIMEOUT}
+KEY, IDEMPOTENCY, TIMEOUT = ({"$ref": f"#/components/parameters/{name}"} for name in PARAMETERS)
 
 
 def _body(schema: Node, *, required: bool) -> Node:

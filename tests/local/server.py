@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,9 @@ PATHS = [ROOT, ROOT / "core", ROOT / "adapters" / "local"]
 
 
 @contextmanager
-def serve(app: str, *options: str, data: Path | None = None, env: dict[str, str] | None = None) -> Iterator[str]:
+def serve(
+    app: str, *options: str, data: Path | None = None, env: dict[str, str] | None = None
+) -> Generator[str, None, None]:
     """The URL of a server of `module:app`; it gets SIGTERM in the end, and must then end well."""
     with tempfile.TemporaryDirectory(prefix="roost-test-") as folder:
         where = data or Path(folder) / "agents.db"

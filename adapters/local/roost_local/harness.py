@@ -130,6 +130,7 @@ class MemoryHarness:
         assert self._backend is not None and self._server is not None and self._task is not None
         self._backend.halt()
         await self._backend.loop_host.close()  # every task dies where it stands
+        self._backend.runtime.closing = True  # the dead write nothing, not even who hung up
         self._server.abort()
         await self._task
         await self._launch()

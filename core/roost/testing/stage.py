@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -50,13 +50,13 @@ class Stage:
         return Client(self.url, base_path=self.harness.base_path, **options)
 
     @asynccontextmanager
-    async def agent(self, kind: str, key: str | None = None, **options: Any) -> AsyncIterator[AgentHandle]:
+    async def agent(self, kind: str, key: str | None = None, **options: Any) -> AsyncGenerator[AgentHandle, None]:
         """A handle on a fresh agent of that kind."""
         async with self.client(**options) as client:
             yield client.agent(kind, key or self.key())
 
     @asynccontextmanager
-    async def http(self, *, admin: bool = False) -> AsyncIterator[httpx.AsyncClient]:
+    async def http(self, *, admin: bool = False) -> AsyncGenerator[httpx.AsyncClient, None]:
         """Raw HTTP."""
         headers = {"authorization": f"Bearer {self.harness.admin_token}"} if admin else {}
         async with httpx.AsyncClient(base_url=self.url, headers=headers, timeout=30) as client:
@@ -101,8 +101,8 @@ class Stage:
             while True:
                 raw = await socket.recv()
                 try:
-                    frame = from_json(raw)
+                    frame: object = from_json(raw)
                 except ValueError:
                     frame = raw
-                if type is None or (isinstance(frame, dict) and frame.get("type") == type):
-                    return frame
+                if type is None or (isinstance(frame, dict) and cast("dict[str, Any]", frame).get("type") == type):
+                    return cast(Any, frame)

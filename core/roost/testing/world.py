@@ -9,9 +9,9 @@ async with world(app, seed=1) as w:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pydantic import BaseModel
 from pydantic_core import from_json
@@ -73,10 +73,11 @@ class Peer:
 
     def messages(self, type: str | None = None) -> list[Any]:
         """Frames of one type; None: the agent's own messages, which are of no protocol type."""
-        own = {"cf_agent_identity", "cf_agent_state", "cf_agent_mcp_servers", "rpc"}
+        own: set[Any] = {"cf_agent_identity", "cf_agent_state", "cf_agent_mcp_servers", "rpc"}
+        kinds = [cast("dict[str, Any]", f).get("type") if isinstance(f, dict) else None for f in self.frames]
         if type is None:
-            return [f for f in self.frames if not (isinstance(f, dict) and f.get("type") in own)]
-        return [f for f in self.frames if isinstance(f, dict) and f.get("type") == type]
+            return [f for f, kind in zip(self.frames, kinds, strict=True) if kind not in own]
+        return [f for f, kind in zip(self.frames, kinds, strict=True) if kind == type]
 
 
 class WorldWire:
@@ -221,7 +222,7 @@ async def world(
     config: Mapping[str, Mapping[str, Any]] | None = None,
     http: httpx.AsyncBaseTransport | None = None,
     idle_after: float = 10.0,
-) -> AsyncIterator[World]:
+) -> AsyncGenerator[World, None]:
     """All of Roost under a virtual clock. `restless`: agents hibernate between any two ticks.
 
     `seed` decides every random number, `start` is the clock's first time in epoch seconds, `http` answers

@@ -1,7 +1,7 @@
 // One agent: live state, actions, and everything around them.
 
 import { actionCard } from "./action.js";
-import { h, json, problem, prose, span, ticking } from "./dom.js";
+import { brief, h, json, problem, prose, span, ticking } from "./dom.js";
 import { follow, get, pathOf, request } from "./http.js";
 import { Link } from "./link.js";
 import { deadLetters, eventLine, feed, figures, panel, schedules } from "./panels.js";
@@ -21,7 +21,7 @@ export class AgentView {
       open: () => { this.socketState("open"); this.refresh(); this.heard("open", this); },
       closed: (code, reason, final) => this.socketState(final ? "refused" : "closed", `${code} ${reason}`),
       state: (state) => this.showState(state),
-      frame: (frame) => this.frames.add(h("small", {}, "received"), h("span", {}, json(frame))),
+      frame: (frame) => this.frames.add(h("small", {}, "received"), h("span", {}, brief(frame))),
       error: (frame) => this.note.replaceChildren(problem({ doc: { title: "The agent said no", detail: frame.detail ?? frame.error, code: frame.code } })),
       refused: (doc) => this.note.replaceChildren(problem({ doc })),
     });

@@ -17,7 +17,7 @@ export function h(tag, props, ...children) {
 const scalar = (value) => value === null || typeof value !== "object";
 
 /** JSON as elements; leaves that differ from `before` are marked, so that a change can be seen. */
-export function json(value, before, fresh = before !== undefined) {
+export function json(value, before, fresh = before !== undefined, inline = false) {
   if (scalar(value)) {
     const kind = value === null ? "null" : typeof value;
     const changed = fresh && before !== value;
@@ -27,17 +27,20 @@ export function json(value, before, fresh = before !== undefined) {
   const entries = list ? value.map((v, i) => [i, v]) : Object.entries(value);
   const [left, right] = list ? "[]" : "{}";
   if (!entries.length) return h("span", { class: "j-empty" }, left + right);
-  const flat = list && entries.length <= 8 && value.every(scalar) && JSON.stringify(value).length < 60;
+  const flat = inline || (list && entries.length <= 8 && value.every(scalar) && JSON.stringify(value).length < 60);
   const known = before !== null && typeof before === "object";
   const items = entries.map(([name, item], i) => {
     const past = known ? (name in before ? before[name] : Symbol.for("new")) : undefined;
-    const body = json(item, past, fresh);
+    const body = json(item, past, fresh, inline);
     const comma = i < entries.length - 1 ? "," : "";
     const key = list ? null : h("span", { class: "j-key" }, JSON.stringify(name).slice(1, -1), ": ");
     return h(flat ? "span" : "div", { class: flat ? "j-flat" : "j-line" }, key, body, comma);
   });
   return h("span", {}, left, ...items, right);
 }
+
+/** JSON for one line of a feed: short data stays on it. */
+export const brief = (value) => json(value, undefined, false, JSON.stringify(value).length < 100);
 
 /** A sentence of a docstring: `code` in backquotes is shown as code. */
 export const prose = (text) => text.split("\n\n")[0].split("`").map((part, i) => (i % 2 ? h("code", {}, part) : part));

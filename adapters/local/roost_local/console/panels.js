@@ -1,6 +1,6 @@
 // The panels beside an agent's state: schedules, figures, dead letters, the event log, frames.
 
-import { bytes, clock, h, json, ms, problem, span, ticking } from "./dom.js";
+import { brief, bytes, clock, h, ms, problem, span, ticking } from "./dom.js";
 import { pathOf, post } from "./http.js";
 
 const KEPT = 200;
@@ -79,5 +79,5 @@ export function eventLine(log, type, entry) {
   if (type === "chunk" || type === "stream-reset") return undefined; // shown where they were asked for
   const at = typeof entry.at === "number" ? entry.at : Date.parse(entry.at) / 1000;
   return log.add(h("small", {}, `${entry.seq} · ${clock(at)}`),
-    h("span", {}, h("b", { class: "kind" }, entry.kind), " ", entry.data === null ? null : json(entry.data)));
+    h("span", {}, h("b", { class: "kind" }, entry.kind), " ", entry.data === null ? null : brief(entry.data)));
 }

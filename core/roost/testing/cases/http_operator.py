@@ -148,7 +148,7 @@ def _resolved(doc: dict[str, Any], node: Any, depth: int = 0) -> Any:
             return _resolved(doc, found, depth + 1)
         return {k: _resolved(doc, v, depth + 1) for k, v in members.items()}
     if isinstance(node, list):
-        return [_resolved(doc, v, depth + 1) for v in cast("list[Any]", node)]
+        return [_resolved(doc, v, depth + 1) for v in node]  # pyright: ignore[reportUnknownVariableType]
     return node
 
 
