@@ -35,6 +35,8 @@ class RoostError(Exception):
         self.message = message
         self.code = code or self.default_code
         self.status = status or self.default_status
+        if not 400 <= self.status <= 599:
+            raise ValueError(f"{type(self).__name__}(status={status!r}): an error's status is 400 to 599")
         self.data = data
         self.retry_after = retry_after
         """Seconds after which the same request may be tried again; None = don't."""
@@ -191,6 +193,7 @@ def from_problem(doc: Mapping[str, Any]) -> RoostError:
     """The error a problem document (or the same members of an RPC error frame) stands for; the inverse of `problem`."""
     code = str(doc.get("code") or "internal")
     status = int(doc.get("status") or 500)
+    status = status if 400 <= status <= 599 else 500
     message = str(doc.get("detail") or doc.get("error") or doc.get("title") or code)
     rest: dict[str, Any] = {"code": code, "status": status, "data": doc.get("data"), "id": doc.get("id")}
     if code.startswith("limit-"):

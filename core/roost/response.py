@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from .action import encode
 from .errors import AgentError
+
+_TOKEN: Final = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
+_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,9 @@ class Response:
         if not 200 <= self.status <= 599:
             raise AgentError(f"Response(status={self.status}): a status is 200 to 599")
         headers = [(k.lower(), v) for k, v in self.headers.items()]
+        for name, value in headers:
+            if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
+                raise AgentError(f"Response(headers=...): {name!r}: {value!r} can't be a header (RFC 9110, 5.5)")
         if isinstance(self.body, str):
             raw, kind = self.body.encode(), "text/plain; charset=utf-8"
         elif isinstance(self.body, (bytes, bytearray)):

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from pydantic import BaseModel
@@ -27,7 +27,7 @@ from .mailbox import Waiting
 from .perform import perform
 from .readonly import read
 from .resource import Resource, Resources, declared
-from .result import TickResult
+from .result import TickResult, failed
 from .subscribe import Subscriber
 from .tick import Tick
 from .trigger import Call, Caller, Lane, Trigger
@@ -54,6 +54,10 @@ class Ports:
     alarms: Alarms
     host: Host
     fetch: Fetch
+
+
+GRACE: Final = 0.05
+"""Seconds past its deadline that a running tick gets to report its own end."""
 
 
 class Runtime(World):
@@ -118,8 +122,18 @@ class Runtime(World):
                 future.set_result(result)
 
         self.post(address, trigger, done, live)
-        result: TickResult = await future
-        return result
+        result: TickResult
+        if trigger.deadline is None:
+            result = await future
+            return result
+        # A tick ends by its own deadline; this is for a trigger that still waits in line by then.
+        late = failed(TransientError("its turn did not come before its deadline", code="deadline"))
+        timer = self.host.call_later(trigger.deadline - self.host.now() + GRACE, partial(done, late))
+        try:
+            result = await future
+            return result
+        finally:
+            timer.cancel()
 
     def post(
         self,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from inspect import getdoc
 from typing import Final
+from urllib.parse import quote
 
 from pydantic_core import to_json
 
@@ -44,7 +45,9 @@ def document(app: App) -> bytes:
     paths: dict[str, Node] = {}
     for kind in kinds:
         for action in sorted(kind.actions.values(), key=lambda a: a.name):
-            paths[f"/v1/agents/{kind.name}/{{key}}/call/{action.name}"] = _typed(kind, action, components)
+            paths[f"/v1/agents/{kind.name}/{{key}}/call/{quote(action.name, safe='')}"] = _typed(
+                kind, action, components
+            )
     paths.update(_agents([k.name for k in kinds]))
     paths.update(_server())
     schemas = {"Problem": PROBLEM, **ANSWERS, **components.schemas}

@@ -8,8 +8,22 @@ import httpx
 import pytest
 from pydantic import BaseModel
 
-from roost import Agent, App, Cron, Every, Retry, TransientError, action
+from roost import (
+    Address,
+    Agent,
+    AgentError,
+    App,
+    Cron,
+    Every,
+    Rejected,
+    Response,
+    Retry,
+    TransientError,
+    Trigger,
+    action,
+)  # fmt: skip
 from roost.testing import world
+from roost.trigger import Call
 
 pytestmark = pytest.mark.anyio
 
@@ -96,8 +110,6 @@ async def test_a_failing_tell_backs_off_and_becomes_a_dead_letter() -> None:
         await w.agent(Kettle, "a").pass_on("b")
         await w.advance(seconds=9)
         runtime = w.backend.runtime
-        from roost.address import Address
-
         there = Address("kettle", "b")
         assert (await runtime.snapshot(there)).letters[0].attempts == 1
         await w.advance(seconds=60)
@@ -114,6 +126,31 @@ async def test_a_tick_that_overruns_is_cancelled() -> None:
         await w.advance(seconds=0.2)
         with pytest.raises(TransientError, match="cancelled after 5 s"):
             await call
+
+
+async def test_a_deadline_ends_the_wait_in_line_too() -> None:
+    async with world(app) as w:
+        first = asyncio.ensure_future(w.agent(Kettle, "k").slow())
+        await w.settle()
+        there = Address("kettle", "k")
+        trigger = Trigger("call", Call("set", (60,)), deadline=w.now + 2)
+        second = asyncio.ensure_future(w.backend.wake(there, trigger))
+        await w.advance(seconds=2.5)
+        assert second.done() and not first.done()
+        assert (await second).outcome == "transient"
+        await w.advance(seconds=5)
+        with pytest.raises(TransientError):
+            await first
+        assert not (await w.backend.runtime.snapshot(there)).schedules
+
+
+def test_errors_and_responses_refuse_what_http_cannot_say() -> None:
+    with pytest.raises(ValueError, match="400 to 599"):
+        Rejected("no", status=13414)
+    with pytest.raises(AgentError, match="can't be a header"):
+        Response("x", headers={"x-a": "1\r\nset-cookie: a=b"}).encoded()
+    with pytest.raises(AgentError, match="status is 200 to 599"):
+        Response("x", status=99).encoded()
 
 
 async def test_outbound_http_is_answered_by_the_test() -> None:

@@ -83,6 +83,7 @@ def server(
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # any local process could claim to be anybody
         date_header=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=5,

@@ -104,8 +104,9 @@ class Running:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.process.poll() is None:
-            self.process.terminate()
+        if self.process.returncode is not None:
+            return  # `end` has read the rest
+        self.process.terminate()
         try:
             rest, _ = self.process.communicate(timeout=WAIT)
             self.said += rest.decode()

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     }
 
     def first(report: dict[str, Any]) -> None:
-        welcome(named, report, shown, args.emulate)
+        welcome(named, report, shown, args.emulate, reloads=not args.no_reload)
         if args.open:
             webbrowser.open(report["url"])
 

@@ -18,7 +18,7 @@ KEY = "demo"
 """The agent of the examples."""
 
 
-def welcome(named: str, report: dict[str, Any], data: str, emulate: str | None) -> None:
+def welcome(named: str, report: dict[str, Any], data: str, emulate: str | None, *, reloads: bool) -> None:
     """Print it."""
     url, kinds = report["url"], report["kinds"]
     names = ", ".join(k["kind"] for k in kinds)
@@ -37,7 +37,7 @@ def welcome(named: str, report: dict[str, Any], data: str, emulate: str | None) 
             put(style(f"  # {name}", "dim"))
             put(f"  {line}")
     put("")
-    put(style("  Ctrl-C stops. Change a file and it reloads.", "dim"))
+    put(style("  Ctrl-C stops." + (" Change a file and it reloads." if reloads else ""), "dim"))
     put("")
 
 
@@ -65,7 +65,7 @@ def lines(url: str, kind: str, action: dict[str, Any], emulate: str | None) -> l
         f'const {{ AgentClient }} = await import("agents/client"); '
         f"const a = new AgentClient({json.dumps(host)}); console.log({verb});"
     )
-    return [("a shell", curl), ("a shell", " ".join(words)), ("JavaScript, after `npm install agents`", script)]
+    return [("curl", curl), ("the same with roost", " ".join(words)), ("JavaScript, after npm install agents", script)]
 
 
 def _words(args: list[Any], kwargs: dict[str, Any]) -> list[str]:

@@ -79,7 +79,7 @@ class Ringer(Agent[Bells]):
         self.state.rings.append(f"cut {key} {found}")
 
     async def renew(self, key: str) -> None:
-        self.schedule(key, 0.0, self.ring, "anew")
+        self.schedule(key, self.now - timedelta(seconds=0.01), self.ring, "anew")
 
     @action
     async def again(self, key: str, left: int) -> None:

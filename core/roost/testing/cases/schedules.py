@@ -13,6 +13,7 @@ from roost_client import AgentHandle
 from ...limits import PORTABLE
 from ..barrier import Barrier
 from ..case import case
+from ..pace import paced
 from ..refusal import refusal
 from ..stage import Stage
 from ..witness import Witness
@@ -57,7 +58,7 @@ async def same_schedule_again_changes_nothing(stage: Stage) -> None:
         assert (await schedule(ringer, "at"))["due"] == due.timestamp()
 
 
-@case("20", "the same key with another spec, or other arguments, takes the old schedule's place")
+@case("20", "the same key with another spec takes the old schedule's place")
 async def schedule_with_another_spec_replaces(stage: Stage) -> None:
     async with stage.agent("ringer") as ringer:
         await ringer.call("once", "a", 3600, "old")
@@ -85,6 +86,23 @@ async def pair(stage: Stage, ringer: AgentHandle, gate: Barrier, *, anew: bool) 
     await asyncio.sleep(max(0.0, second.timestamp() - time.time()) + 0.1)
     await gate.open()
     await hold
+
+
+@case("20", "the same instant with other arguments is another schedule, in the old one's place")
+async def schedule_with_other_arguments_replaces(stage: Stage) -> None:
+    async with stage.client() as client:
+
+        async def attempt(seconds: float) -> bool:
+            ringer = client.agent("ringer", stage.key())
+            due = datetime.now(UTC) + timedelta(seconds=seconds)
+            await ringer.call("at", "a", due.isoformat(), "old")
+            await ringer.call("at", "a", due.isoformat(), "new")
+            if time.time() >= due.timestamp():
+                return False
+            assert await rings(stage, ringer, 1) == ["new"], "the old arguments stayed"
+            return True
+
+        await paced(attempt)
 
 
 @case("20", "an occurrence that was taken off the list before its turn ends as stale")

@@ -241,6 +241,34 @@ async def crash_after_the_commit_sends_the_tells(stage: Stage) -> None:
             assert (await client.agent("line", key).state())["done"] == ["x"], "a tell ran twice"
 
 
+@case(
+    "8",
+    "a crash in the middle of deliveries loses no tell, sends none twice, and keeps each sender's order",
+    crashes=True,
+)
+async def crash_among_deliveries_repeats_none(stage: Stage) -> None:
+    async with stage.client() as client:
+        target = client.agent("line", stage.key())
+        senders = [client.agent("line", stage.key()) for _ in range(4)]
+        texts = [[f"{s}.{n}" for n in range(85)] for s in range(4)]
+        await asyncio.gather(
+            *(sender.call("pass_on", target.address.key, some) for sender, some in zip(senders, texts, strict=True))
+        )
+        await notes(stage, target, 20)
+        await stage.crash()
+        done = await notes(stage, target, 4 * 85)
+        await asyncio.sleep(0.3)
+        assert (await target.state())["done"] == done and len(done) == 4 * 85, "a tell ran twice"
+
+        async def settled() -> bool:
+            left = [(await agent.status())[what] for agent in (target, *senders) for what in ("mailbox", "outbox")]
+            return not any(left)
+
+        await stage.until(settled)
+        for s in range(4):
+            assert [text for text in done if text.startswith(f"{s}.")] == texts[s]
+
+
 @case("15", "attempts are counted through a crash: a letter in back-off runs on where it was", crashes=True)
 async def crash_in_back_off_keeps_the_count(stage: Stage) -> None:
     async with stage.client() as client:
