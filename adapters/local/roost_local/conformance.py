@@ -1,4 +1,4 @@
-"""`scripts/conformance local|memory`: the whole catalogue, both modes; `--list` names the cases."""
+"""`scripts/conformance local|memory|emulated-...`: the whole catalogue, both modes; `--list` names the cases."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from roost.testing.case import catalogue
 from roost.testing.harness import Harness
@@ -13,7 +14,12 @@ from roost.testing.run import run
 
 from .harness import LocalHarness, MemoryHarness
 
-HARNESSES: dict[str, Callable[[], Harness]] = {"local": LocalHarness, "memory": MemoryHarness}
+HARNESSES: dict[str, Callable[[], Harness]] = {
+    "local": LocalHarness,
+    "memory": MemoryHarness,
+    "emulated-cloudflare": partial(MemoryHarness, "cloudflare"),
+    "emulated-lambda": partial(MemoryHarness, "lambda"),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -20,6 +20,7 @@ from roost.testing.app import app
 from roost_http import Surface
 
 from .backend import LOCAL, MEMORY, LocalBackend
+from .emulate import rules_for
 from .server import Listen, LocalServer, server
 
 TOKEN = "conformance"  # of a server on loopback that lives for one run
@@ -87,13 +88,17 @@ class LocalHarness:
 
 
 class MemoryHarness:
-    """The same server over the in-memory store. `crash` loses all that only the host's memory held."""
+    """The same server over the in-memory store. `crash` loses all that only the host's memory held.
 
-    base_path: str | None = None
+    `emulate`: under the rules of that platform.
+    """
+
     admin_token = TOKEN
-    capabilities: Capabilities = MEMORY
 
-    def __init__(self) -> None:
+    def __init__(self, emulate: str | None = None) -> None:
+        self._rules = None if emulate is None else rules_for(emulate, app)
+        self.capabilities: Capabilities = MEMORY if self._rules is None else self._rules.capabilities
+        self.base_path: str | None = None if self.capabilities.connect_path else "prod"
         self._store = MemoryStore()
         self._server: LocalServer | None = None
         self._backend: LocalBackend | None = None
@@ -110,9 +115,15 @@ class MemoryHarness:
 
     async def _launch(self) -> None:
         backend = self._backend = LocalBackend(
-            app, self._store, capabilities=MEMORY, idle_after=2.0, restless=self._restless, host=AsyncioHost()
+            app,
+            self._store,
+            capabilities=self.capabilities,
+            idle_after=2.0,
+            restless=self._restless,
+            host=AsyncioHost(),
         )
-        running = self._server = server(backend, Surface(app, backend.runtime, admin_token=TOKEN), TOKEN)
+        surface = Surface(app, backend.runtime, admin_token=TOKEN)
+        running = self._server = server(backend, surface, TOKEN, self._rules)
         running.install_signals = False
         sock = Listen(port=self._port).bind()
         self._port = sock.getsockname()[1]

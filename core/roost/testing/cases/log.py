@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -151,12 +152,22 @@ async def stream_of_events_has_a_window(stage: Stage) -> None:
             await journal.call("note", "y", 3)
             event = await events.next()
             assert (event.event, event.id) == ("y", "3"), event
-            assert (await journal.status())["subscribers"] == 1
+            async with feed(stage, "GET", f"{path}?kinds=z&after=3") as chosen:
+                await journal.call("note", "y", 4)
+                await journal.call("note", "z", 5)
+                event = await chosen.next()
+                assert (event.event, event.id) == ("z", "5"), f"not of the kinds asked for: {event}"
+            assert [(await events.next()).id for _ in range(2)] == ["4", "5"]
+            await stage.until(_read_by(journal, 1))
 
-        async def nobody() -> bool:
-            return bool((await journal.status())["subscribers"] == 0)
+        await stage.until(_read_by(journal, 0))  # who leaves is not kept
 
-        await stage.until(nobody)  # who leaves is not kept
+
+def _read_by(journal: AgentHandle, count: int) -> Callable[[], Awaitable[bool]]:
+    async def probe() -> bool:
+        return bool((await journal.status())["subscribers"] == count)
+
+    return probe
 
 
 @case("17", "the log of an agent that is born anew begins anew: an old reader is told so")
