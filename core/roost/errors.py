@@ -193,7 +193,7 @@ def from_problem(doc: Mapping[str, Any]) -> RoostError:
     """The error a problem document (or the same members of an RPC error frame) stands for; the inverse of `problem`."""
     code = str(doc.get("code") or "internal")
     status = int(doc.get("status") or 500)
-    status = status if 400 <= status <= 599 else 500
+    status = status if 400 <= status <= 599 else 400 if status < 400 else 500
     message = str(doc.get("detail") or doc.get("error") or doc.get("title") or code)
     rest: dict[str, Any] = {"code": code, "status": status, "data": doc.get("data"), "id": doc.get("id")}
     if code.startswith("limit-"):

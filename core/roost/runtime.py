@@ -31,7 +31,7 @@ from .result import TickResult, failed
 from .subscribe import Subscriber
 from .tick import Tick
 from .trigger import Call, Caller, Lane, Trigger
-from .wake import fingerprint, load_state
+from .wake import fingerprint, fingerprint_of, load_state
 
 if TYPE_CHECKING:
     from logging import LoggerAdapter
@@ -155,8 +155,7 @@ class Runtime(World):
                 self.host.spawn(read(self.cell(address), waiting))
                 return
             if trigger.id is not None:
-                given = {"args": payload.args, "kwargs": payload.kwargs}
-                waiting.fingerprint = fingerprint(payload.action, to_json(given))
+                waiting.fingerprint = fingerprint_of(payload.action, payload.args, payload.kwargs)
         self.cell(address).put(waiting)
 
     async def tell(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from json import JSONEncoder
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -70,11 +72,16 @@ def letter_waiting(kind: Kind, letter: Letter) -> Waiting:
 
 def fingerprint(action: str, arguments: bytes) -> bytes:
     """16 bytes over the action and its canonical arguments (JSON, keys sorted)."""
-    import json
-    from hashlib import blake2b
+    given = from_json(arguments)
+    return fingerprint_of(action, given["args"], given["kwargs"])
 
-    canonical = json.dumps(from_json(arguments), sort_keys=True, separators=(",", ":"))
-    return blake2b(f"{action}\n{canonical}".encode(errors="surrogatepass"), digest_size=16).digest()
+
+def fingerprint_of(action: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
+    """The same, of arguments that are JSON data already."""
+    return blake2b(_canonical([action, args, kwargs]).encode(), digest_size=16).digest()
+
+
+_canonical = JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 def due_now(kind: Kind, image: Image, now: float, queued: set[Any]) -> list[tuple[Waiting, Any]]:
