@@ -80,6 +80,7 @@ async def turn(cell: Cell, waiting: Waiting, image: Image) -> None:
         tick.discard()
         if isinstance(error, AgentError) and error.id is None:
             error.id = f"{host.entropy():016x}"
+            runtime.log.error("%s %s failed [%s]: %s", cell.address, trigger.kind, error.id, error.message)
         cell.metrics.failed(error, at)
         commit = _failure(cell.kind, waiting, tick, error)
     elif commit is not None:

@@ -202,7 +202,7 @@ async def test_errors_of_agents() -> None:
         answer = await r.http.post(f"{CALL}/reject", json={"args": [401]})
         assert refused(answer, 401, "no-seat") and answer.headers["www-authenticate"] == "Bearer"
         for status in (99, 200, 302, 399, 600, 13414, -1):
-            refused(await r.http.post(f"{CALL}/reject", json={"args": [status]}), 500, "no-seat")
+            refused(await r.http.post(f"{CALL}/reject", json={"args": [status]}), 500, "agent-error")
         answer = await r.http.post(f"{CALL}/busy")
         assert refused(answer, 503, "transient")["retry_after"] == 1.2
         assert answer.headers["retry-after"] == "2"
