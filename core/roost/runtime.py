@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from pydantic import BaseModel
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from .action import encode, encode_arguments
 from .address import Address
@@ -18,16 +18,16 @@ from .agent import World
 from .asker import TickAsker
 from .cell import Cell
 from .commit import Busy, Entry, Envelope, Frame, Letter, Page, Snapshot
-from .errors import NotFound, RoostError, TransientError
+from .errors import NotFound, TransientError
 from .export import dead_letter
 from .image import REDELIVER
 from .inbox import other_arguments
 from .lifecycle import move
 from .mailbox import Waiting
-from .perform import perform
 from .readonly import read
 from .resource import Resource, Resources, declared
 from .result import TickResult, failed
+from .status import describe
 from .subscribe import Subscriber
 from .tick import Tick
 from .trigger import Call, Caller, Lane, Trigger
@@ -245,21 +245,6 @@ class Runtime(World):
         needs = self._needs.get(kind.name)
         agent._resources = await self.resources.need(needs) if needs else {}  # pyright: ignore[reportPrivateUsage]
 
-    async def wrapped(self, agent: Agent[Any, Any], tick: Tick, waiting: Waiting, breathe: Any) -> Any:
-        """The handler inside the app's `around` wrappers, outermost first."""
-        out: list[Any] = []
-
-        async def layer(depth: int) -> None:
-            if depth == len(self.around):
-                out.append(await perform(agent, tick, waiting, breathe))
-            else:
-                await self.around[depth](agent, waiting.trigger, partial(layer, depth + 1))
-
-        await layer(0)
-        if not out:
-            raise RoostError("a wrapper given as App(around=...) did not proceed", code="not-proceeded")
-        return out[0]
-
     def view_of(self, kind: Kind, raw: bytes | None, version: int) -> bytes:
         """The committed state as clients see it, as JSON: in the shape of today's model, whoever stored it."""
         state = load_state(kind, raw, version)
@@ -295,29 +280,7 @@ class Runtime(World):
 
     async def status(self, address: Address) -> dict[str, Any]:
         """Status, metrics, version and next wake; waking nobody."""
-        found = await self.existing(address)
-        cell = self.cells.get(address)
-        status = cell.status if cell is not None else "asleep"
-        if status != "quarantined":
-            try:
-                load_state(self.app.kind(address.kind), found.state, found.state_version)
-            except TransientError:
-                pass  # stored by a newer deploy: no damage (semantics 12)
-            except RoostError:
-                status = "quarantined"
-        return {
-            "kind": address.kind, "key": address.key, "status": status, "version": found.version,
-            "generation": found.generation, "updated": found.at, "next_wake": found.due, "events": found.seq,
-            "schedules": [
-                {"key": s.key, "due": s.due, "spec": from_json(s.spec), "target": s.target, "attempts": s.attempts}
-                for s in sorted(found.schedules, key=lambda s: (s.due, s.key))
-            ],
-            "connections": len(found.connections),
-            "subscribers": len(self.subscribers.get(address, ())),
-            "mailbox": max(found.waiting, len(cell.mailbox) if cell is not None else 0),
-            "dead_letters": found.dead, "outbox": len(found.outbox), "stored_bytes": await self.store.size(address),
-            "metrics": cell.metrics.dump() if cell is not None else None,
-        }  # fmt: skip
+        return await describe(self, address)
 
     async def page(self, kind: str | None, prefix: str, cursor: str | None, limit: int) -> Page:
         if kind is not None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 
 from .action import Retry, describe, encode
+from .around import wrapped
 from .commit import AlreadyHandled, Commit, DeadLetter, Handled, Letter, Schedule
 from .errors import AgentError, Conflict, LimitExceeded, RoostError, TransientError, Unknown
 from .guard import Overrun, within
@@ -57,7 +58,7 @@ async def turn(cell: Cell, waiting: Waiting, image: Image) -> None:
         agent = cell.agent or await cell.build(image)
         agent._tick = tick  # pyright: ignore[reportPrivateUsage]
         tick.live = partial(live, cell, tick, waiting)
-        handle = runtime.wrapped if runtime.around else perform
+        handle = partial(wrapped, runtime.around) if runtime.around else perform
         value = await within(host, seconds, handle(agent, tick, waiting, partial(breathe, cell)))
         tick.open = False
         state = changed(cell.kind, agent, image, limits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import httpx
 import pytest
@@ -18,10 +19,12 @@ from roost import (
     Rejected,
     Response,
     Retry,
+    RoostError,
     TransientError,
     Trigger,
     action,
 )  # fmt: skip
+from roost.app import Proceed
 from roost.testing import world
 from roost.trigger import Call
 
@@ -176,3 +179,26 @@ async def test_the_same_seed_is_the_same_world() -> None:
 
     assert await trace(7) == await trace(7)
     assert (await trace(7))[0] != (await trace(8))[0]
+
+
+async def test_wrappers_go_around_ticks_outermost_first() -> None:
+    seen: list[str] = []
+
+    async def outer(agent: Agent[Any, Any], trigger: Trigger, proceed: Proceed) -> None:
+        seen.append(f"outer {trigger.kind}")
+        await proceed()
+        seen.append("outer over")
+
+    async def inner(agent: Agent[Any, Any], trigger: Trigger, proceed: Proceed) -> None:
+        seen.append(f"inner {agent.key}")
+        if agent.key != "locked":
+            await proceed()
+
+    async with world(App([Kettle], around=[outer, inner])) as w:
+        await w.agent(Kettle, "k").set(1)
+        assert seen == ["outer call", "inner k", "outer over"]
+        with pytest.raises(RoostError, match="did not proceed"):
+            await w.agent(Kettle, "locked").set(1)
+        await w.advance(seconds=2)
+        assert seen.count("outer alarm") == 1
+        assert await w.state(Kettle, "k") == {"rings": 1}
