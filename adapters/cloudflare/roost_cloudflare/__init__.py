@@ -1,0 +1,1 @@
+"""Roost on Cloudflare Durable Objects. `worker` runs there; `host` and `harness` run workerd on this machine."""

@@ -1,0 +1,120 @@
+"""HTTP: a request of the platform through the shared ASGI surface.
+
+The SDK's own bridge (`workers.asgi`) makes a queue, a task and a lifespan round for every request; on a call
+that is one durable row, that costs more than the call. This does the same for what Roost needs: one crossing for
+the head, one for the body when it is asked for, one for the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from roost_http.asgi import ASGIApp
+
+from . import interop
+
+BODILESS = frozenset({101, 204, 205, 304})
+
+
+class Head:
+    """The first part of a request."""
+
+    __slots__ = ("headers", "host", "method", "path", "query", "request", "scheme", "upgrade")
+
+    def __init__(self, request: interop.Js) -> None:
+        self.request = request
+        self.method, url, self.headers, _ = interop.head_of(request)
+        self.scheme, _, rest = url.partition("://")
+        rest = rest.partition("#")[0]
+        front, _, self.query = rest.partition("?")
+        self.host, slash, path = front.partition("/")
+        self.path = slash + path or "/"
+        self.upgrade = interop.is_upgrade(self.headers)
+
+    @property
+    def fields(self) -> dict[str, str]:
+        return {k: v for k, v in self.headers}
+
+    def scope(self) -> dict[str, Any]:
+        from urllib.parse import unquote
+
+        headers = [(k.encode("latin-1", "replace"), v.encode("latin-1", "replace")) for k, v in self.headers]
+        client = next((v for k, v in self.headers if k == "cf-connecting-ip"), None)
+        return {
+            "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1",
+            "method": self.method, "scheme": self.scheme, "path": unquote(self.path), "raw_path": self.path.encode(),
+            "query_string": self.query.encode(), "root_path": "", "headers": headers, "server": (self.host, None),
+            "client": None if client is None else (client, 0),
+        }  # fmt: skip
+
+
+class Turn:
+    """One request and its answer."""
+
+    __slots__ = ("_asked", "_head", "_headers", "_left", "_parts", "_status", "_stream", "ready")
+
+    def __init__(self, head: Head) -> None:
+        self._head = head
+        self._asked = False
+        self._status = 500
+        self._headers: list[tuple[str, str]] = []
+        self._parts: list[bytes] = []
+        self._stream: interop.Stream | None = None
+        self._left: asyncio.Future[None] | None = None
+        self.ready: asyncio.Future[interop.Js] = asyncio.get_running_loop().create_future()
+        """The platform's answer, once its head is known."""
+
+    async def receive(self) -> dict[str, Any]:
+        if not self._asked:
+            self._asked = True
+            if self._head.method in ("GET", "HEAD"):
+                return {"type": "http.request", "body": b"", "more_body": False}
+            try:
+                body = await interop.body_of(self._head.request)
+            except OSError:
+                return {"type": "http.disconnect"}
+            return {"type": "http.request", "body": body, "more_body": False}
+        if self._stream is not None:
+            await self._stream.left()
+        else:
+            await self.ready
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            self._headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in message["headers"]]
+            return
+        body, more = message.get("body", b""), message.get("more_body", False)
+        if self._stream is None and not more:
+            bodiless = self._status in BODILESS or self._head.method == "HEAD"
+            self.ready.set_result(interop.response(self._status, self._headers, None if bodiless else body))
+            return
+        if self._stream is None:
+            self._stream = interop.Stream(self._status, self._headers)
+            self.ready.set_result(self._stream.response)
+        if body:
+            await self._stream.write(body)
+        if not more:
+            await self._stream.close()
+
+
+async def answer(app: ASGIApp, head: Head) -> interop.Js:
+    """The app's answer to a request; one that streams goes on after this returns."""
+    turn = Turn(head)
+    task = asyncio.ensure_future(app(head.scope(), turn.receive, turn.send))
+    await asyncio.wait([task, turn.ready], return_when=asyncio.FIRST_COMPLETED)
+    if not turn.ready.done():
+        task.result()
+        raise RuntimeError("the app gave no answer")
+    if task.done():
+        task.result()
+    else:
+        _running.add(task)
+        task.add_done_callback(_running.discard)
+    return turn.ready.result()
+
+
+_running: set[asyncio.Future[None]] = set()
+"""Answers being streamed: the loop itself keeps no task alive."""

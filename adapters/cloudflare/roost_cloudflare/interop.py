@@ -1,0 +1,371 @@
+"""The door to JavaScript: the one file that imports `js`, `pyodide` and `workers`.
+
+Strings, numbers and bytes cross it, never deep objects. A crossing costs 20 to 60 microseconds here, so what a
+tick does is counted in them: `Sql` keeps the counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import js  # type: ignore[import-not-found]  # exists in Pyodide only
+from pyodide.ffi import JsException, create_once_callable, create_proxy, to_js  # type: ignore[import-not-found]
+from workers import DurableObject as DurableObject  # type: ignore[import-not-found]
+from workers import WorkerEntrypoint as WorkerEntrypoint
+
+from roost.errors import LimitExceeded, RoostError, TransientError
+
+Js = Any
+"""Something of JavaScript's."""
+
+
+def raw(wrapped: Js) -> Js:
+    """What the SDK wrapped: its wrappers convert deeply at every call."""
+    for name in ("_ctx", "_env", "_binding"):
+        inner = getattr(wrapped, name, None)
+        if inner is not None:
+            return inner
+    return wrapped
+
+
+class Sql:
+    """`ctx.storage.sql`. Text and numbers go in and out; bytes that are no UTF-8 as blobs."""
+
+    __slots__ = ("_exec", "_storage", "statements", "written")
+
+    def __init__(self, ctx: Js) -> None:
+        self._storage = raw(ctx).storage
+        self._exec = self._storage.sql.exec
+        self.statements = 0
+        self.written = 0
+        """Rows written, as the platform counts and charges them."""
+
+    def run(self, sql: str, *values: Any) -> int:
+        """Execute a statement that returns nothing; the rows it wrote."""
+        self.statements += 1
+        try:
+            count: int = self._exec(sql, *values).rowsWritten
+        except JsException as error:
+            raise _fault(error) from None
+        self.written += count
+        return count
+
+    def rows(self, sql: str, *values: Any) -> list[list[Any]]:
+        """Execute a query; all its rows."""
+        self.statements += 1
+        try:
+            cursor = self._exec(sql, *values)
+            found: list[list[Any]] = cursor.raw().toArray().to_py()
+        except JsException as error:
+            raise _fault(error) from None
+        return found
+
+    def changed(self, sql: str, *values: Any) -> list[list[Any]]:
+        """Like `rows`, of a statement that writes (RETURNING)."""
+        self.statements += 1
+        try:
+            cursor = self._exec(sql, *values)
+            found: list[list[Any]] = cursor.raw().toArray().to_py()
+            self.written += cursor.rowsWritten
+        except JsException as error:
+            raise _fault(error) from None
+        return found
+
+    def atomic(self, work: Callable[[], None]) -> None:
+        """Run `work` in one transaction; whatever it raises rolls it back."""
+        raised: list[BaseException] = []
+
+        def inside() -> None:
+            try:
+                work()
+            except BaseException as error:
+                raised.append(error)
+                raise
+
+        try:
+            self._storage.transactionSync(create_once_callable(inside))
+        except BaseException as error:
+            if raised:
+                raise raised[0] from None
+            raise _fault(error) from None
+
+    def size(self) -> int:
+        """Bytes of the object's database."""
+        return int(self._storage.sql.databaseSize)
+
+
+def blob(data: bytes) -> Js:
+    """Bytes as a parameter."""
+    return to_js(data)
+
+
+def _fault(error: BaseException) -> RoostError:
+    text = str(error)
+    if "TOOBIG" in text or "too big" in text:
+        return LimitExceeded(f"the platform's storage refuses it: {text}", limit="commit_bytes")
+    return TransientError(f"the object's storage failed: {text}", code="store-failed")
+
+
+# Timers, alarms, randomness ------------------------------------------------------------------------------
+
+
+class Timeout:
+    """A timer that can be taken back: one that is only forgotten would keep its object from hibernating."""
+
+    __slots__ = ("_id",)
+
+    def __init__(self, seconds: float, call: Callable[[], object]) -> None:
+        def fire() -> None:
+            self._id = None
+            call()
+
+        self._id: Any = js.setTimeout(create_once_callable(fire), min(max(0.0, seconds) * 1000, 2**31 - 1))
+
+    def cancel(self) -> None:
+        if self._id is not None:
+            js.clearTimeout(self._id)
+            self._id = None
+
+
+async def set_alarm(ctx: Js, at: float) -> None:
+    """Wake the object at `at` (epoch seconds)."""
+    await raw(ctx).storage.setAlarm(_ms(at))
+
+
+async def get_alarm(ctx: Js) -> float | None:
+    """When the object is to be woken, if at all."""
+    at = await raw(ctx).storage.getAlarm()
+    return at / 1000 if isinstance(at, (int, float)) else None
+
+
+def _ms(at: float) -> int:
+    return -int(-at * 1000 // 1)
+
+
+def wait_until(ctx: Js, work: Coroutine[Any, Any, None]) -> None:
+    """Tell the platform that the object is at work until `work` ends."""
+    task = asyncio.ensure_future(work)
+    proxy = create_proxy(task)
+    raw(ctx).waitUntil(proxy)
+    task.add_done_callback(lambda _: proxy.destroy())
+
+
+def name_of(ctx: Js) -> str | None:
+    """The name the object's id was made from, where the platform tells."""
+    name = getattr(raw(ctx).id, "name", None)
+    return name if isinstance(name, str) else None
+
+
+def variables(env: Js) -> dict[str, str]:
+    """The text bindings of the Worker."""
+    source = raw(env)
+    found: dict[str, str] = {}
+    for name in js.Object.keys(source):
+        value = getattr(source, name)
+        if isinstance(value, str):
+            found[name] = value
+    return found
+
+
+# Other objects -------------------------------------------------------------------------------------------
+
+
+class Namespace:
+    """A binding of objects of one class."""
+
+    __slots__ = ("_binding",)
+
+    def __init__(self, env: Js, name: str) -> None:
+        self._binding = getattr(raw(env), name)
+
+    def stub(self, name: str) -> Js:
+        return self._binding.get(self._binding.idFromName(name))
+
+    async def ask(self, name: str, text: str) -> str:
+        """The RPC method `roost` of the object `name`. TransientError: it is not known whether it ran."""
+        try:
+            answer: str = await self.stub(name).roost(text)
+        except JsException as error:
+            raise TransientError(f"the object {name} could not be reached: {error}", code="unreachable") from None
+        return answer
+
+    async def forward(self, name: str, request: Js) -> Js:
+        """The object's answer to an HTTP request."""
+        return await self.stub(name).fetch(raw_request(request))
+
+
+def raw_request(request: Js) -> Js:
+    return getattr(request, "js_object", request)
+
+
+# HTTP ----------------------------------------------------------------------------------------------------
+
+
+def head_of(request: Js) -> tuple[str, str, list[list[str]], bool]:
+    """Method, URL, headers, whether there is a body."""
+    inner = raw_request(request)
+    headers: list[list[str]] = js.Array["from"](inner.headers).to_py()
+    return inner.method, inner.url, headers, bool(inner.body)
+
+
+def url_of(request: Js) -> str:
+    url: str = raw_request(request).url
+    return url
+
+
+def is_upgrade(headers: Sequence[Sequence[str]]) -> bool:
+    return any(k == "upgrade" and v.lower() == "websocket" for k, v in headers)
+
+
+async def body_of(request: Js) -> bytes:
+    """The whole body. OSError: the client went away."""
+    try:
+        data: bytes = (await raw_request(request).arrayBuffer()).to_bytes()
+    except JsException as error:
+        raise OSError(str(error)) from None
+    return data
+
+
+class Chunks:
+    """A body read piece by piece."""
+
+    __slots__ = ("_reader",)
+
+    def __init__(self, message: Js) -> None:
+        self._reader = raw_request(message).body.getReader()
+
+    async def next(self) -> bytes | None:
+        """The next piece, None at the end. OSError: the other side went away."""
+        try:
+            found = await self._reader.read()
+            return None if found.done else found.value.to_bytes()
+        except JsException as error:
+            raise OSError(str(error)) from None
+
+    def cancel(self) -> None:
+        self._reader.cancel()
+
+
+def response(status: int, headers: Sequence[tuple[str, str]], body: bytes | None) -> Js:
+    """A whole answer."""
+    content = None if body is None else _text_or_bytes(body)
+    return js.Response.new(content, status=status, headers=to_js(headers))
+
+
+def _text_or_bytes(body: bytes) -> Js:
+    try:
+        return body.decode()  # a string crosses faster than a buffer
+    except UnicodeDecodeError:
+        return to_js(body)
+
+
+class Stream:
+    """An answer that is sent as it is made."""
+
+    __slots__ = ("_writer", "response")
+
+    def __init__(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
+        pipe = js.TransformStream.new()
+        self._writer = pipe.writable.getWriter()
+        self.response = js.Response.new(pipe.readable, status=status, headers=to_js(headers))
+
+    async def write(self, data: bytes) -> None:
+        """OSError: the reader left."""
+        try:
+            await self._writer.write(to_js(data))
+        except JsException as error:
+            raise OSError(str(error)) from None
+
+    async def close(self) -> None:
+        try:
+            await self._writer.close()
+        except JsException as error:
+            raise OSError(str(error)) from None
+
+    async def left(self) -> None:
+        """Returns when nobody reads any more."""
+        try:
+            await self._writer.closed
+        except JsException:
+            pass
+
+
+# WebSockets ----------------------------------------------------------------------------------------------
+
+
+def pair() -> tuple[Js, Js]:
+    """(the client's end, ours)."""
+    client, server = js.WebSocketPair.new().object_values()
+    return client, server
+
+
+def upgraded(client: Js) -> Js:
+    """The answer that hands the client its end."""
+    return js.Response.new(None, status=101, webSocket=client)
+
+
+def hibernate(ctx: Js, socket: Js, cid: str) -> None:
+    """Accept our end so that it outlives the object's memory; its attachment is the connection's id alone."""
+    raw(ctx).acceptWebSocket(socket)
+    socket.serializeAttachment(cid)
+
+
+def cid_of(socket: Js) -> str:
+    cid: str = socket.deserializeAttachment()
+    return cid
+
+
+def sockets(ctx: Js) -> list[Js]:
+    """Every open socket of this object."""
+    return list(raw(ctx).getWebSockets())
+
+
+def send(socket: Js, data: str | bytes) -> bool:
+    """Send a frame; False when the socket is gone."""
+    try:
+        socket.send(data if isinstance(data, str) else to_js(data))
+    except JsException:
+        return False
+    return True
+
+
+def close(socket: Js, code: int, reason: str) -> None:
+    """Close a socket; one that is closed already stays so."""
+    try:
+        socket.close(code, reason)
+    except JsException:
+        pass
+
+
+# Fetch ---------------------------------------------------------------------------------------------------
+
+
+class Outbound:
+    """One outbound request."""
+
+    __slots__ = ("_control",)
+
+    def __init__(self) -> None:
+        self._control = js.AbortController.new()
+
+    async def send(self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Js:
+        """The platform's answer. OSError: no answer came."""
+        options: dict[str, Any] = {
+            "method": method, "headers": to_js(headers), "redirect": "manual", "signal": self._control.signal,
+        }  # fmt: skip
+        if body:
+            options["body"] = to_js(body)
+        try:
+            return await js.fetch(url, **options)
+        except JsException as error:
+            raise OSError(str(error)) from None
+
+    def abort(self) -> None:
+        self._control.abort()
+
+
+def answer_head(answer: Js) -> tuple[int, list[list[str]], bool]:
+    """Status, headers, whether there is a body."""
+    return answer.status, js.Array["from"](answer.headers).to_py(), bool(answer.body)

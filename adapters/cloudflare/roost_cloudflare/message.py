@@ -1,0 +1,65 @@
+"""What objects say to each other over RPC: one JSON text there, one back. Not reachable from outside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from roost.address import Address
+from roost.commit import Envelope
+from roost.errors import RoostError, from_problem
+from roost.result import problem_bytes
+from roost.trigger import Call, Caller, Trigger
+
+
+def envelope_out(x: Envelope) -> str:
+    doc = {
+        "do": "deliver", "id": x.id, "to": x.to, "action": x.action, "args": x.args.decode(), "sender": x.sender,
+        "generation": x.generation, "lane": x.lane, "internal": x.internal,
+    }  # fmt: skip
+    return to_json(doc).decode()
+
+
+def envelope_in(doc: dict[str, Any]) -> Envelope:
+    return Envelope(
+        doc["id"], Address(*doc["to"]), doc["action"], doc["args"].encode(), Address(*doc["sender"]),
+        doc["generation"], doc["lane"], doc["internal"],
+    )  # fmt: skip
+
+
+def ask_out(address: Address, trigger: Trigger) -> str:
+    call = trigger.payload
+    assert isinstance(call, Call)
+    caller = trigger.caller
+    doc = {
+        "do": "ask", "to": address, "action": call.action, "args": call.args, "kwargs": dict(call.kwargs),
+        "id": trigger.id, "source": trigger.source, "lane": trigger.lane, "deadline": trigger.deadline,
+        "path": trigger.path, "caller": None if caller is None else [caller.principal, dict(caller.claims)],
+    }  # fmt: skip
+    return to_json(doc).decode()
+
+
+def ask_in(doc: dict[str, Any]) -> tuple[Address, Trigger]:
+    caller = None if doc["caller"] is None else Caller(*doc["caller"])
+    call = Call(doc["action"], tuple(doc["args"]), doc["kwargs"])
+    return Address(*doc["to"]), Trigger(
+        "call", call, doc["id"], doc["source"], caller, doc["lane"], doc["deadline"], tuple(doc["path"])
+    )
+
+
+def value_out(value: bytes) -> str:
+    """An answer: `+` and the value's JSON."""
+    return "+" + value.decode()
+
+
+def error_out(error: RoostError) -> str:
+    """An answer: `-` and the problem document."""
+    return "-" + problem_bytes(error).decode()
+
+
+def answer_in(text: str) -> bytes:
+    """The value; raises the error."""
+    if text[:1] != "+":
+        raise from_problem(from_json(text[1:]))
+    return text[1:].encode()

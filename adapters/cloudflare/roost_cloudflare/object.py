@@ -1,0 +1,256 @@
+"""The Durable Object of one agent: what the platform brings becomes triggers of the core's runtime.
+
+The object has one runtime with one cell, whose queue serialises its ticks; while one waits for I/O the platform
+may bring the next event, which queues behind it. Nothing is kept outside the object: others share its process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import parse_qsl
+
+from pydantic_core import from_json
+
+from roost.address import Address
+from roost.admission import authenticate, check_origin, check_transport
+from roost.app import App, Credentials
+from roost.errors import RoostError, TransientError
+from roost.ports import Capabilities
+from roost.runtime import Ports, Runtime
+from roost.session import refuse
+from roost.trigger import Disconnect, Trigger
+from roost_http import Surface
+
+from . import http, interop, message
+from .alarms import ObjectAlarms
+from .clock import ObjectHost
+from .courier import ObjectCourier
+from .registry import Listing, Registries
+from .store import ObjectStore
+from .wire import Line, ObjectSession, Sockets, socket_address
+
+if TYPE_CHECKING:
+    from .settings import Settings
+
+CLOUDFLARE = Capabilities("cloudflare")
+log = logging.getLogger("roost")
+
+
+class ObjectRuntime(Runtime):
+    """The runtime of one object. `app.agent` belongs to the router, not to whichever object came last."""
+
+    def __init__(self, app: App, ports: Ports, settings: Settings) -> None:
+        before = app.runtime
+        super().__init__(
+            app, ports, CLOUDFLARE, config=settings.config, idle_after=float("inf"), restless=settings.restless
+        )
+        app.runtime = before
+
+
+class Resident:
+    """What an object keeps in memory: the runtime of its agent and its open sockets."""
+
+    def __init__(self, app: App, settings: Settings, ctx: interop.Js, env: interop.Js, address: Address) -> None:
+        from .fetch import PlatformFetch
+
+        host = ObjectHost()
+        registries = Registries(interop.Namespace(env, "ROOST_REGISTRY"))
+        courier = ObjectCourier(interop.Namespace(env, "ROOST_AGENT"), registries)
+        self.address = address
+        self.settings = settings
+        self.sql = interop.Sql(ctx)
+        self.store = ObjectStore(self.sql, address, Listing(registries, host), app.limits.log)
+        self.sockets = Sockets(ctx)
+        self.alarms = ObjectAlarms(ctx)
+        ports = Ports(self.store, courier, self.sockets, self.alarms, host, PlatformFetch())
+        self.runtime = ObjectRuntime(app, ports, settings)
+        self.surface = Surface(app, self.runtime, admin_token=settings.admin_token)
+        self.ctx = ctx
+
+    # Other objects -----------------------------------------------------------------------------------
+
+    async def told(self, text: str) -> str:
+        """An envelope or an ask of another object."""
+        try:
+            doc = from_json(text)
+            if doc["do"] == "deliver":
+                await self.runtime.accept(message.envelope_in(doc))
+                return message.value_out(b"null")
+            address, trigger = message.ask_in(doc)
+            return message.value_out((await self.runtime.dispatch(address, trigger)).raw())
+        except RoostError as error:
+            return message.error_out(error)
+
+    # Alarms ------------------------------------------------------------------------------------------
+
+    async def alarm(self) -> None:
+        """Queue what is due; never wait for it."""
+        self.alarms.fired()
+        await self.runtime.alarm(self.address)
+
+    # Connections -------------------------------------------------------------------------------------
+
+    async def connect(self, head: http.Head) -> interop.Js:
+        """Accept, then admit and greet, or refuse in a way that ends the client's retries (semantics 26)."""
+        client, server = interop.pair()
+        line = Line(server)
+        try:
+            session = await self._admit(head, line)
+        except RoostError as error:
+            interop.hibernate(self.ctx, server, "")
+            refuse(line, error)
+            return interop.upgraded(client)
+        interop.hibernate(self.ctx, server, session.cid)
+        self.sockets.add(session.cid, line)
+        self.sockets.sessions[session.cid] = session
+        try:
+            await session.open()
+        except RoostError as error:
+            refuse(line, error)
+        return interop.upgraded(client)
+
+    async def _admit(self, head: http.Head, line: Line) -> ObjectSession:
+        runtime = self.runtime
+        query = dict(parse_qsl(head.query, keep_blank_values=True))
+        headers = head.fields
+        socket_address(runtime.app, head.path, query)
+        check_transport(query)
+        check_origin(runtime.app, headers)
+        credentials = Credentials(headers, query, self.address, True, headers.get("cf-connecting-ip", ""))
+        caller = await authenticate(runtime, credentials, self.settings.admin_token)
+        cid = f"{runtime.host.entropy():016x}"
+        return ObjectSession(runtime, self.address, cid, query.get("_pk", cid)[:255], caller, query, line)
+
+    def heard(self, socket: interop.Js, data: str | bytes) -> None:
+        """A frame came in."""
+        cid = interop.cid_of(socket)
+        session = self._session(cid)
+        if session is None:
+            if cid:
+                interop.close(socket, 1011, "unknown connection")
+            return
+        size = len(data) if isinstance(data, bytes) or data.isascii() else len(data.encode())
+        limit = self.runtime.limits.message_in
+        if size > limit:
+            session.line.close(1009, f"a message may have {limit} bytes")
+        elif isinstance(data, str):
+            session.text(data)
+        else:
+            session.binary(data)
+
+    def _session(self, cid: str) -> ObjectSession | None:
+        found = self.sockets.sessions.get(cid)
+        if found is None and cid:
+            row = self.store.reads.connection(cid)
+            line = self.sockets.lines.get(cid)
+            if row is not None and line is not None:
+                found = ObjectSession.rebuilt(self.runtime, self.address, row, line)
+                self.sockets.sessions[cid] = found
+        return found
+
+    def left(self, socket: interop.Js, code: int, reason: str) -> None:
+        """A socket is gone."""
+        cid = interop.cid_of(socket)
+        if not cid:
+            return
+        session = self.sockets.sessions.get(cid)
+        self.sockets.discard(cid)
+        if session is not None:
+            session.closed(code, reason)
+        else:
+            self.runtime.post(self.address, Trigger("disconnect", Disconnect(cid, code, reason), source="admin"))
+
+    # Staying awake -----------------------------------------------------------------------------------
+
+    async def quiet(self) -> None:
+        """Until the agent's queue is empty: an object with no event under way may be put to sleep."""
+        cell = self.runtime.cells.get(self.address)
+        while cell is not None and cell.pumping and isinstance(cell.task, asyncio.Task):
+            await asyncio.wait([cell.task])
+
+    @property
+    def busy(self) -> bool:
+        cell = self.runtime.cells.get(self.address)
+        return cell is not None and cell.pumping
+
+
+class AgentObject(interop.DurableObject):  # type: ignore[misc]  # the SDK has no types here
+    """The class that `wrangler.toml` binds as ROOST_AGENT, given its app by `serve`."""
+
+    app: ClassVar[App]
+
+    def __init__(self, ctx: interop.Js, env: interop.Js) -> None:
+        self.ctx = ctx
+        self.env = env
+        self._resident: Resident | None = None
+        self._held = False
+
+    def _awake(self) -> Resident:
+        """What is in memory; made at the first event."""
+        found = self._resident
+        if found is None:
+            from .settings import Settings
+
+            name = interop.name_of(self.ctx)
+            if name is not None:
+                kind, _, key = name.partition("/")
+                address: Address | None = Address(kind, key)
+            else:
+                address = ObjectStore.whose(interop.Sql(self.ctx))
+            if address is None:
+                raise TransientError("this object does not know its name yet", code="nameless")
+            found = self._resident = Resident(
+                self.app, Settings.of(self.app, self.env), self.ctx, self.env, address
+            )
+        return found
+
+    def _hold(self) -> None:
+        """Keep the object awake while its queue works on what no request waits for."""
+        resident = self._resident
+        if resident is not None and resident.busy and not self._held:
+            self._held = True
+            interop.wait_until(self.ctx, self._until_quiet(resident))
+
+    async def _until_quiet(self, resident: Resident) -> None:
+        try:
+            await resident.quiet()
+        finally:
+            self._held = False
+
+    async def fetch(self, request: interop.Js) -> interop.Js:
+        resident = self._awake()
+        head = http.Head(request)
+        if head.upgrade:
+            answer = await resident.connect(head)
+        else:
+            answer = await http.answer(resident.surface, head)
+        self._hold()
+        return answer
+
+    async def roost(self, text: str) -> str:
+        """Other objects' way in: see message.py."""
+        answer = await self._awake().told(text)
+        self._hold()
+        return answer
+
+    async def alarm(self, info: interop.Js = None) -> None:
+        try:
+            await self._awake().alarm()
+            self._hold()
+        except Exception:
+            log.exception("the alarm handler failed")
+
+    async def webSocketMessage(self, socket: interop.Js, data: interop.Js) -> None:  # noqa: N802 (the platform's name)
+        self._awake().heard(socket, data if isinstance(data, str) else data.to_bytes())
+        self._hold()
+
+    async def webSocketClose(self, socket: interop.Js, code: int, reason: str, clean: bool) -> None:  # noqa: N802
+        self._awake().left(socket, code, reason)
+        interop.close(socket, code if code in (1000, 1001) or 3000 <= code < 5000 else 1000, "")
+        self._hold()
+
+    async def webSocketError(self, socket: interop.Js, error: interop.Js) -> None:  # noqa: N802
+        self._awake().left(socket, 1006, "")
+        self._hold()

@@ -1,0 +1,35 @@
+"""What a Worker is configured with: its variables and secrets. The same for all objects of a process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from roost.app import App
+from roost.config import from_environment, resolve
+
+from . import interop
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Read once a process."""
+
+    admin_token: str | None
+    restless: bool
+    config: Mapping[str, BaseModel]
+
+    @classmethod
+    def of(cls, app: App, env: interop.Js) -> Settings:
+        """Rejected `bad-config` lists every field that is missing."""
+        found = _read.get(app)
+        if found is None:
+            given = interop.variables(env)
+            config = resolve(app.kinds.values(), [from_environment(given, app.kinds.values())])
+            found = _read[app] = cls(given.get("ROOST_ADMIN_TOKEN"), bool(given.get("ROOST_RESTLESS")), config)
+        return found
+
+
+_read: dict[App, Settings] = {}

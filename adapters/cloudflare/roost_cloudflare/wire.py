@@ -1,0 +1,139 @@
+"""The port `Wire` over hibernating WebSockets, and the sessions behind them.
+
+The platform keeps the sockets while the object sleeps; each carries the id of its connection and nothing else.
+What a session needs besides stands in the connection's row. A socket that outlived its object's memory has been
+sent all that was released: an object that dies with something unsent loses its sockets too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import unquote
+
+from roost.address import Address, check_key
+from roost.app import App
+from roost.commit import Frame, Row
+from roost.connection import caller_of
+from roost.errors import NotFound, Rejected
+from roost.runtime import Runtime
+from roost.session import Session
+
+from . import interop
+
+ROUTED = "/agents"
+"""With `agent` and `name` in the query, as behind API Gateway (the client's `basePath`)."""
+LATEST = 1 << 62
+
+
+class Line:
+    """The socket under a session."""
+
+    __slots__ = ("closing", "socket")
+
+    def __init__(self, socket: interop.Js) -> None:
+        self.socket = socket
+        self.closing = False
+
+    def send_text_bytes(self, data: bytes) -> None:
+        if not self.closing:
+            interop.send(self.socket, data.decode())
+
+    def close(self, code: int, reason: str) -> None:
+        if not self.closing:
+            self.closing = True
+            interop.close(self.socket, code, reason)
+
+    def pause(self) -> None:
+        """The platform can't stop reading; the mailbox's limit refuses what is too much."""
+
+    def resume(self) -> None:
+        pass
+
+
+class ObjectSession(Session):
+    """A session that may be rebuilt in the middle of its connection."""
+
+    __slots__ = ("_fresh",)
+
+    @classmethod
+    def rebuilt(cls, runtime: Runtime, address: Address, row: Row, line: Line) -> ObjectSession:
+        """After a hibernation. Frames come in order here, so the next number is whatever comes next."""
+        caller = caller_of(row.principal, row.claims)
+        session = cls(runtime, address, row.cid, row.label, caller, {}, line)
+        session.query = None
+        session._fresh = True
+        return session
+
+    def _numbered(self, frame: dict[str, Any]) -> None:
+        if getattr(self, "_fresh", False):
+            self._fresh = False
+            seq = frame["seq"]
+            if type(seq) is int and seq > 0:
+                self._next = seq
+        super()._numbered(frame)
+
+
+class Sockets:
+    """Fills the port `Wire` for the one agent of its object."""
+
+    def __init__(self, ctx: interop.Js) -> None:
+        self._ctx = ctx
+        self._lines: dict[str, Line] | None = None
+        self.sessions: dict[str, ObjectSession] = {}
+        self.version = LATEST
+
+    @property
+    def lines(self) -> dict[str, Line]:
+        """Open sockets by connection; found anew after a hibernation."""
+        if self._lines is None:
+            self._lines = {cid: Line(s) for s in interop.sockets(self._ctx) if (cid := interop.cid_of(s))}
+        return self._lines
+
+    def add(self, cid: str, line: Line) -> None:
+        self.lines[cid] = line
+
+    def discard(self, cid: str) -> None:
+        self.lines.pop(cid, None)
+        self.sessions.pop(cid, None)
+
+    async def send(self, address: Address, frames: Sequence[Frame], version: int) -> Iterable[str]:
+        if version:
+            self.version = version
+        gone: list[str] = []
+        lines = self.lines
+        for frame in frames:
+            data = frame.data if frame.binary else frame.data.decode()
+            for cid in frame.to:
+                line = lines.get(cid)
+                if line is None or line.closing or not interop.send(line.socket, data):
+                    gone.append(cid)
+        return gone
+
+    async def close(self, address: Address, cid: str, code: int, reason: str) -> None:
+        line = self.lines.get(cid)
+        if line is not None:
+            line.close(code, reason)
+
+    def open(self, address: Address) -> Mapping[str, int] | None:
+        return dict.fromkeys(self.lines, self.version)
+
+
+def socket_address(app: App, path: str, query: Mapping[str, str]) -> Address:
+    """The agent a handshake is for; NotFound, Rejected: none."""
+    if path == ROUTED:
+        kind, key = query.get("agent"), query.get("name")
+        if not kind or not key:
+            raise NotFound("connect with `agent` and `name` in the query", code="no-route")
+    else:
+        parts = path.split("/", 4)
+        if len(parts) < 4 or parts[1] != "agents" or not parts[3]:
+            raise NotFound("connect to /agents/{kind}/{key}", code="no-route")
+        kind, key = parts[2], unquote(parts[3], errors="surrogateescape")
+    try:
+        found = app.kind(kind)
+    except NotFound as error:
+        raise Rejected(f"Invalid request: {error.message}", code=error.code, status=400) from None
+    return Address(found.name, check_key(key))
+
+

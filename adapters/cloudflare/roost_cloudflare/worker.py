@@ -1,0 +1,130 @@
+"""The Worker: sends each request to the object of its agent, and answers what belongs to no agent.
+
+`Default, RoostAgent, RoostRegistry = serve(app)` is all that the entry module of a Worker says.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from urllib.parse import parse_qsl
+
+from roost.address import Address
+from roost.app import App
+from roost.errors import NotSupported, RoostError
+from roost.runtime import Ports, Runtime
+from roost.session import refuse
+from roost.trigger import Call, Trigger
+from roost.result import TickResult, failed
+from roost_http import Surface
+from roost_http import path as paths
+
+from . import http, interop
+from .clock import ObjectHost
+from .courier import ObjectCourier
+from .object import CLOUDFLARE, AgentObject
+from .registry import Registries, Shelf
+from .settings import Settings
+from .wire import Line, socket_address
+
+
+class Router(Runtime):
+    """The runtime of the Worker itself: no agent lives here, all are asked."""
+
+    async def dispatch(self, address: Address, trigger: Trigger, live: Any = None) -> TickResult:
+        if not isinstance(trigger.payload, Call):
+            return failed(NotSupported("only calls are sent from the Worker"))
+        try:
+            return TickResult("value", await self.courier.ask(address, trigger))
+        except RoostError as error:
+            return failed(error)
+
+
+def router(app: App, settings: Settings, env: interop.Js) -> Router:
+    """Its store lists and does nothing else."""
+    host = ObjectHost()
+    registries = Registries(interop.Namespace(env, "ROOST_REGISTRY"))
+    courier = ObjectCourier(interop.Namespace(env, "ROOST_AGENT"), registries)
+    nothing = cast(Any, None)
+    ports = Ports(cast(Any, Lister(registries)), courier, nothing, nothing, host, nothing)
+    return Router(app, ports, CLOUDFLARE, config=settings.config, idle_after=float("inf"))
+
+
+class Lister:
+    """The one thing a store does that belongs to no agent."""
+
+    def __init__(self, registries: Registries) -> None:
+        self.list = registries.page
+
+
+class WorkerEntry(interop.WorkerEntrypoint):  # type: ignore[misc]  # the SDK has no types here
+    """The Worker's HTTP entry."""
+
+    app: App
+
+    def __init__(self, ctx: interop.Js, env: interop.Js) -> None:
+        self.ctx = ctx
+        self.env = env
+
+    async def fetch(self, request: interop.Js) -> interop.Js:
+        path, query = _split(interop.url_of(request))
+        address = self._agent(path, query)
+        if address is not None:
+            return await interop.Namespace(self.env, "ROOST_AGENT").forward(str(address), request)
+        head = http.Head(request)
+        if head.upgrade:
+            return self._refuse(head)
+        settings = Settings.of(self.app, self.env)
+        surface = Surface(self.app, router(self.app, settings, self.env), admin_token=settings.admin_token)
+        return await http.answer(surface, head)
+
+    def _agent(self, path: str, query: str) -> Address | None:
+        """The agent a request is for; None: it is for none that can be."""
+        try:
+            if path == "/agents":
+                return socket_address(self.app, path, dict(parse_qsl(query, keep_blank_values=True)))
+            parts = path.split("/", 5)
+            if len(parts) > 3 and parts[1] == "agents":
+                return paths.address(self.app, parts[2].encode(), parts[3].encode())
+            if len(parts) > 4 and parts[1] == "v1" and parts[2] == "agents":
+                return paths.address(self.app, parts[3].encode(), parts[4].encode())
+        except RoostError:
+            pass
+        return None
+
+    def _refuse(self, head: http.Head) -> interop.Js:
+        """A WebSocket that leads nowhere: accepted, told why, closed."""
+        client, server = interop.pair()
+        server.accept()
+        try:
+            socket_address(self.app, head.path, dict(parse_qsl(head.query, keep_blank_values=True)))
+        except RoostError as error:
+            refuse(Line(server), error)
+        return interop.upgraded(client)
+
+
+class RegistryObject(interop.DurableObject):  # type: ignore[misc]  # the SDK has no types here
+    """One of the 16 objects that know which agents there are. Bound as ROOST_REGISTRY."""
+
+    def __init__(self, ctx: interop.Js, env: interop.Js) -> None:
+        self.ctx = ctx
+        self._shelf: Shelf | None = None
+
+    async def roost(self, text: str) -> str:
+        if self._shelf is None:
+            self._shelf = Shelf(interop.Sql(self.ctx))
+        return self._shelf.answer(text)
+
+
+def _split(url: str) -> tuple[str, str]:
+    rest = url.partition("://")[2].partition("#")[0]
+    front, _, query = rest.partition("?")
+    return "/" + front.partition("/")[2], query
+
+
+def serve(app: App) -> tuple[type[WorkerEntry], type[AgentObject], type[RegistryObject]]:
+    """The three classes of a Worker that serves `app`."""
+    entry = type("Default", (WorkerEntry,), {"app": app})
+    agent = type("RoostAgent", (AgentObject,), {"app": app})
+    return entry, agent, RegistryObject
+
+
