@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import js  # type: ignore[import-not-found]  # exists in Pyodide only
-from pyodide.ffi import JsException, create_once_callable, create_proxy, to_js  # type: ignore[import-not-found]
+from pyodide.ffi import JsException, create_once_callable, create_proxy, jsnull, to_js  # type: ignore[import-not-found]
 from workers import DurableObject as DurableObject  # type: ignore[import-not-found]
 from workers import WorkerEntrypoint as WorkerEntrypoint
 
@@ -56,18 +56,16 @@ class Sql:
         """Execute a query; all its rows."""
         self.statements += 1
         try:
-            cursor = self._exec(sql, *values)
-            found: list[list[Any]] = cursor.raw().toArray().to_py()
+            return _plain(self._exec(sql, *values).raw().toArray().to_py())
         except JsException as error:
             raise _fault(error) from None
-        return found
 
     def changed(self, sql: str, *values: Any) -> list[list[Any]]:
         """Like `rows`, of a statement that writes (RETURNING)."""
         self.statements += 1
         try:
             cursor = self._exec(sql, *values)
-            found: list[list[Any]] = cursor.raw().toArray().to_py()
+            found = _plain(cursor.raw().toArray().to_py())
             self.written += cursor.rowsWritten
         except JsException as error:
             raise _fault(error) from None
@@ -94,6 +92,10 @@ class Sql:
     def size(self) -> int:
         """Bytes of the object's database."""
         return int(self._storage.sql.databaseSize)
+
+
+def _plain(found: list[list[Any]]) -> list[list[Any]]:
+    return [[None if value is jsnull else value for value in row] for row in found]
 
 
 def blob(data: bytes) -> Js:
@@ -206,7 +208,7 @@ def raw_request(request: Js) -> Js:
 def head_of(request: Js) -> tuple[str, str, list[list[str]], bool]:
     """Method, URL, headers, whether there is a body."""
     inner = raw_request(request)
-    headers: list[list[str]] = js.Array["from"](inner.headers).to_py()
+    headers: list[list[str]] = js.Array.from_(inner.headers).to_py()
     return inner.method, inner.url, headers, bool(inner.body)
 
 
@@ -368,4 +370,4 @@ class Outbound:
 
 def answer_head(answer: Js) -> tuple[int, list[list[str]], bool]:
     """Status, headers, whether there is a body."""
-    return answer.status, js.Array["from"](answer.headers).to_py(), bool(answer.body)
+    return answer.status, js.Array.from_(answer.headers).to_py(), bool(answer.body)

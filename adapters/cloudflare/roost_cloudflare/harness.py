@@ -1,0 +1,89 @@
+"""The conformance harness: the conformance app in the real workerd, on a disk of its own."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import httpx
+
+import roost
+import roost_client
+import roost_http
+from roost.address import Address
+from roost.ports import Capabilities
+
+from .host import Workerd
+from .stage import HERE, Stage, stage
+
+TOKEN = "conformance"  # of a Worker on loopback that lives for one run
+ENTRY = """
+from roost_cloudflare.worker import serve
+from {module} import app
+Default, RoostAgent, RoostRegistry = serve(app)
+"""
+CACHE = Path(".venv/workerd")
+
+
+def packages() -> list[Path]:
+    """The import packages that a Worker takes along."""
+    return [*(Path(m.__file__ or "").parent for m in (roost, roost_http, roost_client)), HERE]
+
+
+class CloudflareHarness:
+    """`crash` is kill -9 of workerd and a new process on the same disk."""
+
+    base_path: str | None = None
+    admin_token = TOKEN
+    capabilities: Capabilities = Capabilities("cloudflare")
+
+    def __init__(self, cache: Path = CACHE) -> None:
+        self._cache = cache
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._workerd: Workerd | None = None
+        self._port = 0
+        self._restless = False
+        self.url = ""
+
+    async def start(self, *, restless: bool) -> None:
+        self._restless = restless
+        self._folder = tempfile.TemporaryDirectory(prefix="roost-workerd-")
+        self._port = 0
+        await self._launch()
+
+    async def _launch(self) -> None:
+        assert self._folder is not None
+        folder = Path(self._folder.name)
+        env = {"ROOST_ADMIN_TOKEN": TOKEN, "ROOST_RESTLESS": "1" if self._restless else ""}
+        what = Stage(ENTRY.format(module="roost.testing.app"), packages(), env, f"127.0.0.1:{self._port}")
+        binary = stage(what, self._cache.absolute(), folder)
+        self._workerd = Workerd(binary, folder)
+        await self._workerd.start()
+        self.url = self._workerd.url
+        self._port = int(self.url.rpartition(":")[2])
+
+    @property
+    def log(self) -> str:
+        """The last lines of workerd and of the agents in it."""
+        return "" if self._workerd is None else self._workerd.log
+
+    @property
+    def booted(self) -> float:
+        """Seconds the last start took."""
+        return 0.0 if self._workerd is None else self._workerd.booted
+
+    async def evict(self, address: Address) -> None:
+        async with httpx.AsyncClient(headers={"authorization": f"Bearer {TOKEN}"}, timeout=30) as client:
+            answer = await client.post(f"{self.url}/v1/agents/{address.path}/hibernate")
+            assert answer.status_code == 200, answer.text
+
+    async def crash(self) -> None:
+        assert self._workerd is not None
+        await self._workerd.kill()
+        await self._launch()
+
+    async def stop(self) -> None:
+        if self._workerd is not None:
+            await self._workerd.stop()
+        if self._folder is not None:
+            self._folder.cleanup()
