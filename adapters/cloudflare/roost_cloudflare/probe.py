@@ -1,0 +1,122 @@
+"""The port suite inside workerd: every address an object of its own, driven by the Worker that `GET /ports` asks.
+
+Test code: no deployment has these classes. What a method is given and gives back crosses as a pickle, because
+the suite compares records whole.
+"""
+
+from __future__ import annotations
+
+import pickle
+import time
+import traceback
+from base64 import b64decode, b64encode
+from typing import Any, cast
+
+from pydantic_core import from_json, to_json
+
+from roost.address import Address
+from roost.commit import Commit, Page
+from roost.errors import RoostError, from_problem
+from roost.order import position
+from roost.ports import Store
+from roost.result import problem_bytes
+from roost.testing.ports import PORT_CASES
+
+from . import http, interop
+from .registry import Listing, Registries, line
+from .store import ObjectStore
+from .worker import RegistryObject
+
+
+class Prompt(Listing):
+    """Tells the registry after each commit and waits for it: the suite's listings don't lag."""
+
+    def __init__(self, registries: Registries) -> None:
+        self._registries = registries
+        self.last: Commit | None = None
+
+    def lives(self, exists: bool) -> None:
+        self._known = exists
+
+    def announce(self, c: Commit) -> None:
+        pass
+
+    def committed(self, c: Commit) -> None:
+        self._known = (getattr(self, "_known", False) or c.state is not None) and not c.destroy
+        self.last = c if self._known or c.destroy else None
+
+    async def flush(self) -> None:
+        c, self.last = self.last, None
+        if c is not None:
+            await self._registries.put(to_json(line(c)))
+
+
+class PortObject(interop.DurableObject):  # type: ignore[misc]  # the SDK has no types here
+    """One agent's store, called from outside."""
+
+    def __init__(self, ctx: interop.Js, env: interop.Js) -> None:
+        self.ctx = ctx
+        self.listing = Prompt(Registries(interop.Namespace(env, "ROOST_REGISTRY")))
+        self._store: ObjectStore | None = None
+
+    async def roost(self, text: str) -> str:
+        try:
+            if self._store is None:
+                kind, _, key = (interop.name_of(self.ctx) or "").partition("/")
+                self._store = ObjectStore(interop.Sql(self.ctx), Address(kind, key), self.listing, 1000)
+                await self._store.load(Address(kind, key))
+            method, given = pickle.loads(b64decode(text))
+            answer = await getattr(self._store, method)(*given)
+            await self.listing.flush()
+            return "+" + b64encode(pickle.dumps(answer)).decode()
+        except RoostError as error:
+            return "-" + problem_bytes(error).decode()
+
+
+class Remote:
+    """A store of many agents: each method goes to the object of its address."""
+
+    def __init__(self, env: interop.Js) -> None:
+        self._objects = interop.Namespace(env, "ROOST_AGENT")
+        self._registries = Registries(interop.Namespace(env, "ROOST_REGISTRY"))
+
+    def __getattr__(self, method: str) -> Any:
+        async def call(first: Any, *rest: Any) -> Any:
+            address = first.address if isinstance(first, Commit) else first
+            text = b64encode(pickle.dumps((method, (first, *rest)))).decode()
+            answer = await self._objects.ask(str(address), text)
+            if answer[0] == "-":
+                raise from_problem(from_json(answer[1:]))
+            return pickle.loads(b64decode(answer[1:]))
+
+        return call
+
+    async def list(self, kind: str | None, prefix: str, cursor: str | None, limit: int) -> Page:
+        if cursor is not None:
+            position(cursor)
+        return await self._registries.page(kind, prefix, cursor, limit)
+
+
+class PortEntry(interop.WorkerEntrypoint):  # type: ignore[misc]  # the SDK has no types here
+    """GET /ports names the cases; GET /ports/NAME runs one."""
+
+    def __init__(self, ctx: interop.Js, env: interop.Js) -> None:
+        self.env = env
+
+    async def fetch(self, request: interop.Js) -> interop.Js:
+        path = http.Head(request).path
+        if path == "/healthz":
+            doc: Any = "ok"
+        elif path == "/ports":
+            doc = list(PORT_CASES)
+        else:
+            began, trace = time.monotonic(), None
+            try:
+                await PORT_CASES[path.rpartition("/")[2]].drive(cast(Store, Remote(self.env)))
+            except Exception:
+                trace = traceback.format_exc()
+            doc = {"seconds": time.monotonic() - began, "trace": trace}
+        return interop.response(200, [("content-type", "application/json")], to_json(doc))
+
+
+Default, RoostAgent, RoostRegistry = PortEntry, PortObject, RegistryObject
