@@ -67,7 +67,12 @@ class ObjectHost(AsyncioHost):
 
     async def sleep(self, seconds: float, /) -> None:
         future = self.loop.create_future()
-        timer = interop.Timeout(seconds, lambda: future.done() or future.set_result(None))
+
+        def over() -> None:
+            if not future.done():
+                future.set_result(None)
+
+        timer = interop.Timeout(seconds, over)
         try:
             await future
         finally:

@@ -57,7 +57,9 @@ class Workerd:
         """The port the system chose, from the control messages."""
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader()
-        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb"))
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb")
+        )
         try:
             async with asyncio.timeout(BOOT):
                 while line := await reader.readline():
@@ -106,5 +108,3 @@ class Workerd:
         for task in self._tasks:
             await task
         self._tasks = []
-
-

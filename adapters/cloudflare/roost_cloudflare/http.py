@@ -24,7 +24,8 @@ class Head:
 
     def __init__(self, request: interop.Js) -> None:
         self.request = request
-        self.method, url, self.headers, _ = interop.head_of(request)
+        self.method, url, found = interop.head_of(request)
+        self.headers: list[tuple[str, str]] = [(k, v) for k, v in found]
         self.scheme, _, rest = url.partition("://")
         rest = rest.partition("#")[0]
         front, _, self.query = rest.partition("?")
@@ -34,7 +35,7 @@ class Head:
 
     @property
     def fields(self) -> dict[str, str]:
-        return {k: v for k, v in self.headers}
+        return dict(self.headers)
 
     def scope(self) -> dict[str, Any]:
         from urllib.parse import unquote

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any
 
 import js  # type: ignore[import-not-found]  # exists in Pyodide only
@@ -119,11 +120,13 @@ class Timeout:
     __slots__ = ("_id",)
 
     def __init__(self, seconds: float, call: Callable[[], object]) -> None:
+        self._id: Any = None
+
         def fire() -> None:
             self._id = None
             call()
 
-        self._id: Any = js.setTimeout(create_once_callable(fire), min(max(0.0, seconds) * 1000, 2**31 - 1))
+        self._id = js.setTimeout(create_once_callable(fire), min(max(0.0, seconds) * 1000, 2**31 - 1))
 
     def cancel(self) -> None:
         if self._id is not None:
@@ -205,11 +208,11 @@ def raw_request(request: Js) -> Js:
 # HTTP ----------------------------------------------------------------------------------------------------
 
 
-def head_of(request: Js) -> tuple[str, str, list[list[str]], bool]:
-    """Method, URL, headers, whether there is a body."""
+def head_of(request: Js) -> tuple[str, str, list[list[str]]]:
+    """Method, URL, headers."""
     inner = raw_request(request)
     headers: list[list[str]] = js.Array.from_(inner.headers).to_py()
-    return inner.method, inner.url, headers, bool(inner.body)
+    return inner.method, inner.url, headers
 
 
 def url_of(request: Js) -> str:
@@ -288,10 +291,8 @@ class Stream:
 
     async def left(self) -> None:
         """Returns when nobody reads any more."""
-        try:
+        with suppress(JsException):
             await self._writer.closed
-        except JsException:
-            pass
 
 
 # WebSockets ----------------------------------------------------------------------------------------------
@@ -335,10 +336,8 @@ def send(socket: Js, data: str | bytes) -> bool:
 
 def close(socket: Js, code: int, reason: str) -> None:
     """Close a socket; one that is closed already stays so."""
-    try:
+    with suppress(JsException):
         socket.close(code, reason)
-    except JsException:
-        pass
 
 
 # Fetch ---------------------------------------------------------------------------------------------------

@@ -201,9 +201,7 @@ class AgentObject(interop.DurableObject):  # type: ignore[misc]  # the SDK has n
                 address = ObjectStore.whose(interop.Sql(self.ctx))
             if address is None:
                 raise TransientError("this object does not know its name yet", code="nameless")
-            found = self._resident = Resident(
-                self.app, Settings.of(self.app, self.env), self.ctx, self.env, address
-            )
+            found = self._resident = Resident(self.app, Settings.of(self.app, self.env), self.ctx, self.env, address)
         return found
 
     def _hold(self) -> None:
@@ -242,15 +240,15 @@ class AgentObject(interop.DurableObject):  # type: ignore[misc]  # the SDK has n
         except Exception:
             log.exception("the alarm handler failed")
 
-    async def webSocketMessage(self, socket: interop.Js, data: interop.Js) -> None:  # noqa: N802 (the platform's name)
+    async def webSocketMessage(self, socket: interop.Js, data: interop.Js) -> None:
         self._awake().heard(socket, data if isinstance(data, str) else data.to_bytes())
         self._hold()
 
-    async def webSocketClose(self, socket: interop.Js, code: int, reason: str, clean: bool) -> None:  # noqa: N802
+    async def webSocketClose(self, socket: interop.Js, code: int, reason: str, clean: bool) -> None:
         self._awake().left(socket, code, reason)
         interop.close(socket, code if code in (1000, 1001) or 3000 <= code < 5000 else 1000, "")
         self._hold()
 
-    async def webSocketError(self, socket: interop.Js, error: interop.Js) -> None:  # noqa: N802
+    async def webSocketError(self, socket: interop.Js, error: interop.Js) -> None:
         self._awake().left(socket, 1006, "")
         self._hold()

@@ -102,7 +102,7 @@ class Reads:
         seq: int = head[0][0] if head else 0
         floor = seq - self._ring
         first = self._sql.rows("SELECT min(seq) FROM log WHERE seq>?", floor)[0][0]
-        sql, values = "SELECT seq,kind,data,at FROM log WHERE seq>?", [max(after, floor)]
+        sql, values = "SELECT seq,kind,data,at FROM log WHERE seq>?", list[Any]([max(after, floor)])
         if kinds:
             sql = f"{sql} AND kind IN (SELECT value FROM json_each(?))"
             values.append(to_json(list(kinds)).decode())

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Sequence
 from typing import Any, Final
 
 from pydantic_core import from_json, to_json
@@ -64,7 +63,7 @@ class Shelf:
         if doc["do"] == "put":
             self._sql.run(_PUT, to_json(doc["rows"]).decode())
             return "[]"
-        sql, values = "SELECT kind,key,version,at,due FROM agents WHERE lives", []
+        sql, values = "SELECT kind,key,version,at,due FROM agents WHERE lives", list[Any]()
         for condition, *given in doc["where"]:
             sql, values = f"{sql} AND {_CONDITIONS[condition]}", [*values, *given]
         found = self._sql.rows(f"{sql} ORDER BY kind,key LIMIT ?", *values, doc["limit"])
@@ -100,7 +99,8 @@ class Registries:
         limit = max(1, min(limit, PAGE))
         text = to_json({"do": "list", "where": where, "limit": limit + 1}).decode()
         answers = await asyncio.gather(*(self._namespace.ask(str(n), text) for n in range(SHARDS)))
-        found: list[Sequence[Any]] = sorted((row for answer in answers for row in from_json(answer)), key=lambda r: r[:2])
+        found: list[list[Any]] = [row for answer in answers for row in from_json(answer)]
+        found.sort(key=lambda row: (row[0], row[1]))
         lines = tuple(
             Listed(Address(k, key), version, float(at), None if due is None else float(due))
             for k, key, version, at, due in found[:limit]

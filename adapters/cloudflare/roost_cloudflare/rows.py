@@ -111,10 +111,8 @@ def envelope_row(version: int, i: int, x: Envelope) -> list[Any]:
 
 def envelope(row: Sequence[Any]) -> Envelope:
     id, _, _, to_kind, to_key, action, args, from_kind, from_key, generation, lane, internal, attempts, next = row
-    return Envelope(
-        id, Address(to_kind, to_key), action, back(args), Address(from_kind, from_key), generation, lane, bool(internal),
-        attempts, float(next),
-    )  # fmt: skip
+    to, sender = Address(to_kind, to_key), Address(from_kind, from_key)
+    return Envelope(id, to, action, back(args), sender, generation, lane, bool(internal), attempts, float(next))
 
 
 def schedule_row(s: Schedule) -> list[Any]:
@@ -123,7 +121,8 @@ def schedule_row(s: Schedule) -> list[Any]:
 
 def schedule(row: Sequence[Any]) -> Schedule:
     k, gen, due, spec, target, args, attempts, next = row
-    return Schedule(k, gen, float(due), back(spec), target, back(args), attempts, None if next is None else float(next))
+    after = None if next is None else float(next)
+    return Schedule(k, gen, float(due), back(spec), target, back(args), attempts, after)
 
 
 def connection_row(r: Row) -> list[Any]:

@@ -66,8 +66,8 @@ def wheels(cache: Path) -> list[Path]:
         part = folder.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
         command = [
-            sys.executable, "-m", "pip", "--disable-pip-version-check", "-q", "download", "--no-deps", "--dest", str(part),
-            "--only-binary=:all:", *PLATFORM, "-r", str(ADAPTER / "constraints-pyodide.txt"),
+            sys.executable, "-m", "pip", "--disable-pip-version-check", "-q", "download", "--no-deps",
+            "--only-binary=:all:", *PLATFORM, "--dest", str(part), "-r", str(ADAPTER / "constraints-pyodide.txt"),
         ]  # fmt: skip
         subprocess.run(command, check=True, stdout=sys.stderr)
         part.rename(folder)
@@ -93,7 +93,12 @@ def stage(what: Stage, cache: Path, folder: Path) -> Path:
 def _settings(modules: Path) -> dict[str, Any]:
     version = json.loads((modules / "pyodide/package.json").read_text())["version"]
     info = json.loads((modules / "pyodide/pyodide-lock.json").read_text())["info"]
-    return {"lock": {"info": {**info, "version": version}, "packages": {}}, "env": {}, "entry": "entry", "rpc": ["roost"]}
+    return {
+        "lock": {"info": {**info, "version": version}, "packages": {}},
+        "env": {},
+        "entry": "entry",
+        "rpc": ["roost"],
+    }
 
 
 def _site(what: Stage, wheels: Iterable[Path], folder: Path) -> list[str]:

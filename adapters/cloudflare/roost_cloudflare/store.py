@@ -62,7 +62,9 @@ class ObjectStore:
 
         def work() -> None:
             sql.run("CREATE TABLE log2(slot INTEGER PRIMARY KEY, seq INTEGER, kind TEXT, data, at REAL)")
-            sql.run("INSERT INTO log2 SELECT seq % ?, seq, kind, data, at FROM log ORDER BY seq DESC LIMIT ?", ring, ring)
+            sql.run(
+                "INSERT INTO log2 SELECT seq % ?, seq, kind, data, at FROM log ORDER BY seq DESC LIMIT ?", ring, ring
+            )
             sql.run("DROP TABLE log")
             sql.run("ALTER TABLE log2 RENAME TO log")
             sql.run("UPDATE head SET ring=?", ring)

@@ -135,5 +135,3 @@ def socket_address(app: App, path: str, query: Mapping[str, str]) -> Address:
     except NotFound as error:
         raise Rejected(f"Invalid request: {error.message}", code=error.code, status=400) from None
     return Address(found.name, check_key(key))
-
-

@@ -11,10 +11,10 @@ from urllib.parse import parse_qsl
 from roost.address import Address
 from roost.app import App
 from roost.errors import NotSupported, RoostError
+from roost.result import TickResult, failed
 from roost.runtime import Ports, Runtime
 from roost.session import refuse
 from roost.trigger import Call, Trigger
-from roost.result import TickResult, failed
 from roost_http import Surface
 from roost_http import path as paths
 
@@ -126,5 +126,3 @@ def serve(app: App) -> tuple[type[WorkerEntry], type[AgentObject], type[Registry
     entry = type("Default", (WorkerEntry,), {"app": app})
     agent = type("RoostAgent", (AgentObject,), {"app": app})
     return entry, agent, RegistryObject
-
-

@@ -256,7 +256,9 @@ class Writes:
         for row in graves:
             sql.run("DELETE FROM inbox WHERE id=? AND source=? AND principal=?", row[1], row[2], row[3])
         alive = [rows.letter(row) for row in graves]
-        fresh = [[*rows.letter_row(x, ticket + i)[:8], 0, 0.0, *rows.letter_row(x, 0)[10:]] for i, x in enumerate(alive)]
+        fresh = [
+            [*rows.letter_row(x, ticket + i)[:8], 0, 0.0, *rows.letter_row(x, 0)[10:]] for i, x in enumerate(alive)
+        ]
         self._many(_MAIL, fresh)
         return count
 
