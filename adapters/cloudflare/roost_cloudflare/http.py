@@ -34,13 +34,22 @@ class Head:
         self.upgrade = interop.is_upgrade(self.headers)
 
     @property
+    def streams(self) -> bool:
+        """The answer may have to go out while it is made: events, or whatever the author's own app does."""
+        return (
+            not self.path.startswith(("/v1/", "/agents/"))
+            or any(k == "accept" and "text/event-stream" in v for k, v in self.headers)
+            or self.path.endswith("/events")
+        )
+
+    @property
     def fields(self) -> dict[str, str]:
         return dict(self.headers)
 
     def scope(self) -> dict[str, Any]:
         from urllib.parse import unquote
 
-        headers = [(k.encode("latin-1", "replace"), v.encode("latin-1", "replace")) for k, v in self.headers]
+        headers = [(k.encode("utf-8"), v.encode("utf-8")) for k, v in self.headers]
         client = next((v for k, v in self.headers if k == "cf-connecting-ip"), None)
         return {
             "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1",
@@ -53,7 +62,7 @@ class Head:
 class Turn:
     """One request and its answer."""
 
-    __slots__ = ("_asked", "_head", "_headers", "_left", "_parts", "_status", "_stream", "ready")
+    __slots__ = ("_asked", "_head", "_headers", "_left", "_parts", "_status", "_stream", "begun", "ready")
 
     def __init__(self, head: Head) -> None:
         self._head = head
@@ -63,8 +72,10 @@ class Turn:
         self._parts: list[bytes] = []
         self._stream: interop.Stream | None = None
         self._left: asyncio.Future[None] | None = None
-        self.ready: asyncio.Future[interop.Js] = asyncio.get_running_loop().create_future()
+        self.ready: interop.Js = None
         """The platform's answer, once its head is known."""
+        self.begun: asyncio.Future[None] | None = None
+        """Somebody waits for that."""
 
     async def receive(self) -> dict[str, Any]:
         if not self._asked:
@@ -78,8 +89,8 @@ class Turn:
             return {"type": "http.request", "body": body, "more_body": False}
         if self._stream is not None:
             await self._stream.left()
-        else:
-            await self.ready
+        elif self.begun is not None:
+            await asyncio.shield(self.begun)
         return {"type": "http.disconnect"}
 
     async def send(self, message: dict[str, Any]) -> None:
@@ -90,31 +101,46 @@ class Turn:
         body, more = message.get("body", b""), message.get("more_body", False)
         if self._stream is None and not more:
             bodiless = self._status in BODILESS or self._head.method == "HEAD"
-            self.ready.set_result(interop.response(self._status, self._headers, None if bodiless else body))
+            self._begin(interop.response(self._status, self._headers, None if bodiless else body))
+            return
+        if self.begun is None:  # nobody streams this: the pieces go out as one
+            self._parts.append(body)
+            if not more:
+                self._begin(interop.response(self._status, self._headers, b"".join(self._parts)))
             return
         if self._stream is None:
             self._stream = interop.Stream(self._status, self._headers)
-            self.ready.set_result(self._stream.response)
+            self._begin(self._stream.response)
         if body:
             await self._stream.write(body)
         if not more:
             await self._stream.close()
 
+    def _begin(self, response: interop.Js) -> None:
+        self.ready = response
+        if self.begun is not None and not self.begun.done():
+            self.begun.set_result(None)
+
 
 async def answer(app: ASGIApp, head: Head) -> interop.Js:
     """The app's answer to a request; one that streams goes on after this returns."""
     turn = Turn(head)
+    if not head.streams:
+        await app(head.scope(), turn.receive, turn.send)
+        if turn.ready is None:
+            raise RuntimeError("the app gave no answer")
+        return turn.ready
+    begun = turn.begun = asyncio.get_running_loop().create_future()
     task = asyncio.ensure_future(app(head.scope(), turn.receive, turn.send))
-    await asyncio.wait([task, turn.ready], return_when=asyncio.FIRST_COMPLETED)
-    if not turn.ready.done():
-        task.result()
-        raise RuntimeError("the app gave no answer")
+    await asyncio.wait([task, begun], return_when=asyncio.FIRST_COMPLETED)
     if task.done():
         task.result()
     else:
         _running.add(task)
         task.add_done_callback(_running.discard)
-    return turn.ready.result()
+    if turn.ready is None:
+        raise RuntimeError("the app gave no answer")
+    return turn.ready
 
 
 _running: set[asyncio.Future[None]] = set()

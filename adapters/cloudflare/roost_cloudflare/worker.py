@@ -49,6 +49,10 @@ def router(app: App, settings: Settings, env: interop.Js) -> Router:
     return Router(app, ports, CLOUDFLARE, config=settings.config, idle_after=float("inf"))
 
 
+_surfaces: dict[App, Surface] = {}
+"""The Worker's own surface, once a process: bindings are the same in every request."""
+
+
 class Lister:
     """The one thing a store does that belongs to no agent."""
 
@@ -73,8 +77,11 @@ class WorkerEntry(interop.WorkerEntrypoint):  # type: ignore[misc]  # the SDK ha
         head = http.Head(request)
         if head.upgrade:
             return self._refuse(head)
-        settings = Settings.of(self.app, self.env)
-        surface = Surface(self.app, router(self.app, settings, self.env), admin_token=settings.admin_token)
+        surface = _surfaces.get(self.app)
+        if surface is None:
+            settings = Settings.of(self.app, self.env)
+            runtime = router(self.app, settings, self.env)
+            surface = _surfaces[self.app] = Surface(self.app, runtime, admin_token=settings.admin_token)
         return await http.answer(surface, head)
 
     def _agent(self, path: str, query: str) -> Address | None:
@@ -123,6 +130,7 @@ def _split(url: str) -> tuple[str, str]:
 
 def serve(app: App) -> tuple[type[WorkerEntry], type[AgentObject], type[RegistryObject]]:
     """The three classes of a Worker that serves `app`."""
+    interop.quicken()
     entry = type("Default", (WorkerEntry,), {"app": app})
     agent = type("RoostAgent", (AgentObject,), {"app": app})
     return entry, agent, RegistryObject
