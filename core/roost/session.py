@@ -85,9 +85,15 @@ class Session:
         self._busy = 0
         self._paused = False
         self._next = 1
+        """The number of the next frame; 0 = whatever comes next."""
         self._ahead: dict[int, tuple[dict[str, Any], int]] | None = None
         self._ahead_size = 0
         self._gap: Timer | None = None
+
+    def resume(self) -> None:
+        """Go on in the middle of a connection: its greeting is over, its count unknown, its frames come in order."""
+        self.query = None
+        self._next = 0
 
     async def open(self) -> None:
         """Greet from the committed snapshot, then queue `on_connect`: before any frame of this connection."""
@@ -150,6 +156,8 @@ class Session:
         if type(seq) is not int or seq < 1:
             self.line.send_text_bytes(frames.bad_frame(Rejected("seq must be a whole number from 1", code="bad-frame")))
             return
+        if not self._next:
+            self._next = seq
         if seq < self._next:
             return  # a duplicate
         if seq > self._next:
