@@ -66,14 +66,4 @@ class ObjectHost(AsyncioHost):
         return Bound(seconds)
 
     async def sleep(self, seconds: float, /) -> None:
-        future = self.loop.create_future()
-
-        def over() -> None:
-            if not future.done():
-                future.set_result(None)
-
-        timer = interop.Timeout(seconds, over)
-        try:
-            await future
-        finally:
-            timer.cancel()
+        await interop.pause(seconds)

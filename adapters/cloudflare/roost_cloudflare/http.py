@@ -8,12 +8,15 @@ the head, one for the body when it is asked for, one for the answer.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from roost_http.asgi import ASGIApp
 
 from . import interop
 
+PULSE = 4.0
+"""Seconds between two comments."""
 BODILESS = frozenset({101, 204, 205, 304})
 
 
@@ -62,7 +65,7 @@ class Head:
 class Turn:
     """One request and its answer."""
 
-    __slots__ = ("_asked", "_head", "_headers", "_left", "_parts", "_status", "_stream", "begun", "ready")
+    __slots__ = ("_asked", "_gone", "_head", "_headers", "_parts", "_status", "_stream", "begun", "ready")
 
     def __init__(self, head: Head) -> None:
         self._head = head
@@ -71,7 +74,7 @@ class Turn:
         self._headers: list[tuple[str, str]] = []
         self._parts: list[bytes] = []
         self._stream: interop.Stream | None = None
-        self._left: asyncio.Future[None] | None = None
+        self._gone = interop.aborted(head.request) if head.streams else None
         self.ready: interop.Js = None
         """The platform's answer, once its head is known."""
         self.begun: asyncio.Future[None] | None = None
@@ -88,7 +91,7 @@ class Turn:
                 return {"type": "http.disconnect"}
             return {"type": "http.request", "body": body, "more_body": False}
         if self._stream is not None:
-            await self._stream.left()
+            await self._stream.left(self._gone)
         elif self.begun is not None:
             await asyncio.shield(self.begun)
         return {"type": "http.disconnect"}
@@ -111,10 +114,20 @@ class Turn:
         if self._stream is None:
             self._stream = interop.Stream(self._status, self._headers)
             self._begin(self._stream.response)
+            if ("content-type", "text/event-stream") in self._headers:
+                keep(asyncio.ensure_future(self._pulse(self._stream)))
         if body:
             await self._stream.write(body)
         if not more:
             await self._stream.close()
+
+    async def _pulse(self, stream: interop.Stream) -> None:
+        """Comments between events: the platform sees that a reader has left only when something is sent to it."""
+        with suppress(OSError):
+            while stream.open:
+                await interop.pause(PULSE)
+                if stream.open:
+                    await stream.write(b":\n\n")
 
     def _begin(self, response: interop.Js) -> None:
         self.ready = response
@@ -136,11 +149,15 @@ async def answer(app: ASGIApp, head: Head) -> interop.Js:
     if task.done():
         task.result()
     else:
-        _running.add(task)
-        task.add_done_callback(_running.discard)
+        keep(task)
     if turn.ready is None:
         raise RuntimeError("the app gave no answer")
     return turn.ready
+
+
+def keep(task: asyncio.Future[None]) -> None:
+    _running.add(task)
+    task.add_done_callback(_running.discard)
 
 
 _running: set[asyncio.Future[None]] = set()

@@ -135,6 +135,21 @@ class Timeout:
             self._id = None
 
 
+async def pause(seconds: float) -> None:
+    """Sleep, on a timer that ends with the sleeper."""
+    future = asyncio.get_running_loop().create_future()
+
+    def over() -> None:
+        if not future.done():
+            future.set_result(None)
+
+    timer = Timeout(seconds, over)
+    try:
+        await future
+    finally:
+        timer.cancel()
+
+
 class _Soon:
     """`call_soon` by microtasks. Pyodide's loop makes a timer of each callback, and every await of a task that
     is not done costs one: a call is ten of them. A microtask runs at the end of the very event that asked for it,
@@ -300,33 +315,55 @@ def _text_or_bytes(body: bytes) -> Js:
         return to_js(body)
 
 
+def aborted(request: Js) -> Js:
+    """A promise that the client has left; to be made before the answer is returned, or it never comes true."""
+
+    def start(resolve: Js, reject: Js) -> None:
+        signal = raw_request(request).signal
+        if signal.aborted:
+            resolve(None)
+        else:
+            signal.addEventListener("abort", resolve)
+
+    return js.Promise.new(create_once_callable(start))
+
+
 class Stream:
     """An answer that is sent as it is made."""
 
-    __slots__ = ("_writer", "response")
+    __slots__ = ("_writer", "open", "response")
 
     def __init__(self, status: int, headers: Sequence[tuple[str, str]]) -> None:
         pipe = js.TransformStream.new()
         self._writer = pipe.writable.getWriter()
+        self.open = True
         self.response = js.Response.new(pipe.readable, status=status, headers=to_js(headers))
 
     async def write(self, data: bytes) -> None:
         """OSError: the reader left."""
+        if not self.open:
+            raise OSError("the reader left")
         try:
             await self._writer.write(to_js(data))
         except JsException as error:
             raise OSError(str(error)) from None
 
     async def close(self) -> None:
+        if not self.open:
+            return
+        self.open = False
         try:
             await self._writer.close()
         except JsException as error:
             raise OSError(str(error)) from None
 
-    async def left(self) -> None:
-        """Returns when nobody reads any more."""
+    async def left(self, gone: Js) -> None:
+        """Returns when nobody reads any more: the platform aborts the request, or takes no more of the answer."""
         with suppress(JsException):
-            await self._writer.closed
+            await js.Promise.race(to_js([gone, self._writer.closed]))
+        self.open = False
+        with suppress(JsException):
+            self._writer.abort()  # a write that waits for a reader ends
 
 
 # WebSockets ----------------------------------------------------------------------------------------------

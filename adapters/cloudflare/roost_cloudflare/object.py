@@ -19,7 +19,7 @@ from roost.app import App, Credentials
 from roost.errors import RoostError, TransientError
 from roost.ports import Capabilities
 from roost.runtime import Ports, Runtime
-from roost.session import refuse
+from roost.session import Session, refuse
 from roost.trigger import Disconnect, Trigger
 from roost_http import Surface
 
@@ -29,7 +29,7 @@ from .clock import ObjectHost
 from .courier import ObjectCourier
 from .registry import Listing, Registries
 from .store import ObjectStore
-from .wire import Line, ObjectSession, Sockets, socket_address
+from .wire import Line, Sockets, rebuilt, socket_address
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -111,7 +111,7 @@ class Resident:
             refuse(line, error)
         return interop.upgraded(client)
 
-    async def _admit(self, head: http.Head, line: Line) -> ObjectSession:
+    async def _admit(self, head: http.Head, line: Line) -> Session:
         runtime = self.runtime
         query = dict(parse_qsl(head.query, keep_blank_values=True))
         headers = head.fields
@@ -121,7 +121,7 @@ class Resident:
         credentials = Credentials(headers, query, self.address, True, headers.get("cf-connecting-ip", ""))
         caller = await authenticate(runtime, credentials, self.settings.admin_token)
         cid = f"{runtime.host.entropy():016x}"
-        return ObjectSession(runtime, self.address, cid, query.get("_pk", cid)[:255], caller, query, line)
+        return Session(runtime, self.address, cid, query.get("_pk", cid)[:255], caller, query, line)
 
     def heard(self, socket: interop.Js, data: str | bytes) -> None:
         """A frame came in."""
@@ -140,13 +140,13 @@ class Resident:
         else:
             session.binary(data)
 
-    def _session(self, cid: str) -> ObjectSession | None:
+    def _session(self, cid: str) -> Session | None:
         found = self.sockets.sessions.get(cid)
         if found is None and cid:
             row = self.store.reads.connection(cid)
             line = self.sockets.lines.get(cid)
             if row is not None and line is not None:
-                found = ObjectSession.rebuilt(self.runtime, self.address, row, line)
+                found = rebuilt(self.runtime, self.address, row, line)
                 self.sockets.sessions[cid] = found
         return found
 

@@ -23,6 +23,8 @@ ADAPTER: Final = HERE.parent
 GLUE: Final = HERE / "workerd"
 PLATFORM: Final = ("--python-version", "3.14", "--implementation", "cp", "--platform", "pyemscripten_2026_0_wasm32")
 PYODIDE: Final = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
+FLAGS: Final = '"no_nodejs_compat", "enable_request_signal", "request_signal_passthrough"'
+"""The first for Pyodide's sake; the others tell an object that the reader of a stream has left."""
 DATE: Final = "2026-11-01"
 """The compatibility date of what is staged, as in wrangler.toml."""
 SKIP: Final = frozenset({"__pycache__", "node_modules", "workerd", "py.typed"})
@@ -158,7 +160,7 @@ const worker :Workerd.Worker = (
     {_lines(modules)}
   ],
   compatibilityDate = "{DATE}",
-  compatibilityFlags = ["no_nodejs_compat"],
+  compatibilityFlags = [{FLAGS}],
   durableObjectNamespaces = [
     (className = "RoostAgent", uniqueKey = "roost-agent", enableSql = true),
     (className = "Boot", uniqueKey = "boot"),

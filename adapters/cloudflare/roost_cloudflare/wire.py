@@ -8,7 +8,6 @@ sent all that was released: an object that dies with something unsent loses its 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 from urllib.parse import unquote
 
 from roost.address import Address, check_key
@@ -51,27 +50,11 @@ class Line:
         pass
 
 
-class ObjectSession(Session):
-    """A session that may be rebuilt in the middle of its connection."""
-
-    __slots__ = ("_fresh",)
-
-    @classmethod
-    def rebuilt(cls, runtime: Runtime, address: Address, row: Row, line: Line) -> ObjectSession:
-        """After a hibernation. Frames come in order here, so the next number is whatever comes next."""
-        caller = caller_of(row.principal, row.claims)
-        session = cls(runtime, address, row.cid, row.label, caller, {}, line)
-        session.query = None
-        session._fresh = True
-        return session
-
-    def _numbered(self, frame: dict[str, Any]) -> None:
-        if getattr(self, "_fresh", False):
-            self._fresh = False
-            seq = frame["seq"]
-            if type(seq) is int and seq > 0:
-                self._next = seq
-        super()._numbered(frame)
+def rebuilt(runtime: Runtime, address: Address, row: Row, line: Line) -> Session:
+    """The session of a connection that outlived the object's memory."""
+    session = Session(runtime, address, row.cid, row.label, caller_of(row.principal, row.claims), {}, line)
+    session.resume()
+    return session
 
 
 class Sockets:
@@ -80,7 +63,7 @@ class Sockets:
     def __init__(self, ctx: interop.Js) -> None:
         self._ctx = ctx
         self._lines: dict[str, Line] | None = None
-        self.sessions: dict[str, ObjectSession] = {}
+        self.sessions: dict[str, Session] = {}
         self.version = LATEST
 
     @property
