@@ -358,9 +358,8 @@ class Stream:
             raise OSError(str(error)) from None
 
     async def left(self, gone: Js) -> None:
-        """Returns when nobody reads any more: the platform aborts the request, or takes no more of the answer."""
-        with suppress(JsException):
-            await js.Promise.race(to_js([gone, self._writer.closed]))
+        """Returns when nobody reads any more: the platform has aborted the request."""
+        await gone
         self.open = False
         with suppress(JsException):
             self._writer.abort()  # a write that waits for a reader ends

@@ -1,0 +1,15 @@
+"""The object's store keeps every promise of the port, inside workerd."""
+
+from __future__ import annotations
+
+import asyncio
+
+from roost.testing.ports import PORT_CASES
+from roost_cloudflare.harness import CACHE
+from roost_cloudflare.ports import run
+
+
+def test_ports() -> None:
+    found = asyncio.run(run(CACHE.absolute()))
+    assert found.keys() == PORT_CASES.keys()
+    assert {name: trace for name, trace in found.items() if trace is not None} == {}
