@@ -43,4 +43,3 @@ def workerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workerd]:
             yield process
         finally:
             runner.run(process.stop())
-            print(process.log)
