@@ -52,7 +52,8 @@ class Keyed(httpx.AsyncBaseTransport):
         if left <= 0:
             raise TransientError("the tick's time is over; no request was sent", code="deadline")
         given = request.extensions.get("timeout", {})
-        seconds = min([left, *(v for v in (given.get("read"), given.get("connect")) if v is not None)])
+        own = [v for v in (given.get("read"), given.get("connect")) if v is not None and v < left]
+        seconds = min(own, default=left + 1.0)  # at its own deadline the tick itself ends this
         headers = [(k, v) for k, v in request.headers.multi_items() if k.lower() not in _NOT_SENT]
         body = await request.aread()
         outbound = interop.Outbound()
