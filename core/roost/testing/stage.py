@@ -73,10 +73,7 @@ class Stage:
             url = f"{base}/{self.harness.base_path}?{urlencode({'agent': kind, 'name': key, **query})}"
         else:
             url = f"{base}/agents/{kind}/{quote(key, safe='')}" + (f"?{urlencode(query)}" if query else "")
-        return connect(
-            url, compression=None, max_size=None, open_timeout=PATIENCE, additional_headers=headers,
-            close_timeout=2.0,  # some platforms leave it to the client to end the TCP connection
-        )  # fmt: skip
+        return connect(url, compression=None, max_size=None, open_timeout=PATIENCE, additional_headers=headers)
 
     async def evict(self, kind: str, key: str) -> None:
         """Hibernate the agent now."""
