@@ -1,35 +1,53 @@
-"""The port `Alarms`: the one alarm of an object, set only when what is due comes earlier than it.
+"""The port `Alarms`: the one alarm of an object.
 
-Setting an alarm is paid like a row, so one that is early is left: the object wakes, finds nothing due and arms
-itself for what is. Memory knows when the alarm is; after a wake the platform is asked once.
+An alarm that comes sooner is set at once. One that comes later, or is not needed any more, is moved a second
+after the last change: setting costs a row, so not in every tick, but to wake for nothing costs ten seconds of an
+awake object, which is more. Memory knows when the alarm is; after a wake the platform is asked once.
 """
 
 from __future__ import annotations
 
 from roost.address import Address
+from roost.ports import Host
 
 from . import interop
+
+SETTLED = 1.0
+"""Seconds after which an alarm that is too early is moved."""
 
 
 class ObjectAlarms:
     """The alarm of the object of one agent."""
 
-    def __init__(self, ctx: interop.Js) -> None:
+    def __init__(self, ctx: interop.Js, host: Host) -> None:
         self._ctx = ctx
+        self._host = host
         self._at: float | None = None
+        self._wanted: float | None = None
         self._asked = False
+        self._moving = False
         self.sets = 0
 
     async def arm(self, address: Address, at: float | None) -> None:
-        if at is None:
-            return
         if not self._asked:
-            self._asked = True
             self._at = await interop.get_alarm(self._ctx)
-        if self._at is None or at < self._at:
-            self._at = at
-            self.sets += 1
-            await interop.set_alarm(self._ctx, at)
+            self._asked = True
+        self._wanted = at
+        if at is not None and (self._at is None or at < self._at):
+            await self._set(at)
+        elif at != self._at and not self._moving:
+            self._moving = True
+            self._host.call_later(SETTLED, self._move)
+
+    def _move(self) -> None:
+        self._moving = False
+        if self._wanted != self._at:
+            self._host.spawn(self._set(self._wanted))
+
+    async def _set(self, at: float | None) -> None:
+        self._at = at
+        self.sets += 1
+        await interop.set_alarm(self._ctx, at)
 
     def fired(self) -> None:
         """The platform's alarm is spent."""

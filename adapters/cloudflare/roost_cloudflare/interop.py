@@ -183,9 +183,10 @@ def quicken() -> None:
         loop.call_soon = _Soon(loop)
 
 
-async def set_alarm(ctx: Js, at: float) -> None:
-    """Wake the object at `at` (epoch seconds)."""
-    await raw(ctx).storage.setAlarm(_ms(at))
+async def set_alarm(ctx: Js, at: float | None) -> None:
+    """Wake the object at `at` (epoch seconds); None: not at all."""
+    storage = raw(ctx).storage
+    await (storage.deleteAlarm() if at is None else storage.setAlarm(_ms(at)))
 
 
 async def get_alarm(ctx: Js) -> float | None:

@@ -63,7 +63,7 @@ class Resident:
         self.sql = interop.Sql(ctx)
         self.store = ObjectStore(self.sql, address, Listing(registries, host), app.limits.log)
         self.sockets = Sockets(ctx)
-        self.alarms = ObjectAlarms(ctx)
+        self.alarms = ObjectAlarms(ctx, host)
         ports = Ports(self.store, courier, self.sockets, self.alarms, host, PlatformFetch())
         self.runtime = ObjectRuntime(app, ports, settings)
         self.surface = Surface(app, self.runtime, admin_token=settings.admin_token)
