@@ -37,6 +37,11 @@ class Head:
         self.upgrade = interop.is_upgrade(self.headers)
 
     @property
+    def body(self) -> bool:
+        """There may be one: asking for it costs a turn of the loop. That a body is chunked the platform hides."""
+        return self.method not in ("GET", "HEAD") or any(k == "content-length" and v != "0" for k, v in self.headers)
+
+    @property
     def streams(self) -> bool:
         """The answer may have to go out while it is made: events, or whatever the author's own app does."""
         return (
@@ -83,7 +88,7 @@ class Turn:
     async def receive(self) -> dict[str, Any]:
         if not self._asked:
             self._asked = True
-            if self._head.method in ("GET", "HEAD"):
+            if not self._head.body:
                 return {"type": "http.request", "body": b"", "more_body": False}
             try:
                 body = await interop.body_of(self._head.request)
