@@ -54,7 +54,7 @@ async def test_socket_outlives_its_object(workerd: Workerd) -> None:
         url = workerd.url.replace("http", "ws", 1)
         async with connect(f"{url}/agents/seat/evicted?seat=1A", compression=None) as socket:
             await frame(socket, "cf_agent_mcp_servers")
-            call = {"type": "rpc", "id": "1", "method": "seats", "args": [], "seq": 1}
+            call: dict[str, object] = {"type": "rpc", "id": "1", "method": "seats", "args": [], "seq": 1}
             await socket.send(json.dumps(call))
             assert (await frame(socket, "rpc"))["success"] is True
             born = (await counts(client, "seat/evicted"))[3]

@@ -118,7 +118,7 @@ class Turn:
             return
         if self._stream is None:
             self._stream = interop.Stream(self._status, self._headers)
-            self._begin(self._stream.response)
+            self._begin(self._stream.response)  # pyright: ignore[reportUnknownMemberType]
             if ("content-type", "text/event-stream") in self._headers:
                 keep(asyncio.ensure_future(self._pulse(self._stream)))
         if body:

@@ -4,6 +4,11 @@ Strings, numbers and bytes cross it, never deep objects. A crossing costs 20 to 
 tick does is counted in them: `Sql` keeps the counts.
 """
 
+# JavaScript's objects have no Python types: what is unknown here stays in this file, `Js` is what leaves it.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownParameterType=false, reportUnknownLambdaType=false, reportUntypedBaseClass=false
+# pyright: reportMissingImports=false, reportMissingModuleSource=false
+
 from __future__ import annotations
 
 import asyncio
