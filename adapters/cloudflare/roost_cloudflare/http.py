@@ -17,6 +17,8 @@ from . import interop
 
 PULSE = 4.0
 """Seconds between two comments."""
+DRAIN = 16 << 20
+"""Bytes of a refused body that are taken in; who sends more is cut off."""
 BODILESS = frozenset({101, 204, 205, 304})
 
 
@@ -101,6 +103,18 @@ class Turn:
             await asyncio.shield(self.begun)
         return {"type": "http.disconnect"}
 
+    async def drain(self) -> None:
+        """Take in a body that was refused unread: answered before it has come, the platform cuts the connection and
+        a client that is still sending never sees why."""
+        if self._asked or not self._head.body:
+            return
+        self._asked = True
+        size = 0
+        with suppress(OSError):
+            chunks = interop.Chunks(self._head.request)
+            while size < DRAIN and (data := await chunks.next()) is not None:
+                size += len(data)
+
     async def send(self, message: dict[str, Any]) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
@@ -145,6 +159,7 @@ async def answer(app: ASGIApp, head: Head) -> interop.Js:
     turn = Turn(head)
     if not head.streams:
         await app(head.scope(), turn.receive, turn.send)
+        await turn.drain()
         if turn.ready is None:
             raise RuntimeError("the app gave no answer")
         return turn.ready

@@ -294,18 +294,18 @@ class Chunks:
     __slots__ = ("_reader",)
 
     def __init__(self, message: Js) -> None:
-        self._reader = raw_request(message).body.getReader()
+        body = raw_request(message).body
+        self._reader = body.getReader() if body else None
 
     async def next(self) -> bytes | None:
         """The next piece, None at the end. OSError: the other side went away."""
+        if self._reader is None:
+            return None
         try:
             found = await self._reader.read()
             return None if found.done else found.value.to_bytes()
         except JsException as error:
             raise OSError(str(error)) from None
-
-    def cancel(self) -> None:
-        self._reader.cancel()
 
 
 def response(status: int, headers: Sequence[tuple[str, str]], body: bytes | None) -> Js:
