@@ -6,9 +6,9 @@ import re
 
 import pytest
 
+from roost.platform import find
 from roost.testing.case import CASES, catalogue
 from roost.testing.run import run
-from roost_local.conformance import HARNESSES
 
 pytestmark = pytest.mark.anyio
 SEMANTICS = set(range(1, 32)) - {12}
@@ -23,7 +23,7 @@ async def test_every_case_passes(backend: str) -> None:
         if not line.startswith("ok"):
             failures.append(line)
 
-    report = await run(HARNESSES[backend](), say=say)
+    report = await run(find(backend).harness(), say=say)
     assert not report.failed, "\n".join(failures)
     assert report.passed == 2 * len(catalogue())
 

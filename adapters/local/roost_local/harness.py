@@ -32,6 +32,7 @@ class LocalHarness:
 
     base_path: str | None = None
     admin_token = TOKEN
+    log = ""  # on our own stderr
     capabilities: Capabilities = LOCAL
 
     def __init__(self, data: Path | None = None) -> None:
@@ -94,6 +95,7 @@ class MemoryHarness:
     """
 
     admin_token = TOKEN
+    log = ""
 
     def __init__(self, emulate: str | None = None) -> None:
         self._rules = None if emulate is None else rules_for(emulate, app)

@@ -18,6 +18,11 @@ class Harness(Protocol):
     admin_token: str
     capabilities: Capabilities
 
+    @property
+    def log(self) -> str:
+        """What the host printed last, shown when a case fails; empty where it prints elsewhere."""
+        ...
+
     async def start(self, *, restless: bool) -> None:
         """Start empty. `restless`: the agent hibernates between any two ticks."""
         ...

@@ -14,7 +14,7 @@ from typing import Final
 
 from roost.errors import RoostError
 
-from . import admin, call, check, dev, limits, new, read, serve, tail
+from . import admin, bundle, call, check, dev, limits, new, read, serve, tail
 from .complaint import CODES, REFUSED, USAGE, Complaint
 from .report import say, show_error
 
@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=f"roost {_version()}")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for module in (new, dev, serve, call, tail, read, admin, limits, check):
+    for module in (new, dev, serve, call, tail, read, admin, limits, check, bundle):
         module.add(commands)
     return root
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 import sys
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
 
 from roost import App
+from roost.platform import Project as Source
 
 from .blame import blame, short
 from .complaint import BROKEN, USAGE, Complaint
@@ -23,6 +25,8 @@ class Project:
 
     root: Path
     app: str | None = None
+    config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    """[tool.roost.config.<kind>]."""
 
     @property
     def data(self) -> Path:
@@ -46,8 +50,13 @@ def find_project(start: Path | None = None) -> Project:
                 app = own.get("app")
                 if app is not None and not isinstance(app, str):
                     raise Complaint(f'{short(str(path))}: [tool.roost] app must be text such as "main:app"', USAGE)
-                return Project(folder, app)
+                return Project(folder, app, own.get("config", {}))
     return Project(start)
+
+
+def source(project: Project, app: str) -> Source:
+    """The project as a platform takes it."""
+    return Source(app, project.root, project.config)
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -1,31 +1,22 @@
-"""`scripts/conformance local|memory|emulated-...`: the whole catalogue, both modes; `--list` names the cases."""
+"""`scripts/conformance BACKEND`: the whole catalogue against it, both modes; `--list` names the cases."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
-from roost.testing.case import catalogue
-from roost.testing.harness import Harness
-from roost.testing.run import run
-
-from .harness import LocalHarness, MemoryHarness
-
-HARNESSES: dict[str, Callable[[], Harness]] = {
-    "local": LocalHarness,
-    "memory": MemoryHarness,
-    "emulated-cloudflare": partial(MemoryHarness, "cloudflare"),
-    "emulated-lambda": partial(MemoryHarness, "lambda"),
-}
+from ..errors import RoostError
+from ..platform import find, names
+from .case import catalogue
+from .run import run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the suite; 0 when nothing failed."""
+    """Run the suite; 0 when nothing failed, 2 when there is no such backend."""
     parser = argparse.ArgumentParser(prog="scripts/conformance", description=__doc__)
-    parser.add_argument("backend", nargs="?", choices=sorted(HARNESSES))
+    parser.add_argument("backend", nargs="?", help=f"one of {', '.join(names())}")
     parser.add_argument("--list", action="store_true", help="print the cases and the rule each proves")
     parser.add_argument("--only", default="*", metavar="GLOB", help="run the cases whose name matches")
     parser.add_argument("--mode", choices=["resident", "hibernating"], help="run one mode only")
@@ -36,8 +27,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if given.backend is None:
         parser.error("name a backend, or --list")
+    try:
+        harness = find(given.backend).harness()
+    except RoostError as error:
+        parser.error(error.message)
     modes = [given.mode == "hibernating"] if given.mode else [False, True]
-    report = asyncio.run(run(HARNESSES[given.backend](), modes=modes, only=given.only, say=say))
+    report = asyncio.run(run(harness, modes=modes, only=given.only, say=say))
+    if report.failed and harness.log:
+        say(harness.log)
     say(f"{report.passed} passed, {report.failed} failed")
     return 1 if report.failed or not report.passed else 0
 
