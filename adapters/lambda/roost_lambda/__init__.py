@@ -1,0 +1,1 @@
+"""Roost on AWS: Lambda, DynamoDB, API Gateway, SQS, EventBridge Scheduler."""

@@ -1,0 +1,20 @@
+"""What `LambdaBackend` needs of AWS besides its table. `roost.ports.Wire` is the third: over @connections."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from roost.address import Address
+
+
+class Bells(Protocol):
+    """Doorbells: messages that carry an address and nothing else, and make some host look at that agent.
+
+    At least once, at any time not before `delay`, in no order. Whoever hears one calls `LambdaBackend.drain`.
+    RoostError (TransientError) when the message was not taken; it must be durable when `ring` returns.
+    """
+
+    async def ring(self, address: Address, delay: float) -> None:
+        """In `delay` seconds, 0 = now. Up to 900 s: SQS with DelaySeconds, rounded up. Beyond: EventBridge Scheduler,
+        which fires 90 s early into a delayed message. One schedule an agent: a later call replaces the former."""
+        ...
