@@ -25,6 +25,8 @@ from .response import Response
 from .schedule import Cron, Every, When
 from .trigger import Caller, Request, Trigger
 
+__version__ = "0.1.0"
+
 __all__ = [
     "KV", "Address", "Agent", "AgentError", "App", "Caller", "Conflict", "Connection", "Credentials", "Cron", "Empty",
     "Event", "Every", "LimitExceeded", "Limits", "NotFound", "NotSupported", "Quarantined", "Rejected", "Request",

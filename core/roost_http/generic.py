@@ -49,6 +49,15 @@ ANSWERS: Final[dict[str, Node]] = {
     "Redriven": _object({"redriven": COUNT}),
     "DeadLetters": _object({"dead_letters": LIST}),
     "Health": _object({"status": TEXT}),
+    "Deployment": _object(
+        {
+            "backend": TEXT,
+            "version": TEXT,
+            "restless": {"type": "boolean", "description": "Agents hibernate between any two ticks: a test mode."},
+            "capabilities": {"type": "object"},
+            "kinds": {"type": "array", "items": TEXT},
+        }
+    ),
     "Export": _object(
         {"format": {"const": "roost-export"}, "schema": {"type": "integer"}, "kind": TEXT, "sha256": TEXT}, closed=False
     ),

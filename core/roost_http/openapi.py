@@ -236,5 +236,6 @@ def _server() -> dict[str, Node]:
     return {
         "/healthz": get("health", "The process runs.", ref("Health"), 500),
         "/readyz": get("ready", "It takes requests.", ref("Health"), 500, 503),
+        "/v1/capabilities": get("capabilities", "What this deployment can do.", ref("Deployment"), 500),
         "/openapi.json": get("openapi", "This document.", {"type": "object"}, 500),
     }

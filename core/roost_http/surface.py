@@ -6,8 +6,10 @@ HTTP only: WebSockets are each backend's own wire. What is not ours goes to the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from dataclasses import asdict
+from typing import Any, Final
 
+from roost import __version__
 from roost.app import App
 from roost.errors import Rejected, RoostError, TransientError
 from roost.runtime import Runtime
@@ -21,7 +23,8 @@ from .lifespan import lifespan
 from .mounted import request
 from .site import Site
 
-OWN: Final = frozenset({b"/healthz", b"/readyz", b"/openapi.json"})
+CAPABILITIES: Final = b"/v1/capabilities"
+OWN: Final = frozenset({b"/healthz", b"/readyz", b"/openapi.json", CAPABILITIES})
 ROOTS: Final = frozenset({b"/agents", b"/v1/agents"})
 
 
@@ -97,7 +100,20 @@ class Surface:
             return Answer(200, self._openapi)
         if name == b"/readyz" and x.runtime.closing:
             raise TransientError("the host is shutting down", code="shutting-down")
+        if name == CAPABILITIES:
+            return as_json(self._deployment(x.runtime))
         return as_json({"status": "ok"})
+
+    def _deployment(self, runtime: Runtime) -> dict[str, Any]:
+        """What serves here and what it can do: a client, or the published suite, asks before it relies on it."""
+        can = asdict(runtime.capabilities)
+        return {
+            "backend": can.pop("name"),
+            "version": __version__,
+            "restless": runtime.restless,
+            "capabilities": can,
+            "kinds": sorted(self.app.kinds),
+        }
 
     async def _v1(self, x: Exchange, raw: bytes) -> Answer | None:
         parts = raw.split(b"/")

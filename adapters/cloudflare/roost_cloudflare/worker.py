@@ -46,7 +46,7 @@ def router(app: App, settings: Settings, env: interop.Js) -> Router:
     courier = ObjectCourier(interop.Namespace(env, "ROOST_AGENT"), registries)
     nothing = cast(Any, None)
     ports = Ports(cast(Any, Lister(registries)), courier, nothing, nothing, host, nothing)
-    return Router(app, ports, CLOUDFLARE, config=settings.config, idle_after=float("inf"))
+    return Router(app, ports, CLOUDFLARE, config=settings.config, idle_after=float("inf"), restless=settings.restless)
 
 
 _surfaces: dict[App, Surface] = {}

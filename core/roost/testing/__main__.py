@@ -7,9 +7,12 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
+from .. import __version__
 from ..errors import RoostError
 from ..platform import find, names
 from .case import catalogue
+from .publish import options, publish
+from .report import document
 from .run import run
 
 
@@ -20,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="print the cases and the rule each proves")
     parser.add_argument("--only", default="*", metavar="GLOB", help="run the cases whose name matches")
     parser.add_argument("--mode", choices=["resident", "hibernating"], help="run one mode only")
+    options(parser)
     given = parser.parse_args(argv)
     if given.list:
         for case in catalogue():
@@ -35,7 +39,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     report = asyncio.run(run(harness, modes=modes, only=given.only, say=say))
     if report.failed and harness.log:
         say(harness.log)
-    say(f"{report.passed} passed, {report.failed} failed")
+    found = document(
+        report, deployment=given.backend, version=__version__, capabilities=harness.capabilities, modes=modes
+    )
+    for path in publish(found, given):
+        say(f"written: {path}")
+    say(report.totals)
     return 1 if report.failed or not report.passed else 0
 
 

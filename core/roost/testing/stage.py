@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import secrets
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any, Final, cast
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -22,6 +23,8 @@ from .harness import Harness
 PATIENCE = 15.0
 """Seconds within which what must happen happens; a bound on failure, not a measurement."""
 _numbers = itertools.count(1)
+_RUN: Final = secrets.token_hex(3)
+"""A deployment that outlives a run meets the next one with other keys."""
 
 
 class Stage:
@@ -42,7 +45,7 @@ class Stage:
 
     def key(self, suffix: str = "") -> str:
         """A key no other case uses."""
-        return f"{self.name}-{next(_numbers)}{suffix}"
+        return f"{self.name}-{_RUN}-{next(_numbers)}{suffix}"
 
     def client(self, **options: Any) -> Client:
         """A new client; admin unless `token=None` is given."""

@@ -9,12 +9,12 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
+from roost import __version__
 from roost.errors import RoostError
 
-from . import admin, bundle, call, check, dev, limits, new, read, serve, tail
+from . import admin, bundle, call, check, conformance, dev, limits, new, read, serve, tail
 from .complaint import CODES, REFUSED, USAGE, Complaint
 from .report import say, show_error
 
@@ -34,9 +34,9 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    root.add_argument("--version", action="version", version=f"roost {_version()}")
+    root.add_argument("--version", action="version", version=f"roost {__version__}")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for module in (new, dev, serve, call, tail, read, admin, limits, check, bundle):
+    for module in (new, dev, serve, call, tail, read, admin, limits, check, bundle, conformance):
         module.add(commands)
     return root
 
@@ -64,10 +64,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `roost agents | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-
-
-def _version() -> str:
-    try:
-        return version("roost")
-    except PackageNotFoundError:  # an uninstalled checkout
-        return "0 (not installed)"

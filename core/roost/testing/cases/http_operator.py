@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from ...ports import Capabilities
 from ..answer import absent, problem_of
 from ..app import FRIEND
 from ..case import case
@@ -114,6 +115,18 @@ async def health_over_http(stage: Stage) -> None:
             answer = await http.get(path)
             assert answer.status_code == 200 and answer.json()["status"] == "ok", answer.text
             assert (await http.head(path)).status_code == 200
+
+
+@case("http", "a deployment says what it is: backend, version, what it can do, and the kinds it serves")
+async def deployment_says_what_it_can(stage: Stage) -> None:
+    async with stage.http() as http:
+        said = (await http.get("/v1/capabilities")).json()
+        problem_of(await http.post("/v1/capabilities"), 405, "method-not-allowed")
+        paths = (await http.get("/openapi.json")).json()["paths"]
+    assert Capabilities(said["backend"], **said["capabilities"]) == stage.capabilities, said
+    assert said["restless"] is stage.restless and said["version"], said
+    [kind] = [p for p in paths["/v1/agents"]["get"]["parameters"] if p["name"] == "kind"]
+    assert said["kinds"] == kind["schema"]["enum"], said
 
 
 @case("http", "the OpenAPI document is 3.1 and has one typed operation for each action, with its schemas")
