@@ -83,7 +83,7 @@ class SocketLimits:
     """How long the peer may take to answer a close."""
     held_messages: int = 64
     held_bytes: int = 256 * 1024
-    """More than this before `open` has returned closes 1008."""
+    """Once this much came in before `open` has returned, no more is read until it has: the peer's sends back up."""
 
     def __post_init__(self) -> None:
         if not 0 < self.max_message <= 16 * 1024 * 1024:

@@ -29,7 +29,7 @@ _GONE = Close(CloseCode.ABNORMAL_CLOSURE, "")
 class Stream(Socket, asyncio.Protocol):
     """A connection after its handshake, as the transport knows it."""
 
-    __slots__ = ("_alive", "_held", "_held_bytes", "_lost", "_opening", "_part", "_part_text")
+    __slots__ = ("_alive", "_full", "_held", "_held_bytes", "_lost", "_opening", "_part", "_part_text")
 
     def __init__(self, listener: Listener, transport: asyncio.Transport) -> None:
         # Not the protocol that read the handshake: that one keeps the request alive.
@@ -40,6 +40,7 @@ class Stream(Socket, asyncio.Protocol):
         self._lost = False
         self._held: deque[str | bytes] | None = deque()  # not None: messages queue up here
         self._held_bytes = 0
+        self._full = False  # enough is held back: nothing more is read until the endpoint has opened
         self._part: bytearray | None = None  # of a fragmented message; a list would grow with empty fragments
         self._part_text = False
         # The transport counts what it buffers: `pause_writing` costs nothing as long as the peer reads.
@@ -57,6 +58,7 @@ class Stream(Socket, asyncio.Protocol):
     def _opened(self, task: Task[None]) -> None:
         self._listener.tasks.discard(task)
         self._opening = False
+        self._drained()
         if task.cancelled():
             self.shutdown()
         elif (error := task.exception()) is not None:
@@ -111,7 +113,15 @@ class Stream(Socket, asyncio.Protocol):
         held.append(message)
         self._held_bytes += size
         if self._opening and (len(held) > limits.held_messages or self._held_bytes > limits.held_bytes):
-            self.close(CloseCode.POLICY_VIOLATION, "too much sent before the connection was ready")
+            self._full = True
+            if self._verdict is None and not self._transport.is_closing():
+                self._transport.pause_reading()
+
+    def _drained(self) -> None:
+        if self._full:
+            self._full = False
+            if not self._paused and not self._transport.is_closing():
+                self._transport.resume_reading()
 
     def _deliver(self, message: str | bytes) -> None:
         receiver = self.receiver
@@ -139,7 +149,9 @@ class Stream(Socket, asyncio.Protocol):
             self._held = deque()
 
     def resume(self) -> None:
-        if self._paused:
+        if self._paused and self._full:
+            self._paused = False  # reading goes on when what is held back is delivered
+        elif self._paused:
             super().resume()
             self._alive = True
             if self._held is not None:  # from the loop: a receiver may call this from within a delivery
@@ -149,6 +161,7 @@ class Stream(Socket, asyncio.Protocol):
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         super().close(code, reason)
+        self._drained()
         if self._held is not None and self._verdict is not None:
             self._held.clear()
 
@@ -176,7 +189,7 @@ class Stream(Socket, asyncio.Protocol):
 
     def beat(self) -> None:
         """See Pulse."""
-        if self._verdict is not None or self._paused:
+        if self._verdict is not None or self._paused or self._full:
             return
         if self._alive:
             self._alive = False
