@@ -109,6 +109,8 @@ class Letter:
     claims: bytes | None = None
     keyed: bool = True
     """The sender may repeat the id, so its outcome is kept in the inbox."""
+    trigger: bytes | None = None
+    """A guest: a whole trigger (parcel.py) that another host parked and whose result it waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +212,10 @@ class Commit:
     """An import: the limits of one commit don't apply."""
     jobs: tuple[Any, ...] = ()
     """Reserved (semantics 7)."""
+    answer: bytes | None = None
+    """What the guest that `consumed` names came to. Conflict when whoever parked it took it back meanwhile."""
     yield_lease: bool = False
+    """Give the agent back in the same write, unless somebody rang."""
 
 
 @dataclass(frozen=True, slots=True)

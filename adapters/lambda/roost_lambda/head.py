@@ -1,0 +1,104 @@
+"""The head of an agent: its item L, read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from roost.commit import SCHEMA
+
+from . import keys, rows
+from .client import Item
+
+
+@dataclass(slots=True)
+class Head:
+    """Mutable: a commit moves the copy in memory on. An item that is missing is an agent never made."""
+
+    fence: int = 0
+    owner: str = ""
+    until: float = 0.0
+    bell: int = 0
+    """How often somebody rang."""
+    heard: int = 0
+    """What `bell` was when somebody last left having looked."""
+    left: bool = False
+    """Letters were left behind."""
+    made: bool = False
+    """A commit was made of it: it has a version."""
+    schema: int = SCHEMA
+    generation: int = 1
+    version: int = 0
+    at: float = 0.0
+    seq: int = 0
+    first: int | None = None
+    """Number of the first log entry of this epoch."""
+    sgen: int = 0
+    due: float | None = None
+    armed: float | None = None
+    released: int = 0
+    epoch: str = keys.FIRST
+    state: bytes | None = None
+    """The state itself, when it is small."""
+    pieces: int = 0
+    """How many S# rows the state is in; 0 = it is none or inline."""
+    stated: int = 0
+    """The version that wrote those rows."""
+    state_version: int = 1
+    scheduled: int | None = None
+    """The version that last changed the schedules; None = there are none."""
+    peered: int | None = None
+    """The version that last changed the connections; None = there are none."""
+    sending: bool = False
+    """Envelopes may be under way."""
+    dead: int = 0
+    nonce: bytes = b""
+    """Tells a commit's own success from another's, when its answer was lost."""
+
+    @property
+    def exists(self) -> bool:
+        return self.state is not None or self.pieces > 0
+
+    @property
+    def letters(self) -> bool:
+        """Letters may wait."""
+        return self.left or self.bell != self.heard
+
+    @property
+    def size(self) -> int:
+        """Bytes of the state that is in the head."""
+        return len(self.state or b"")
+
+
+def head(item: Item | None) -> Head:
+    """The item as read."""
+    found = Head()
+    if item is None:
+        return found
+    found.fence = rows.whole(item, "f")
+    found.owner = rows.text(item, "lo")
+    found.until = rows.real(item, "lu")
+    found.bell = rows.whole(item, "b")
+    found.heard = rows.whole(item, "a")
+    found.left = "m" in item
+    found.made = "v" in item
+    found.schema = rows.whole(item, "sc", SCHEMA)
+    found.generation = rows.whole(item, "g", 1)
+    found.version = rows.whole(item, "v")
+    found.at = rows.real(item, "at")
+    found.seq = rows.whole(item, "q")
+    found.first = rows.whole(item, "lf") if "lf" in item else None
+    found.sgen = rows.whole(item, "sg")
+    found.due = rows.maybe(item, "du")
+    found.armed = rows.maybe(item, "ar")
+    found.released = rows.whole(item, "r")
+    found.epoch = rows.text(item, "ep", keys.FIRST)
+    found.state = rows.data(item, "s") if "s" in item else None
+    found.pieces = rows.whole(item, "sn")
+    found.stated = rows.whole(item, "sr")
+    found.state_version = rows.whole(item, "sv", 1)
+    found.scheduled = rows.whole(item, "tr") if "tr" in item else None
+    found.peered = rows.whole(item, "cr") if "cr" in item else None
+    found.sending = "on" in item
+    found.dead = rows.whole(item, "dn")
+    found.nonce = rows.data(item, "x")
+    return found

@@ -1,0 +1,294 @@
+"""Reads: the snapshot in as few round trips as can be, and everything that is asked for by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from roost.address import Address
+from roost.commit import LETTERS, DeadLetter, Entry, Envelope, Handled, Letter, Listed, Page, Row, Schedule, Snapshot
+from roost.order import PAGE, cursor, position
+from roost.trigger import Source
+
+from . import keys, rows
+from .client import Item
+from .head import Head, head
+from .memory import Memory
+from .schema import KINDS
+from .table import Table
+
+TRIES: Final = 8
+"""Reads of an agent that is being written before its reader gives in to whatever it sees."""
+
+
+class Reads:
+    """`ring`: entries an agent's log keeps."""
+
+    def __init__(self, table: Table, memory: Memory, ring: int) -> None:
+        self.table = table
+        self.memory = memory
+        self.ring = ring
+
+    async def head(self, address: Address) -> Head:
+        """The head as stored now."""
+        found = head(await self.table.get(keys.partition(address), keys.HEAD))
+        self.memory.of(address).head = found
+        return found
+
+    async def epoch(self, address: Address) -> str:
+        """The epoch, as of the last time the head was read."""
+        known = self.memory.of(address).head
+        return (known or await self.head(address)).epoch
+
+    # The snapshot ------------------------------------------------------------------------------------
+
+    async def glance(self, address: Address) -> Snapshot:
+        """The agent as committed, without a lease: one round trip while it is small or known."""
+        found = await self.head(address)
+        for _ in range(TRIES):
+            whole = found.letters or found.sending or self._unknown(address, found)
+            try:
+                snapshot = await self.snapshot(address, found, None)
+            except Moved:
+                found = await self.head(address)
+                continue
+            if not whole:
+                return snapshot
+            again = await self.head(address)  # what was read one by one belongs together only if nothing moved
+            if again.version == found.version and again.epoch == found.epoch:
+                return snapshot
+            found = again
+        return await self.snapshot(address, found, None)
+
+    def _unknown(self, address: Address, found: Head) -> bool:
+        known = self.memory.of(address)
+        return found.scheduled not in (None, known.scheduled) or found.peered not in (None, known.peered)
+
+    async def snapshot(self, address: Address, found: Head, spare: Item | None) -> Snapshot:
+        """`found` with all that is not in it. `spare`: the first piece of the state, if it was read already."""
+        state, schedules, peers, envelopes, (letters, waiting) = await asyncio.gather(
+            self._state(address, found, spare),
+            self._schedules(address, found),
+            self._peers(address, found),
+            self._envelopes(address, found),
+            self._letters(address, found),
+        )
+        return Snapshot(
+            address, found.schema, found.generation, found.fence, found.version, found.at, found.seq, found.sgen,
+            found.due, found.armed, found.released, state, found.state_version,
+            tuple(sorted(schedules.values(), key=lambda x: x.key.encode())),
+            tuple(sorted(peers.values(), key=lambda x: (x.opened, x.cid))),
+            envelopes, letters, waiting, found.dead,
+        )  # fmt: skip
+
+    async def _state(self, address: Address, found: Head, spare: Item | None) -> bytes | None:
+        if not found.pieces:
+            return found.state
+        known = self.memory.of(address)
+        if known.stated == found.stated and known.state is not None:
+            return known.state
+        pk = keys.partition(address)
+        first = keys.state(found.epoch, 0)
+        if found.pieces == 1 and spare is not None and spare["sk"]["S"] == first and self._is(spare, found):
+            pieces = [spare]
+        else:
+            pieces = await self.table.range(pk, first, keys.state(found.epoch, found.pieces - 1))
+        if len(pieces) != found.pieces or not all(self._is(x, found) for x in pieces):
+            raise Moved
+        known.state = b"".join(rows.data(x, "d") for x in pieces)
+        known.stated = found.stated
+        return known.state
+
+    @staticmethod
+    def _is(piece: Item, found: Head) -> bool:
+        return rows.whole(piece, "v") == found.stated
+
+    async def _schedules(self, address: Address, found: Head) -> dict[str, Schedule]:
+        if found.scheduled is None:
+            return {}
+        known = self.memory.of(address)
+        if known.scheduled != found.scheduled:
+            items = await self.table.range(keys.partition(address), *keys.whole(keys.schedule(found.epoch, "")))
+            known.schedules = {x.key: x for x in map(rows.schedule, items)}
+            known.scheduled = found.scheduled
+        return known.schedules
+
+    async def _peers(self, address: Address, found: Head) -> dict[str, Row]:
+        if found.peered is None:
+            return {}
+        known = self.memory.of(address)
+        if known.peered != found.peered:
+            items = await self.table.range(keys.partition(address), *keys.whole(keys.peer(found.epoch, "")))
+            known.peers = {x.cid: x for x in map(rows.peer, items)}
+            known.peered = found.peered
+        return known.peers
+
+    async def _envelopes(self, address: Address, found: Head) -> tuple[Envelope, ...]:
+        known = self.memory.of(address)
+        if not found.sending:
+            known.sent = {}
+            return ()
+        items = await self.table.range(keys.partition(address), *keys.whole("O#"))
+        out = tuple(rows.envelope(x) for x in items)
+        known.sent = {x.id: item["sk"]["S"] for x, item in zip(out, items, strict=True)}
+        return out
+
+    async def _letters(self, address: Address, found: Head) -> tuple[tuple[Letter, ...], int]:
+        if not found.letters:
+            return (), 0
+        pk = keys.partition(address)
+        letters, after = await self._page(pk, found.epoch, 0, LETTERS)
+        waiting = len(letters)
+        if after is not None:
+            waiting += await self.table.count(pk, *keys.whole("M#"), after, e=found.epoch)
+        return tuple(letters), waiting
+
+    async def _page(self, pk: str, epoch: str, start: int, limit: int) -> tuple[list[Letter], str | None]:
+        """The oldest letters beyond number `start`, and where the rest begins."""
+        out: list[Letter] = []
+        low, high = keys.letter(start + 1), "M#" + keys.LAST
+        after: str | None = None
+        while True:
+            items, after = await self.table.query(pk, low, high, limit=limit - len(out), after=after)
+            out += [rows.letter(x) for x in items if rows.text(x, "e") == epoch]
+            if after is None or len(out) >= limit:
+                return out, after
+
+    # One by one --------------------------------------------------------------------------------------
+
+    async def get(self, address: Address, names: Sequence[str]) -> Mapping[str, bytes]:
+        pk, epoch = keys.partition(address), await self.epoch(address)
+        if len(names) == 1:
+            item = await self.table.get(pk, keys.value(epoch, names[0]))
+            return {} if item is None else {names[0]: rows.data(item, "d")}
+        items = await self.table.gather(pk, [keys.value(epoch, x) for x in dict.fromkeys(names)])
+        start = len(keys.value(epoch, ""))
+        return {x["sk"]["S"][start:]: rows.data(x, "d") for x in items}
+
+    async def scan(self, address: Address, prefix: str, after: str, limit: int) -> Sequence[tuple[str, bytes]]:
+        pk, epoch = keys.partition(address), await self.epoch(address)
+        start = len(keys.value(epoch, ""))
+        low, high = keys.whole(keys.value(epoch, prefix))
+        begin: str | None = None
+        if after.encode() >= prefix.encode() and after:
+            if not after.startswith(prefix):
+                return []  # beyond all that start with it
+            begin = keys.value(epoch, after)
+        out: list[tuple[str, bytes]] = []
+        while True:
+            items, begin = await self.table.query(pk, low, high, limit=limit - len(out), after=begin)
+            out += [(x["sk"]["S"][start:], rows.data(x, "d")) for x in items if x["sk"]["S"] != high]
+            if begin is None or len(out) >= limit:
+                return out
+
+    async def outcome(self, address: Address, source: Source, principal: str, id: str) -> Handled | None:
+        epoch = await self.epoch(address)
+        return rows.handled(await self.table.get(keys.partition(address), keys.inbox(epoch, source, principal, id)))
+
+    async def parked(self, address: Address, after: int, limit: int) -> Sequence[Letter]:
+        return (await self._page(keys.partition(address), await self.epoch(address), after, limit))[0]
+
+    async def log(self, address: Address, after: int, kinds: frozenset[str], limit: int) -> tuple[Sequence[Entry], int]:
+        found = await self.head(address)
+        if found.first is None:
+            return [], found.seq + 1
+        first = max(found.first, found.seq - self.ring + 1)
+        out: list[Entry] = []
+        seq = max(after + 1, first)
+        while seq <= found.seq and len(out) < limit:
+            last = min(found.seq, seq - seq % self.ring + self.ring - 1)  # up to where the ring closes
+            seq = await self._slots(address, found, seq, last, kinds, limit, out)
+        return out[:limit], first
+
+    async def _slots(
+        self, address: Address, found: Head, seq: int, last: int, kinds: frozenset[str], limit: int, out: list[Entry]
+    ) -> int:
+        low, high = keys.slot(found.epoch, seq, self.ring), keys.slot(found.epoch, last, self.ring)
+        after: str | None = None
+        while True:
+            items, after = await self.table.query(keys.partition(address), low, high, after=after)
+            entries = [x for x in map(rows.entry, items) if seq <= x.seq <= last]
+            out += [x for x in entries if not kinds or x.kind in kinds]
+            if after is None or len(out) >= limit:
+                return last + 1
+
+    async def dead(self, address: Address, after: int, limit: int) -> Sequence[DeadLetter]:
+        pk, epoch = keys.partition(address), await self.epoch(address)
+        low, high = keys.grave(epoch, after + 1), keys.whole(f"D#{epoch}#")[1]
+        out: list[DeadLetter] = []
+        begin: str | None = None
+        while True:
+            items, begin = await self.table.query(pk, low, high, limit=limit - len(out), after=begin)
+            out += [rows.dead(x) for x in items]
+            if begin is None or len(out) >= limit:
+                return out
+
+    async def size(self, address: Address) -> int:
+        """Bytes of all its rows, read one by one: for the operator's eyes."""
+        found = await self.head(address)
+        total = found.size
+        pk = keys.partition(address)
+        for item in await self.table.range(pk, "A", keys.LAST):
+            kind, _, rest = item["sk"]["S"].partition("#")
+            if kind in ("L", "N") or (kind in "SKTPIED" and rest.partition("#")[0].partition("~")[0] != found.epoch):
+                continue
+            if kind == "S" and int(rest.rpartition("#")[2]) >= found.pieces:
+                continue
+            total += sum(len(v.get("B", v.get("S", ""))) for v in item.values()) - len(pk)
+        return total
+
+    # Listings ----------------------------------------------------------------------------------------
+
+    async def page(self, kind: str | None, prefix: str, start: str | None, limit: int) -> Page:
+        last = None if start is None else position(start)
+        limit = max(1, min(limit, PAGE))
+        kinds = [kind] if kind is not None else await self._kinds()
+        found: list[Address] = []
+        lines: list[Listed] = []
+        for one in kinds:
+            if last is not None and one < last.kind:
+                continue
+            after = last.key if last is not None and last.kind == one else None
+            while len(lines) <= limit:
+                found, after = await self._keys(one, prefix, after, limit + 1 - len(lines))
+                lines += await self._lines(found)
+                if after is None:
+                    break
+        more = len(lines) > limit
+        return Page(tuple(lines[:limit]), cursor(lines[limit - 1].address) if more else None)
+
+    async def _kinds(self) -> Sequence[str]:
+        items = await self.table.range(keys.REGISTRY, "!", keys.LAST)
+        return [x["sk"]["S"] for x in items]
+
+    async def _keys(self, kind: str, prefix: str, after: str | None, limit: int) -> tuple[list[Address], str | None]:
+        """Agents of a kind from the index, which lags by a second or so; the key to go on after."""
+        params: dict[str, Any] = {
+            "IndexName": KINDS, "KeyConditionExpression": "lk = :kind", "Limit": limit,
+            "ExpressionAttributeValues": {":kind": {"S": kind}},
+        }  # fmt: skip
+        if prefix:
+            params["KeyConditionExpression"] = "lk = :kind AND begins_with(ln, :prefix)"
+            params["ExpressionAttributeValues"] = {":kind": {"S": kind}, ":prefix": {"S": prefix}}
+        if after is not None:
+            if not after.startswith(prefix):
+                if after.encode() > prefix.encode():
+                    return [], None
+            else:
+                pk = keys.partition(Address(kind, after))
+                params["ExclusiveStartKey"] = {
+                    "lk": {"S": kind}, "ln": {"S": after}, "pk": {"S": pk}, "sk": {"S": keys.HEAD}
+                }  # fmt: skip
+        answer = await self.table.call("query", **params)
+        found = [keys.address_of(x["pk"]["S"]) for x in answer["Items"]]
+        return found, found[-1].key if answer.get("LastEvaluatedKey") and found else None
+
+    async def _lines(self, found: Sequence[Address]) -> list[Listed]:
+        items = await self.table.fetch([(keys.partition(x), keys.HEAD) for x in found])
+        heads = {keys.address_of(x["pk"]["S"]): head(x) for x in items}
+        return [Listed(x, h.version, h.at, h.due) for x in found if (h := heads.get(x)) is not None and h.exists]
+
+
+class Moved(Exception):
+    """The agent was committed between two reads of it."""
