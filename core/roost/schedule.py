@@ -132,7 +132,7 @@ def spec_of(when: When, now: float) -> tuple[Spec, float]:
         return spec, _next_cron(spec, _floor_ms(now)) / 1000
     if isinstance(when, Every):
         spec = Spec("every", _ms(when.seconds))
-        return spec, (_ms(now) + spec.ms) / 1000
+        return spec, (_ceil_ms(now) + spec.ms) / 1000
     due = _due_at(when, now)
     return Spec("at", due), due / 1000
 
@@ -187,6 +187,13 @@ def _floor_ms(seconds: float) -> int:
     return ms - 1 if ms / 1000 > seconds else ms
 
 
+def _ceil_ms(seconds: float) -> int:
+    """The first whole millisecond that is not before `seconds`: rounded down, a schedule would ring early. Clocks
+    count microseconds, so less than one is the arithmetic's."""
+    ms = _ms(seconds)
+    return ms + 1 if ms / 1000 < seconds - 1e-6 else ms
+
+
 def _due_at(when: object, now: float) -> int:
     """Milliseconds since the epoch of a delay or an instant."""
     if isinstance(when, datetime):
@@ -195,7 +202,7 @@ def _due_at(when: object, now: float) -> int:
                 f"{when!r} is naive, so it names no instant: add a zone, for example "
                 'datetime(..., tzinfo=ZoneInfo("Europe/Paris")) or tzinfo=UTC'
             )
-        due = round((when - _EPOCH) / _MS)
+        due = -((_EPOCH - when) // _MS)  # rounded up
         _within_horizon(due / 1000 - now)
         return due
     if isinstance(when, timedelta):
@@ -207,7 +214,7 @@ def _due_at(when: object, now: float) -> int:
     if when < 0:
         raise ValueError("a delay can't be negative: use 0 for at once")
     _within_horizon(when)
-    return _ms(now + when)
+    return _ceil_ms(now + when)
 
 
 def _within_horizon(delay: float) -> None:

@@ -31,7 +31,8 @@ intervals = st.integers(10, HORIZON * 1000).map(lambda ms: ms / 1000)
     [
         (0, NOW),
         (90, NOW + 90),
-        (0.0104, NOW + 0.01),
+        (0.0104, NOW + 0.011),  # never early: rounded up
+        (datetime(2027, 1, 1, 0, 0, 0, 1, tzinfo=UTC), 1_798_761_600.001),
         (timedelta(hours=3), NOW + 10_800),
         (datetime(2027, 1, 1, tzinfo=UTC), 1_798_761_600.0),
         (datetime(2027, 1, 1, 1, tzinfo=ZoneInfo("Europe/Paris")), 1_798_761_600.0),
@@ -108,7 +109,7 @@ def test_values_copy_and_pickle(value: Every | Cron | Spec) -> None:
 def test_every_starts_one_interval_from_now_and_keeps_its_grid() -> None:
     spec, due = spec_of(Every(10), NOW)
     assert due == NOW + 10
-    assert spec_of(Every(10), 100.12345)[1] == 110.123
+    assert spec_of(Every(10), 100.12345)[1] == 110.124
     assert next_due(spec, due, due) == NOW + 20
     assert next_due(spec, due, due + 9.999) == NOW + 20
     assert next_due(spec, due, due + 10) == NOW + 30
