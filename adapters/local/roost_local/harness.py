@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -35,8 +36,9 @@ class LocalHarness:
     log = ""  # on our own stderr
     capabilities: Capabilities = LOCAL
 
-    def __init__(self, data: Path | None = None) -> None:
-        self._keep = data
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        """`environment`: variables of the server beside ours."""
+        self.environment = dict(environment or {})
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._restless = False
@@ -47,16 +49,26 @@ class LocalHarness:
         self._restless = restless
         self._folder = tempfile.TemporaryDirectory(prefix="roost-conformance-")
         self._port = 0
-        await self._launch()
+        await self.up()
 
-    async def _launch(self) -> None:
+    @property
+    def data(self) -> Path:
+        """The data file, once started."""
         assert self._folder is not None
-        data = Path(self._folder.name) / "agents.db"
+        return Path(self._folder.name) / "agents.db"
+
+    async def up(self) -> None:
+        """A new process on what there is."""
         command = [
-            sys.executable, "-m", "roost_local", "serve", APP, "--port", str(self._port), "--data", str(data),
+            sys.executable, "-m", "roost_local", "serve", APP, "--port", str(self._port), "--data", str(self.data),
             "--idle-after", "2",
         ]  # fmt: skip
-        env = {**os.environ, "ROOST_ADMIN_TOKEN": TOKEN, "ROOST_RESTLESS": "1" if self._restless else ""}
+        env = {
+            **os.environ,
+            **self.environment,
+            "ROOST_ADMIN_TOKEN": TOKEN,
+            "ROOST_RESTLESS": "1" if self._restless else "",
+        }
         self._process = await asyncio.create_subprocess_exec(*command, env=env, stdout=asyncio.subprocess.PIPE)
         assert self._process.stdout is not None
         line = ""
@@ -72,11 +84,15 @@ class LocalHarness:
             answer = await client.post(f"{self.url}/v1/agents/{address.path}/hibernate")
             assert answer.status_code == 200, answer.text
 
-    async def crash(self) -> None:
+    async def down(self) -> None:
+        """kill -9."""
         assert self._process is not None
         self._process.kill()
         await self._process.wait()
-        await self._launch()
+
+    async def crash(self) -> None:
+        await self.down()
+        await self.up()
 
     async def stop(self) -> None:
         if self._process is not None and self._process.returncode is None:

@@ -1,0 +1,91 @@
+"""Kill, restart, check; again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from statistics import median
+from typing import Final
+
+from roost.testing.harness import Harness
+from roost_client import Backoff, Client
+
+from .check import Violation, check, settle
+from .load import Ledger, Load
+
+ROUNDS: Final = 8
+"""Kills that one set of agents lives through; then it is checked once more, and a fresh one begins."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run did."""
+
+    kills: int = 0
+    operations: int = 0
+    acknowledged: int = 0
+    repeated: int = 0
+    restarts: list[float] = field(default_factory=list[float])
+    """Seconds from kill to the first answer."""
+
+    def __str__(self) -> str:
+        ordered = sorted(self.restarts)
+        p99 = ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))]
+        return (
+            f"{self.kills} kills, {self.operations} operations, {self.acknowledged} acknowledged before their kill, "
+            f"{self.repeated} repeated by key; restart {median(ordered):.2f} s median, {p99:.2f} s p99; 0 violations"
+        )
+
+
+async def run(harness: Harness, kills: int, seed: int, say: Callable[[str], None]) -> Tally:
+    """Violation: with the round it was found in."""
+    random, tally = Random(seed), Tally()
+    await harness.start(restless=False)
+    try:
+        while tally.kills < kills:
+            ledger = Ledger(f"s{seed}e{tally.kills}")
+            for _ in range(min(ROUNDS, kills - tally.kills)):
+                try:
+                    await one_round(harness, ledger, random, tally)
+                except Violation as found:
+                    said = harness.log
+                    raise Violation(f"seed {seed}, kill {tally.kills}: {found}\n{said}") from found
+                say(f"kill {tally.kills}: {len(ledger.operations)} operations, back in {tally.restarts[-1]:.2f} s")
+            tally.operations += len(ledger.operations)
+    finally:
+        await harness.stop()
+    return tally
+
+
+async def one_round(harness: Harness, ledger: Ledger, random: Random, tally: Tally) -> None:
+    def client(retries: int) -> Client:
+        return Client(
+            harness.url, token=harness.admin_token, base_path=harness.base_path, retries=retries, timeout=60,
+            backoff=Backoff(first=0.05, most=0.5),
+        )  # fmt: skip
+
+    before = ledger.acknowledged
+    async with client(0) as plain, client(100) as patient:
+        load = Load(plain, patient, ledger, random)
+        load.start()
+        await asyncio.sleep(random.uniform(0.02, 0.4))
+        await _crash(harness, load, tally)
+        if random.random() < 0.25:  # again, in the middle of what a restart brings about
+            await asyncio.sleep(random.uniform(0.0, 0.1))
+            await _crash(harness, load, tally)
+        await load.ended()
+        tally.acknowledged += ledger.acknowledged - before
+    async with client(0) as after:
+        tally.repeated += await settle(after, ledger)
+        await check(after, ledger)
+
+
+async def _crash(harness: Harness, load: Load, tally: Tally) -> None:
+    load.over()
+    began = time.monotonic()
+    await harness.crash()
+    tally.restarts.append(time.monotonic() - began)
+    tally.kills += 1
