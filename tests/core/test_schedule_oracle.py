@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from roost.schedule import Cron, next_due, spec_of
@@ -100,7 +100,6 @@ def years_apart(expression: Expression) -> int:
     return max(b - a for a, b in zip(years, [*years[1:], 2057], strict=True))
 
 
-@settings(deadline=None)
 @given(expressions(), st.integers(0, 4_000_000_000_000).map(lambda ms: EPOCH + timedelta(milliseconds=ms)))
 def test_utc_against_a_scan(expression: Expression, start: datetime) -> None:
     try:
@@ -134,7 +133,6 @@ CHANGES = [  # each near a change of the clock, forward and back
 ]
 
 
-@settings(deadline=None)
 @given(expressions(), st.sampled_from(CHANGES), st.integers(-180, 180), st.integers(0, 59_999))
 def test_clock_changes_against_a_walk(
     expression: Expression, change: tuple[str, datetime], minutes: int, ms: int

@@ -73,7 +73,7 @@ def test_fragments_are_joined_around_a_ping(server: Server) -> None:
 MESSAGES = st.lists(st.one_of(st.text(max_size=200), st.binary(max_size=200)), min_size=1, max_size=12)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(messages=MESSAGES, data=st.data())
 def test_cuts_do_not_matter(server: Server, messages: list[str | bytes], data: st.DataObject) -> None:
     """Fragments cut at random, pings strewn in, the byte stream cut at random: the same messages arrive."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from .rig import ADMIN, Rig, rig
@@ -27,7 +27,6 @@ TELL = st.fixed_dictionaries({}, optional={
 ACTIONS = st.sampled_from(
     ["increment", "get", "echo", "buy", "positional", "mixed", "many", "note", "trickle", "missing"]
 )
-SLOW = [HealthCheck.too_slow]
 
 
 def send(*requests: httpx.Request) -> None:
@@ -58,26 +57,26 @@ def encode(doc: Any) -> bytes:
     return json.dumps(doc, ensure_ascii=True).encode()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=150)
 @given(ACTIONS, st.lists(JSON | ARGUMENTS, min_size=1, max_size=5), st.sampled_from(["*/*", "text/event-stream"]))
 def test_calls(action: str, docs: list[Any], accept: str) -> None:
     path = f"/v1/agents/counter/a/call/{action}"
     send(*(post(path, encode(doc), accept=accept) for doc in docs))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=100)
 @given(ACTIONS, st.lists(JSON | ARGUMENTS | TELL, min_size=1, max_size=5))
 def test_tells(action: str, docs: list[Any]) -> None:
     send(*(post(f"/v1/agents/counter/a/tell/{action}", encode(doc)) for doc in docs))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=100)
 @given(st.binary(max_size=64), st.sampled_from(["call/echo", "tell/echo"]))
 def test_bytes(body: bytes, rest: str) -> None:
     send(post(f"/v1/agents/counter/a/{rest}", body), post(f"/v1/agents/counter/a/{rest}", b'{"args":[' + body + b"]}"))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=100)
 @given(st.binary(max_size=40), st.sampled_from(["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"]))
 def test_paths(tail: bytes, method: str) -> None:
     async def run() -> None:
@@ -111,7 +110,7 @@ def test_paths(tail: bytes, method: str) -> None:
     asyncio.run(run())
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=100)
 @given(
     st.dictionaries(
         st.sampled_from(["idempotency-key", "roost-timeout", "content-type", "accept", "origin", "content-length",

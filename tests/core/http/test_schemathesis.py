@@ -68,7 +68,7 @@ schema = schemathesis.openapi.from_dict(asyncio.run(_document()))
 
 @schema.parametrize()
 @settings(
-    max_examples=5, deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate],
+    max_examples=5, derandomize=True, phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 def test_every_operation(case: schemathesis.Case[Any], url: str) -> None:
