@@ -10,7 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from .admin import ADMIN, administer
-from .commit import Envelope, Frame, Letter
+from .commit import Busy, Commit, Envelope, Frame, Letter, Snapshot
 from .errors import Quarantined, RoostError, TransientError
 from .image import Image
 from .inbox import full, other_arguments, replay
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .kind import Kind
     from .ports import Future, Timer
     from .runtime import Runtime
+    from .tick import Tick
 
 
 SETTLE: Final = 64
@@ -41,13 +42,15 @@ class Cell:
     """See the file's head."""
 
     __slots__ = (
-        "address", "agent", "armed", "flight", "image", "kind", "lives", "loading", "look", "mailbox", "metrics",
-        "naps", "outgoing", "parking", "promised", "pumping", "queued", "runtime", "settled", "status", "subscribers",
-        "task", "used",
+        "address", "agent", "armed", "flight", "image", "kind", "leases", "lives", "loading", "look", "mailbox",
+        "metrics", "naps", "outgoing", "parking", "promised", "pumping", "queued", "runtime", "settled", "status",
+        "subscribers", "task", "used",
     )  # fmt: skip
 
     def __init__(self, runtime: Runtime, kind: Kind, address: Address) -> None:
         self.runtime = runtime
+        self.leases = runtime.leases
+        """How hosts take turns; None = this one owns the agent."""
         self.kind = kind
         self.address = address
         self.status: Status = "asleep"
@@ -145,7 +148,7 @@ class Cell:
                 elif self.image is not None and self.image.more and not self.image.letters:
                     self.forget()  # the next letters are loaded with the next snapshot
                     self.look = True
-                elif not self.look:
+                elif not self.look and (self.leases is None or await self.rest()):
                     break
         finally:
             self.pumping = False
@@ -156,6 +159,8 @@ class Cell:
             if len(self.mailbox):  # only a cancelled pump leaves any
                 for one in self.mailbox.clear():
                     self.refuse(one, TransientError("the host is shutting down", code="shutting-down"))
+            if self.leases is not None:
+                self.ended()
 
     async def _guarded(self, waiting: Waiting) -> None:
         """Whatever happens to the pump, nobody waits for ever."""
@@ -266,6 +271,14 @@ class Cell:
 
     # Waking ------------------------------------------------------------------------------------------
 
+    async def fetch(self) -> Snapshot | Busy:
+        """The agent as stored."""
+        return await self.runtime.store.load(self.address)
+
+    async def glance(self) -> Image:
+        """The image that a reader beside the ticks sees."""
+        return self.image or await self.ready()
+
     async def ready(self) -> Image:
         """The image, loaded if need be."""
         while self.image is None:
@@ -315,6 +328,31 @@ class Cell:
         if self.image is not None:
             self.status = "asleep"
         self.image = self.agent = None
+
+    async def park(self, letter: Letter, armed: float) -> None:
+        """Make a letter durable, then queue it."""
+        runtime = self.runtime
+        self.put_letter(await runtime.store.park(self.address, letter, runtime.limits.mailbox, armed))
+        await runtime.alarms.arm(self.address, armed)
+
+    # Only a cell of a shared store does these; the others own their agent ------------------------------
+
+    async def rest(self) -> bool:
+        """Give the agent back; False = something came up."""
+        return True
+
+    def ended(self) -> None:
+        """The pump is over."""
+
+    def seal(self, tick: Tick, waiting: Waiting, commit: Commit, error: RoostError | None, value: Any) -> None:
+        """Complete a commit before it is planned."""
+
+    def vanished(self, cid: str) -> None:
+        """The wire found a connection gone."""
+
+    def undelivered(self, failures: int) -> bool:
+        """An envelope was not delivered, so often in a row; whether to give up for now."""
+        return False
 
     # Answers -----------------------------------------------------------------------------------------
 

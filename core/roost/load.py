@@ -23,7 +23,7 @@ async def load(cell: Cell) -> None:
     runtime = cell.runtime
     cell.status = move(cell.status, "waking")
     try:
-        snapshot = await runtime.store.load(cell.address)
+        snapshot = await cell.fetch()
         if isinstance(snapshot, Busy):
             raise TransientError("another host works on this agent", code="busy")
         if snapshot.schema > SCHEMA or (snapshot.exists and snapshot.state_version > cell.kind.state_version):
@@ -67,7 +67,9 @@ async def _recover(cell: Cell, image: Image) -> None:
         return
     known = runtime.wire.open(cell.address)
     if known is None:
-        return
+        if cell.leases is None or image.released >= image.version:
+            return
+        known = dict.fromkeys(image.connections, image.released)  # a host died between its commit and its frames
     for cid in image.connections:
         if cid not in known and cid not in cell.queued:
             cell.queued.add(cid)

@@ -22,7 +22,7 @@ InboxKey = tuple[str, str, str]
 class Waiting:
     """One trigger in line, with who wants its result."""
 
-    __slots__ = ("action", "args", "done", "fingerprint", "followers", "kwargs", "letter", "live", "trigger")
+    __slots__ = ("action", "args", "done", "fingerprint", "followers", "guest", "kwargs", "letter", "live", "trigger")
 
     def __init__(
         self,
@@ -36,6 +36,8 @@ class Waiting:
         self.live = live
         """Takes (chunk id, chunk) as they are made."""
         self.letter = letter
+        self.guest = 0
+        """Number of the letter as which another host parked this trigger; 0 = it did not."""
         self.action: Action | None = None
         self.args: tuple[Any, ...] = ()
         self.kwargs: dict[str, Any] = {}

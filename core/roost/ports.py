@@ -133,6 +133,51 @@ class Wire(Protocol):
         ...
 
 
+class Leases(Protocol):
+    """How hosts that share a store take turns on an agent (semantics 10). A host that owns its agents has none."""
+
+    def lease(self) -> Lease:
+        """What `Store.load` is given: this host's name, and until when."""
+        ...
+
+    def holds(self, address: Address) -> bool:
+        """This host has the agent: it took it, did not give it back, and no commit found it lost."""
+        ...
+
+    def lost(self, address: Address) -> None:
+        """Think no more of holding it; the lease ends by itself."""
+        ...
+
+    async def leave(self, address: Address, left: bool, released: int, force: bool) -> bool:
+        """Give the agent back; False = somebody rang since its letters were last read.
+
+        `left`: letters stay behind. `released`: the version whose frames are out. `force`: whatever waits is left
+        to others; False = somebody rang since the last try.
+        """
+        ...
+
+    async def ring(self, address: Address) -> bool:
+        """Make whoever holds the agent look again before it leaves; False = nobody holds it."""
+        ...
+
+    async def call(self, address: Address, delay: float) -> None:
+        """A doorbell in `delay` seconds: some host looks at the agent."""
+        ...
+
+    async def post(self, address: Address, letter: Letter, limit: int, armed: float | None) -> tuple[Letter, float]:
+        """`Store.park`, and a ring: the letter, and until when somebody holds the agent and sees it; 0 = nobody."""
+        ...
+
+    async def answer(self, address: Address, n: int, answer: bytes) -> None:
+        """Take the guest `n` out of the mailbox and leave its answer, if it is still there."""
+        ...
+
+    async def answered(self, address: Address, n: int) -> bytes | None: ...
+    async def withdraw(self, address: Address, n: int) -> bool:
+        """Take a guest back; False = it is not there any more."""
+        ...
+
+
 class Alarms(Protocol):
     """The platform's single wake for an agent. Called after the commit that changed the earliest due time."""
 

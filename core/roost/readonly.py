@@ -25,7 +25,7 @@ async def read(cell: Cell, waiting: Waiting) -> None:
     runtime, trigger = cell.runtime, waiting.trigger
     started = runtime.host.monotonic()
     try:
-        image = cell.image or await cell.ready()
+        image = await cell.glance()
         if cell.status == "quarantined":
             raise cell.quarantined()
         result = await _run(cell, waiting, image)

@@ -30,7 +30,8 @@ async def release(cell: Cell, tick: Tick, waiting: Waiting, commit: Commit | Non
     if cell.lives:
         await flush(cell)
     if out or watched:
-        await runtime.wire.send(address, out, 0 if image is None else image.version)
+        for cid in await runtime.wire.send(address, out, 0 if image is None else image.version):
+            cell.vanished(cid)
     for hangup in tick.hangups:
         await runtime.wire.close(address, hangup.cid, hangup.code, hangup.reason)
     if commit is not None:
@@ -148,6 +149,8 @@ async def _carry(cell: Cell) -> None:
         except RoostError as error:
             failures += 1
             runtime.log.warning("%s: %s not delivered yet: %s", cell.address, envelope.id, error.message)
+            if cell.undelivered(failures):
+                return
             await runtime.host.sleep(min(30.0, 0.05 * 2 ** min(failures, 16)))
             continue
         failures = 0

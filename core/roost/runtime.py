@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from .agent import Agent
     from .app import App
     from .kind import Kind
-    from .ports import Alarms, Capabilities, Courier, Fetch, Host, Store, Timer, Wire
+    from .ports import Alarms, Capabilities, Courier, Fetch, Host, Leases, Store, Timer, Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,8 @@ class Ports:
     alarms: Alarms
     host: Host
     fetch: Fetch
+    leases: Leases | None = None
+    """Where hosts share the store."""
 
 
 GRACE: Final = 0.05
@@ -80,6 +82,12 @@ class Runtime(World):
         self.app = app
         self.store, self.courier, self.wire = ports.store, ports.courier, ports.wire
         self.alarms, self.host, self.fetch = ports.alarms, ports.host, ports.fetch
+        self.leases = ports.leases
+        self._cell: type[Cell] = Cell
+        if ports.leases is not None:
+            from .tenant import Tenant
+
+            self._cell = Tenant
         self.capabilities = capabilities
         self.limits = app.limits
         self.around = app.around
@@ -103,7 +111,7 @@ class Runtime(World):
         """The resident part of an agent; NotFound for a kind the app has not."""
         found = self.cells.get(address)
         if found is None:
-            found = self.cells[address] = Cell(self, self.app.kind(address.kind), address)
+            found = self.cells[address] = self._cell(self, self.app.kind(address.kind), address)
             if self._sweeper is None:
                 self._sweeper = self.host.call_later(self._sweep_pause, self._sweep)
         return found
@@ -204,9 +212,7 @@ class Runtime(World):
         cell.parking += 1
         try:
             armed = letter.next or self.host.now() + REDELIVER
-            letter = await self.store.park(address, letter, self.limits.mailbox, armed)
-            cell.put_letter(letter)
-            await self.alarms.arm(address, armed)
+            await cell.park(letter, armed)
         finally:
             cell.parking -= 1
             cell.promised.pop(token, None)

@@ -92,6 +92,8 @@ async def turn(cell: Cell, waiting: Waiting, image: Image) -> None:
 
     result: TickResult | None = None
     if commit is not None:
+        if cell.leases is not None:
+            cell.seal(tick, waiting, commit, error, value)
         image.plan(commit, cell.promised.values())
         answer = await _store(cell, waiting, commit)
         if isinstance(answer, TickResult):

@@ -15,6 +15,7 @@ from .commit import Letter
 from .connection import caller_of
 from .errors import NotFound, Quarantined, TransientError
 from .mailbox import Waiting
+from .parcel import unpack
 from .result import TickResult, failed
 from .trigger import Call, Disconnect, Occurrence, Trigger
 
@@ -55,6 +56,8 @@ def load_state(kind: Kind, raw: bytes | None, version: int) -> Any:
 
 def letter_waiting(kind: Kind, letter: Letter) -> Waiting:
     """A parked letter as a trigger. Its arguments are checked when it runs: the code may have changed."""
+    if letter.trigger is not None:
+        return unpack(kind, letter)
     given: Mapping[str, Any] = from_json(letter.args)
     trigger = Trigger(
         "call",

@@ -7,24 +7,86 @@ its work caused (frames, envelopes, alarms) is done, or durably owed: a row in t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel
 
+from roost import frames
 from roost.address import Address
 from roost.app import App
+from roost.commit import Envelope
+from roost.errors import RoostError
 from roost.ports import Capabilities, Fetch, Host, Wire
 from roost.result import TickResult
-from roost.runtime import Runtime
-from roost.trigger import Trigger
+from roost.runtime import Ports, Runtime
+from roost.tenant import LINGER, Tenant
+from roost.trigger import Call, Caller, Lane, Trigger
 
+from . import keys, rows
+from .leases import TableAlarms, TableLeases
 from .ports import Bells
+from .schema import WAKES
 from .store import DynamoStore
 
 LAMBDA = Capabilities(
     "lambda", frame_order=False, http_stream=False, connect_path=False, close_code=False, sse_window=0.0,
     idle_timeout=600.0, max_connection=7200.0,
 )  # fmt: skip
+OVERDUE = 60.0
+"""Seconds after its time at which a wake counts as lost: Scheduler is accurate to a minute."""
+
+
+class LambdaRuntime(Runtime):
+    """A runtime whose every verb ends when nothing is left undone."""
+
+    platform: TableAlarms
+
+    def tenant(self, address: Address) -> Tenant:
+        """The cell of an agent."""
+        return cast(Tenant, self.cell(address))
+
+    async def quiet(self, address: Address) -> None:
+        """Until the agent is given back and its alarm is set."""
+        cell = self.tenant(address)
+        await cell.quiet()
+        await self.platform.flush(address, cell.was)
+
+    async def dispatch(
+        self, address: Address, trigger: Trigger, live: Callable[[bytes, bytes], None] | None = None
+    ) -> TickResult:
+        self.tenant(address).linger(self.host.now() + LINGER)
+        result = await super().dispatch(address, trigger, live)
+        await self.quiet(address)
+        return result
+
+    async def tell(
+        self, address: Address, call: Call, *, id: str | None = None, caller: Caller | None = None,
+        lane: Lane = "standard", delay: float = 0.0,
+    ) -> str:  # fmt: skip
+        done = await super().tell(address, call, id=id, caller=caller, lane=lane, delay=delay)
+        await self.quiet(address)
+        return done
+
+    async def redrive(self, address: Address, id: str | None) -> int:
+        self.tenant(address).linger(self.host.now() + LINGER)
+        count = await super().redrive(address, id)
+        await self.quiet(address)
+        return count
+
+
+class TableCourier:
+    """Fills `Courier`: an envelope is parked with its receiver; an ask runs here, or where its agent is held."""
+
+    def __init__(self) -> None:
+        self.runtime: LambdaRuntime | None = None
+
+    async def deliver(self, envelope: Envelope) -> None:
+        assert self.runtime is not None
+        await self.runtime.accept(envelope)
+
+    async def ask(self, address: Address, trigger: Trigger) -> bytes:
+        assert self.runtime is not None
+        return (await self.runtime.dispatch(address, trigger)).raw()
 
 
 class LambdaBackend:
@@ -32,9 +94,6 @@ class LambdaBackend:
 
     The HTTP `Surface` works over `runtime`: its `dispatch` and `tell` return only when nothing is left undone.
     """
-
-    runtime: Runtime
-    store: DynamoStore
 
     def __init__(
         self,
@@ -48,53 +107,110 @@ class LambdaBackend:
         capabilities: Capabilities = LAMBDA,
         config: Mapping[str, BaseModel] | None = None,
     ) -> None:
-        raise NotImplementedError
+        self.store = store
+        self.bells = bells
+        self.host = host
+        alarms = TableAlarms(bells, host)
+        courier = TableCourier()
+        ports = Ports(store, courier, wire, alarms, host, fetch, TableLeases(store.mail, bells, host))
+        self.runtime = LambdaRuntime(app, ports, capabilities, config=config)
+        self.runtime.platform = alarms
+        self.courier = courier
+        courier.runtime = self.runtime
 
     async def dispatch(
         self, address: Address, trigger: Trigger, live: Callable[[bytes, bytes], None] | None = None
     ) -> TickResult:
         """Run one trigger to its durable end. When another host has the agent, that one runs it and this waits.
 
-        `trigger.deadline` should be the invocation's own end minus a second; None = 27 s from now.
+        `trigger.deadline` should be the invocation's own end minus three seconds; None = 27 s from now.
         """
-        raise NotImplementedError
+        return await self.runtime.dispatch(address, trigger, live)
 
     async def drain(self, address: Address, until: float) -> None:
         """A doorbell: run what is parked and due. Stops at `until` (epoch seconds), ringing for what is left.
 
         TransientError: let the queue deliver the message again.
         """
-        raise NotImplementedError
+        if address.kind not in self.runtime.app.kinds:
+            return  # a kind that was deployed away
+        self.runtime.tenant(address).linger(until)
+        await self.runtime.alarm(address)
+        await self.runtime.quiet(address)
 
     async def wake(self, address: Address, until: float) -> None:
         """A schedule's time has come, or may have. Never early: an early wake arms again."""
-        raise NotImplementedError
+        await self.drain(address, until)
 
-    async def relay(self, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    async def relay(self, images: Sequence[Mapping[str, Any]]) -> list[int]:
         """Deliver envelopes whose sender may have died: `NewImage`s of the stream, of items whose SK starts with `O#`.
 
-        Indices of the rows that must come again. What was delivered meanwhile costs one read.
+        Indices of the rows that must come again. What was delivered meanwhile costs one read. Binary values may be
+        base64 text, as the stream's JSON has them.
         """
-        raise NotImplementedError
+        failed: list[int] = []
+        for i, image in enumerate(images):
+            pk, sk = image["pk"]["S"], image["sk"]["S"]
+            try:
+                item = await self.store.table.get(pk, sk)
+                if item is not None and sk.startswith("O#"):
+                    await self.courier.deliver(rows.envelope(item))
+                    await self.store.table.write([], [(pk, sk)])
+            except RoostError as error:
+                self.runtime.log.warning("%s: %s not relayed: %s", pk, sk, error.message)
+                failed.append(i)
+        return failed
 
     async def sweep(self, until: float) -> int:
         """Ring for every agent whose time passed a minute ago: its wake was lost. How many. Call it each minute."""
-        raise NotImplementedError
+        edge = self.host.now() - OVERDUE
+        count = 0
+        for shard in range(keys.SHARDS):
+            params: dict[str, Any] = {
+                "IndexName": WAKES, "KeyConditionExpression": "wk = :w AND wt <= :t",
+                "ExpressionAttributeValues": {":w": rows.s(f"w{shard}"), ":t": rows.n(edge)},
+            }  # fmt: skip
+            while self.host.now() < until:
+                answer = await self.store.table.call("query", **params)
+                for item in answer["Items"]:
+                    await self.bells.ring(keys.address_of(item["pk"]["S"]), 0.0)
+                    count += 1
+                if not answer.get("LastEvaluatedKey"):
+                    break
+                params["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        return count
 
-    # Connections: the store's rows conn#cid ----------------------------------------------------------
+    # Connections: the store's rows #conn#cid ---------------------------------------------------------
 
     async def greeting(self, address: Address) -> tuple[list[bytes], str]:
         """Identity, state and MCP frames from the committed snapshot, and the digest for `Connect.seen`."""
-        raise NotImplementedError
+        runtime = self.runtime
+        kind = runtime.app.kind(address.kind)
+        out = [frames.identity(address, kind.stateful)]
+        seen = ""
+        if kind.stateful:
+            found = await runtime.snapshot(address)
+            view = runtime.view_of(kind, found.state, found.state_version)
+            seen = frames.digest(view)
+            out.append(frames.state(view))
+        out.append(frames.NO_MCP)
+        return out, seen
 
     async def bind(self, cid: str, address: Address, expires: float, data: bytes = b"") -> None:
         """Remember which agent a connection belongs to, with the codec's own data (label, query, caller)."""
-        raise NotImplementedError
+        item = rows.bare(
+            keys.connection(cid), keys.HEAD, kd=rows.s(address.kind), ky=rows.s(address.key),
+            x=rows.n(expires), ttl=rows.n(int(expires)), d=rows.b(data) if data else None,
+        )  # fmt: skip
+        await self.store.table.call("put_item", Item=item)
 
     async def bound(self, cid: str) -> tuple[Address, bytes] | None:
         """Whose connection this is; None = unknown or expired."""
-        raise NotImplementedError
+        item = await self.store.table.get(keys.connection(cid), keys.HEAD)
+        if item is None or rows.real(item, "x") <= self.host.now():
+            return None
+        return Address(rows.text(item, "kd"), rows.text(item, "ky")), rows.data(item, "d")
 
     async def unbind(self, cid: str) -> None:
         """The connection is gone. Dispatch the `disconnect` trigger first."""
-        raise NotImplementedError
+        await self.store.table.write([], [(keys.connection(cid), keys.HEAD)])

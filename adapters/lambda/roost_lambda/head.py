@@ -19,6 +19,8 @@ class Head:
     until: float = 0.0
     bell: int = 0
     """How often somebody rang."""
+    claimed: int = 0
+    """What `bell` was when the agent was last taken."""
     heard: int = 0
     """What `bell` was when somebody last left having looked."""
     left: bool = False
@@ -59,6 +61,11 @@ class Head:
         return self.state is not None or self.pieces > 0
 
     @property
+    def first_ring(self) -> bool:
+        """Nobody rang since the agent was taken, but whoever made this head what it is."""
+        return self.bell == self.claimed + 1
+
+    @property
     def letters(self) -> bool:
         """Letters may wait."""
         return self.left or self.bell != self.heard
@@ -78,6 +85,7 @@ def head(item: Item | None) -> Head:
     found.owner = rows.text(item, "lo")
     found.until = rows.real(item, "lu")
     found.bell = rows.whole(item, "b")
+    found.claimed = rows.whole(item, "c")
     found.heard = rows.whole(item, "a")
     found.left = "m" in item
     found.made = "v" in item

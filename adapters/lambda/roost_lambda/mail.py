@@ -49,6 +49,8 @@ class Mail:
         change.set("lo", rows.s(lease.owner))
         change.set("lu", rows.n(lease.until))
         change.bump("f")
+        bell = change.name("b")
+        change.sets.append(f"{change.name('c')} = if_not_exists({bell}, {change.value(rows.n(0))})")
         until, owner = change.name("lu"), change.name("lo")
         change.when(
             f"attribute_not_exists({until}) OR {until} <= {change.value(rows.n(self.now()))}"
@@ -78,8 +80,8 @@ class Mail:
     async def leave(self, address: Address, left: bool, released: int, force: bool) -> bool:
         """Give the agent back; False = somebody rang since the letters were read, so look again.
 
-        `left`: letters stay behind. `released`: the version whose frames are out. `force`: leave all the same,
-        the bell on.
+        `left`: letters stay behind. `released`: the version whose frames are out. `force`: what waits is left to
+        others, the bell stays on.
         """
         held = self.memory.held.get(address)
         if held is None:
@@ -90,8 +92,8 @@ class Mail:
         if released:
             change.set("r", rows.n(released))
         change.equal("f", rows.n(held.fence))
+        change.equal("b", rows.n(held.heard) if held.heard else None)
         if not force:
-            change.equal("b", rows.n(held.heard) if held.heard else None)
             change.set("a", rows.n(held.heard) if held.heard else None)
             change.set("m", rows.n(1) if left else None)
         try:
@@ -115,11 +117,11 @@ class Mail:
             found = head(await self.table.update(keys.partition(address), keys.HEAD, change, "ALL_NEW"))
         except Refused:
             return None
-        return Bell(found.until, found.bell == found.heard + 1)
+        return Bell(found.until, found.first_ring)
 
     # Letters -----------------------------------------------------------------------------------------
 
-    async def post(self, address: Address, letter: Letter, limit: int, armed: float) -> Posted:
+    async def post(self, address: Address, letter: Letter, limit: int, armed: float | None) -> Posted:
         """Park a letter and ring, whether the agent is held or not."""
         for _ in range(TRIES):
             number, found, oldest = await asyncio.gather(
@@ -130,7 +132,7 @@ class Mail:
             one = await self._put(address, replace(letter, n=number), found)
             after = await self._rung(address, one, armed, found)
             if after.epoch == found.epoch:
-                return Posted(one, Bell(after.until, after.bell == after.heard + 1), after.until > self.now())
+                return Posted(one, Bell(after.until, after.first_ring), after.until > self.now())
             await self.table.write([], [(keys.partition(address), keys.letter(number))])  # destroyed meanwhile
         raise TransientError(f"{address} is being destroyed again and again", code="store-busy")
 
@@ -191,13 +193,13 @@ class Mail:
                 stale = taken["t"]  # consumed: the id is free
         raise TransientError(f"{address}: its mailbox is too busy", code="store-busy")
 
-    async def _rung(self, address: Address, letter: Letter, armed: float, found: Head) -> Head:
+    async def _rung(self, address: Address, letter: Letter, armed: float | None, found: Head) -> Head:
         """Ring, and lower `armed` and `due` to what the letter asks, in one write. The head after it."""
         pk = keys.partition(address)
         for _ in range(TRIES):
             change = Change()
             change.bump("b")
-            if found.armed is None or armed < found.armed:
+            if armed is not None and (found.armed is None or armed < found.armed):
                 change.equal("ar", None if found.armed is None else rows.n(found.armed))
                 change.set("ar", rows.n(armed))
             if letter.next > 0 and (found.due is None or letter.next < found.due):
@@ -310,7 +312,7 @@ class Mail:
 
 
 class Bell:
-    """`on`: this ring turned it on, so whoever rang sends the doorbell that heals a dead holder after `until`."""
+    """`on`: it is the first ring that the holder until `until` hears, so whoever rang provides for its death."""
 
     __slots__ = ("on", "until")
 

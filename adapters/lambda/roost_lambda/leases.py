@@ -1,0 +1,98 @@
+"""The ports `Leases` and `Alarms` over the table and the doorbells."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+from roost.address import Address
+from roost.commit import Lease, Letter
+from roost.ports import Host
+
+from .mail import Bell, Mail
+from .ports import Bells
+from .writes import HOLD
+
+HEAL: Final = 1.0
+"""Seconds after a lease's end at which the doorbell comes that heals its dead holder."""
+ARMED: Final = 1024
+"""Agents whose last alarm is remembered."""
+
+
+class TableLeases:
+    """Fills `Leases`. `name`: this process."""
+
+    def __init__(self, mail: Mail, bells: Bells, host: Host) -> None:
+        self._mail = mail
+        self._bells = bells
+        self._host = host
+        self._name = f"{host.entropy():016x}"
+        self._held = mail.memory.held
+
+    def lease(self) -> Lease:
+        return Lease(self._name, self._host.now() + HOLD)
+
+    def holds(self, address: Address) -> bool:
+        return address in self._held
+
+    def lost(self, address: Address) -> None:
+        self._held.pop(address, None)
+
+    async def leave(self, address: Address, left: bool, released: int, force: bool) -> bool:
+        return await self._mail.leave(address, left, released, force)
+
+    async def ring(self, address: Address) -> bool:
+        bell = await self._mail.ring(address)
+        if bell is None:
+            return False
+        await self._heal(address, bell)  # whoever calls this was sent by a doorbell, which is spent
+        return True
+
+    async def call(self, address: Address, delay: float) -> None:
+        await self._bells.ring(address, max(0.0, delay))
+
+    async def post(self, address: Address, letter: Letter, limit: int, armed: float | None) -> tuple[Letter, float]:
+        posted = await self._mail.post(address, letter, limit, armed)
+        if not posted.held:
+            return posted.letter, 0.0
+        if posted.bell.on or letter.trigger is None:  # nobody waits for a tell, so each provides for itself
+            await self._heal(address, posted.bell)
+        return posted.letter, posted.bell.until
+
+    async def _heal(self, address: Address, bell: Bell) -> None:
+        """See to it that somebody comes should the holder have died."""
+        await self._bells.ring(address, max(0.0, bell.until - self._host.now()) + HEAL)
+
+    async def answer(self, address: Address, n: int, answer: bytes) -> None:
+        await self._mail.answer(address, n, answer)
+
+    async def answered(self, address: Address, n: int) -> bytes | None:
+        return await self._mail.answered(address, n)
+
+    async def withdraw(self, address: Address, n: int) -> bool:
+        return await self._mail.withdraw(address, n)
+
+
+class TableAlarms:
+    """Fills `Alarms`: remembers what is wanted, and sends one doorbell when the agent is given back."""
+
+    def __init__(self, bells: Bells, host: Host) -> None:
+        self._bells = bells
+        self._host = host
+        self._wanted: dict[Address, float | None] = {}
+        self._rung: OrderedDict[Address, float] = OrderedDict()
+
+    async def arm(self, address: Address, at: float | None) -> None:
+        self._wanted[address] = at
+
+    async def flush(self, address: Address, before: float | None) -> None:
+        """Send the doorbell that is wanted now. `before`: what the platform was armed for when the agent was taken."""
+        if address not in self._wanted:
+            return
+        at = self._wanted[address]
+        if at is not None and at != before and self._rung.get(address) != at:
+            await self._bells.ring(address, max(0.0, at - self._host.now()))
+            self._rung[address] = at
+            if len(self._rung) > ARMED:
+                self._rung.popitem(last=False)
+        self._wanted.pop(address, None)

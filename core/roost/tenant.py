@@ -1,0 +1,430 @@
+"""A cell on a host that shares its store: it holds its agent only while it works, and leaves nothing to the background.
+
+The image lives from the claim to the leave. Who finds the agent held parks what it has, rings, and waits for the
+answer (semantics 10). Frames are out before the agent is given back, so a later version can't overtake them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from .admin import ADMIN
+from .cell import Cell
+from .commit import LETTERS, Busy, Commit, Frame, Letter, Snapshot
+from .errors import RoostError, TransientError
+from .image import Image
+from .mailbox import Waiting
+from .parcel import answer_of, answered, pack
+from .release import reply_frames
+from .result import TickResult, failed, outcome_of
+from .trigger import Disconnect, Occurrence, Trigger
+from .wake import due_now
+
+if TYPE_CHECKING:
+    from .address import Address
+    from .kind import Kind
+    from .ports import Future, Leases
+    from .runtime import Runtime
+    from .tick import Tick
+
+PATIENCE: Final = 27.0
+"""Seconds a parked trigger without a deadline is waited for."""
+POLL: Final = (0.02, 0.25)
+"""Seconds between looks for an answer: the first, and what they grow to."""
+LOOK: Final = 5.0
+"""Seconds after which whoever waits looks for itself, when nobody should hold the agent any more."""
+LATE: Final = 1.5
+"""Seconds after a deadline until a parked trigger is taken back: by then its tick, if it ran, has committed."""
+LINGER: Final = 1.0
+"""Seconds a host goes on for others after its own trigger came; then the doorbell's host takes over."""
+TURNED: Final = 0.03
+"""Seconds for which an agent that was found held is not asked for again."""
+
+
+class Tenant(Cell):
+    """See the file's head."""
+
+    __slots__ = ("answers", "away", "dropped", "landed", "rests", "stay", "tries", "visits", "was")
+    leases: Leases
+
+    def __init__(self, runtime: Runtime, kind: Kind, address: Address) -> None:
+        super().__init__(runtime, kind, address)
+        self.stay = 0.0
+        """Until when letters of others are run."""
+        self.dropped = False
+        """Letters were left for the next host."""
+        self.answers: list[tuple[int, TickResult]] = []
+        """What guests came to that no commit says."""
+        self.rests: list[Future[None]] = []
+        self.landed: Future[None] | None = None
+        """The pump waits for envelopes under way."""
+        self.visits = 0
+        """Triggers parked from here that are waited for, and refusals being sent."""
+        self.away = 0.0
+        self.tries = 0
+        self.was: float | None = None
+        """What the platform was armed for when the agent was taken."""
+
+    # Taking and giving back --------------------------------------------------------------------------
+
+    async def fetch(self) -> Snapshot | Busy:
+        """Take the agent, or learn who has it."""
+        now = self.runtime.host.now()
+        if now < self.away:
+            return Busy(self.away)
+        found = await self.runtime.store.load(self.address, self.leases.lease())
+        if isinstance(found, Busy):
+            self.away = now + TURNED
+        else:
+            self.tries = 0
+            self.was = found.armed
+        return found
+
+    async def glance(self) -> Image:
+        """The agent as committed, taking no lease."""
+        found = await self.runtime.snapshot(self.address)
+        return Image(found)
+
+    async def rest(self) -> bool:
+        """Nothing waits any more: give the agent back; False = something came up meanwhile."""
+        leases, address = self.leases, self.address
+        if self.flight:
+            self.landed = self.runtime.host.future()
+            await self.landed
+            self.landed = None
+            return False
+        if not leases.holds(address):
+            self.forget()
+            if self.dropped:
+                self.dropped = False
+                await self._call()
+            return self._done()
+        image = self.image
+        if image is None:
+            await self._retake()
+            return False
+        try:
+            late = self.dropped or self.runtime.host.now() >= self.stay
+            if not self.dropped and await leases.leave(address, image.waiting > 0, image.version, False):
+                self.forget()
+                return self._done()
+            if leases.holds(address) and not late:
+                await self._gather(image)
+                return False
+            await self._hand_over(image)
+        except RoostError as error:
+            self.runtime.log.warning("%s: could not be given back: %s", address, error.message)
+            leases.lost(address)
+        self.forget()
+        return self._done()
+
+    async def _hand_over(self, image: Image) -> None:
+        """Leave letters to another host: its doorbell first, then the agent."""
+        self.dropped = False
+        for _ in range(5):
+            await self._call()
+            if await self.leases.leave(self.address, True, image.version, True):
+                return
+
+    async def _call(self) -> None:
+        try:
+            await self.leases.call(self.address, 0.0)
+        except RoostError as error:  # the bell is on: its own doorbell comes later
+            self.runtime.log.warning("%s: no doorbell: %s", self.address, error.message)
+
+    def _done(self) -> bool:
+        return not (len(self.mailbox) or self.look or self.settled or self.flight)
+
+    async def _retake(self) -> None:
+        """The image was dropped, the lease not: read it again, for what it owes."""
+        try:
+            self.away = 0.0
+            await self.ready()
+        except RoostError:
+            self.leases.lost(self.address)
+
+    async def _gather(self, image: Image) -> None:
+        """Somebody rang: read the letters, look what is due."""
+        now = self.runtime.host.now()
+        late = False
+        for letter in await self.runtime.store.parked(self.address, 0, LETTERS):
+            if letter.n not in image.letters:
+                image.letters[letter.n] = letter
+                image.waiting += 1
+                late = late or letter.next > now
+        if late and image.due != image.earliest():
+            image.due = image.earliest()
+            image.settle((), now)
+            await self.runtime.store.arm(self.address, image.armed)
+            await self.runtime.alarms.arm(self.address, image.armed)
+        self._queue(image)
+
+    def _queue(self, image: Image) -> None:
+        for waiting, mark in due_now(self.kind, image, self.runtime.host.now(), self.queued):
+            self.queued.add(mark)
+            self.mailbox.put(waiting)
+
+    async def _look(self) -> None:
+        try:
+            image = await self.ready()
+        except RoostError as error:
+            if error.code == "busy":
+                await self._busy_look()
+            else:
+                await self.rearm_later()
+            return
+        if self.status != "quarantined":
+            self._queue(image)
+
+    async def _busy_look(self) -> None:
+        try:
+            if await self.leases.ring(self.address):
+                return  # the holder looks before it leaves
+            self.away = 0.0
+            self.tries += 1
+            if self.tries < 5:
+                self.look = True
+                return
+        except RoostError:
+            pass
+        self.tries = 0
+        await self.rearm_later()
+
+    # Running -----------------------------------------------------------------------------------------
+
+    async def _guarded(self, waiting: Waiting) -> None:
+        durable = waiting.letter is not None or waiting.guest
+        if durable and self.runtime.host.now() >= self.stay:
+            self._drop(waiting)
+            self.dropped = True
+            return
+        while self.image is None:
+            try:
+                await self.ready()
+            except RoostError as error:
+                if error.code != "busy":
+                    if durable:
+                        self._drop(waiting)
+                        await self.rearm_later()
+                    else:
+                        self.refuse(waiting, error)
+                    return
+                if await self._turned_away(waiting):
+                    return
+                self.away = 0.0
+        if waiting.guest and waiting.guest not in self.image.letters:
+            self._drop(waiting)  # somebody else ran it, or it was taken back
+            return
+        await super()._guarded(waiting)
+        await self._answer()
+        if not self.leases.holds(self.address):
+            self.forget()
+
+    def _drop(self, waiting: Waiting) -> None:
+        """It is in the store: not this time."""
+        if waiting.letter is not None:
+            self.queued.discard(waiting.letter.n)
+        elif waiting.guest:
+            self.queued.discard(waiting.guest)
+        elif isinstance(waiting.trigger.payload, Occurrence):
+            payload = waiting.trigger.payload
+            self.queued.discard((payload.key, payload.gen, payload.due))
+
+    async def _turned_away(self, waiting: Waiting) -> bool:
+        """Another host has the agent; False = it has not any more."""
+        trigger = waiting.trigger
+        if waiting.letter is not None or waiting.guest or isinstance(trigger.payload, Occurrence):
+            try:
+                if not await self.leases.ring(self.address):
+                    return False
+            except RoostError:
+                await self.rearm_later()
+            self._drop(waiting)
+            return True
+        self.visits += 1
+        deadline = trigger.deadline if trigger.deadline is not None else self.runtime.host.now() + PATIENCE
+        entropy = self.runtime.host.entropy
+        letter = None if trigger.kind in ADMIN else pack(trigger, f"{entropy():016x}{entropy():016x}", deadline)
+        work = self._insist(waiting, deadline) if letter is None else self._visit(waiting, letter, deadline)
+        self.runtime.host.spawn(work)
+        return True
+
+    async def _insist(self, waiting: Waiting, deadline: float) -> None:
+        """The rare trigger that can't be parked tries again in a while."""
+        host = self.runtime.host
+        try:
+            await host.sleep(0.05 + host.entropy() % 100 / 1000)
+            if host.now() >= deadline:
+                self.refuse(waiting, TransientError("another host works on this agent", code="busy"))
+            else:
+                self.mailbox.put(waiting)
+                self.kick()
+        finally:
+            self.visits -= 1
+            self._rested()
+
+    async def _visit(self, waiting: Waiting, letter: Letter, deadline: float) -> None:
+        """Park a trigger and wait for what it comes to."""
+        try:
+            try:
+                letter, until = await self.leases.post(self.address, letter, self.runtime.limits.mailbox, None)
+            except RoostError as error:
+                self.refuse(waiting, error)
+                return
+            result = await self._wait(letter.n, until, deadline)
+            if result is None:
+                self.refuse(waiting, TransientError("its turn did not come before its deadline", code="deadline"))
+            else:
+                self.finish(waiting, result)
+        finally:
+            self.visits -= 1
+            self._rested()
+
+    async def _wait(self, n: int, until: float, deadline: float) -> TickResult | None:
+        """The answer to the guest `n`; None = it was taken back. `until`: when the holder's lease ends."""
+        host = self.runtime.host
+        pause, longest = POLL
+        while True:
+            if host.now() >= until:  # nobody holds the agent, or whoever did is dead
+                self.away = 0.0
+                self.alarm()
+                until = host.now() + LOOK
+            await host.sleep(pause * (0.75 + host.entropy() % 512 / 1024))
+            pause = min(longest, pause * 1.5)
+            try:
+                raw = await self.leases.answered(self.address, n)
+                if raw is None and host.now() >= deadline + LATE:
+                    if await self.leases.withdraw(self.address, n):
+                        return None
+                    raw = await self.leases.answered(self.address, n)
+                    if raw is None:
+                        return None
+            except RoostError as error:
+                if host.now() >= deadline + LATE:
+                    return failed(error)
+                continue
+            if raw is not None:
+                return answered(raw)
+
+    # What leaves -------------------------------------------------------------------------------------
+
+    def seal(self, tick: Tick, waiting: Waiting, commit: Commit, error: RoostError | None, value: Any) -> None:
+        """What a commit says besides: a guest's answer, and that this host is done."""
+        image = self.image
+        assert image is not None
+        if waiting.guest:
+            commit.consumed = waiting.guest
+            result = TickResult("value", version=commit.version)
+            if error is not None:
+                result = TickResult(outcome_of(error), error=error, version=commit.version)
+            elif isinstance(value, bytes):
+                result.value = value
+            else:
+                result.response = value
+            commit.answer = answer_of(result)
+        busy = (
+            len(self.mailbox) or self.look or self.naps or self.flight or self.settled or self.lives or self.answers
+            or image.connections or image.outbox or commit.connections or commit.outbox or tick.frames
+            or tick.hangups or commit.deferred
+        )  # fmt: skip
+        if not busy and image.waiting <= (commit.consumed is not None) and waiting.trigger.kind != "start":
+            commit.yield_lease = True
+            commit.released = commit.version
+
+    def finish(self, waiting: Waiting, result: TickResult) -> None:
+        n = waiting.guest
+        if n:
+            self.queued.discard(n)
+            image = self.image
+            if (n in image.letters) if image is not None else not isinstance(result.error, TransientError):
+                self.answers.append((n, result))
+        super().finish(waiting, result)
+
+    async def _answer(self) -> None:
+        """Guests that no commit answered."""
+        answers, self.answers = self.answers, []
+        for n, result in answers:
+            try:
+                await self.leases.answer(self.address, n, answer_of(result))
+            except RoostError:
+                self.forget()  # it stays parked: whoever reads it again answers
+                continue
+            image = self.image
+            if image is not None and image.letters.pop(n, None) is not None:
+                image.waiting -= 1
+
+    def refuse(self, waiting: Waiting, error: RoostError) -> None:
+        result = failed(error)
+        out: list[Frame] = []
+        reply_frames(waiting, result, out)
+        if out:
+            self.visits += 1
+            self.runtime.host.spawn(self._say(out))
+        self.finish(waiting, result)
+
+    async def _say(self, out: list[Frame]) -> None:
+        try:
+            await self.runtime.send_late(self.address, out)
+        finally:
+            self.visits -= 1
+            self._rested()
+
+    def vanished(self, cid: str) -> None:
+        """The wire found a connection gone."""
+        image = self.image
+        if image is not None and cid in image.connections and cid not in self.queued:
+            self.queued.add(cid)
+            self.mailbox.put(Waiting(Trigger("disconnect", Disconnect(cid), source="admin")))
+
+    def undelivered(self, failures: int) -> bool:
+        """The courier failed so often in a row: give up? The envelopes stay in the outbox, and the alarm is near."""
+        if failures < 2:
+            return False
+        self.outgoing.clear()
+        self.flight.clear()
+        self.kick()
+        return True
+
+    async def park(self, letter: Letter, armed: float) -> None:
+        """Make a letter durable; whoever holds the agent is rung, else a doorbell is sent."""
+        later = letter.next > self.runtime.host.now()
+        kept, until = await self.leases.post(
+            self.address, letter, self.runtime.limits.mailbox, armed if later else None
+        )
+        if later:
+            await self.leases.call(self.address, kept.next - self.runtime.host.now())
+        elif not until:
+            await self.leases.call(self.address, 0.0)
+
+    # Being done --------------------------------------------------------------------------------------
+
+    def kick(self) -> None:
+        if self.landed is not None and not self.landed.done():
+            self.landed.set_result(None)
+        super().kick()
+
+    def ended(self) -> None:
+        """The pump is over."""
+        self._rested()
+
+    def _rested(self) -> None:
+        if self.idle:
+            rests, self.rests = self.rests, []
+            for one in rests:
+                if not one.done():
+                    one.set_result(None)
+
+    async def quiet(self) -> None:
+        """Until nothing runs, waits or is under way."""
+        while not self.idle:
+            future: Future[None] = self.runtime.host.future()
+            self.rests.append(future)
+            await future
+
+    @property
+    def idle(self) -> bool:
+        return not self.visits and super().idle
+
+    def linger(self, until: float) -> None:
+        """Run letters of others until then, at least."""
+        self.stay = max(self.stay, until)

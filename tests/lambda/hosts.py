@@ -1,0 +1,200 @@
+"""Hosts that share one table, as functions of a deployment do, in one process: each has a store, a memory, a runtime.
+
+Time is real but can be set forward for all at once, so that leases end without being waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import httpx
+from pydantic import BaseModel
+
+from roost import Agent, App, TransientError, action
+from roost.address import Address
+from roost.aio import AsyncioHost
+from roost.commit import Frame
+from roost_lambda.backend import LambdaBackend
+from roost_lambda.client import Calls
+from roost_lambda.store import DynamoStore
+from roost_lambda.table import Table
+
+
+class Tally(BaseModel):
+    count: int = 0
+    seen: list[int] = []
+
+
+class Counter(Agent[Tally]):
+    """Counts, and can cause one of each effect."""
+
+    @action
+    async def increment(self, by: int = 1) -> int:
+        self.state.count += by
+        return self.state.count
+
+    @action(readonly=True)
+    async def get(self) -> int:
+        return self.state.count
+
+    @action
+    async def pass_on(self, to: str) -> int:
+        """State, a value, and a tell."""
+        self.state.count += 1
+        self.kv.put("last", self.state.count)
+        self.tell(self.agent(Counter, to).increment)
+        return self.state.count
+
+    @action
+    async def remind(self, seconds: float) -> None:
+        self.schedule("reminder", seconds, self.ring)
+
+    async def ring(self) -> None:
+        self.state.count += 1
+
+    @action
+    async def fail(self) -> int:
+        self.state.count += 1000
+        raise TransientError("not now")
+
+
+class Slow(Agent[Tally]):
+    """Waits inside its tick until the test lets it go on."""
+
+    gates: dict[str, tuple[asyncio.Event, asyncio.Event]] = {}
+
+    @action
+    async def increment(self) -> int:
+        entered, free = self.gates.get(self.key) or (None, None)
+        if entered is not None and free is not None:
+            del self.gates[self.key]
+            entered.set()
+            await free.wait()
+        self.state.count += 1
+        return self.state.count
+
+    @action(readonly=True)
+    async def get(self) -> int:
+        return self.state.count
+
+
+class Clock:
+    """The wall clock of all hosts."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def now(self) -> float:
+        return time.time() + self.ahead
+
+
+class NoWire:
+    """Fills `Wire` where nobody is connected; keeps what was sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[Frame, int]] = []
+        self.gone: set[str] = set()
+
+    async def send(self, address: Address, frames: Sequence[Frame], version: int) -> Iterable[str]:
+        self.sent += [(f, version) for f in frames]
+        return {cid for f in frames for cid in f.to if cid in self.gone}
+
+    async def close(self, address: Address, cid: str, code: int, reason: str) -> None:
+        pass
+
+    def open(self, address: Address) -> Mapping[str, int] | None:
+        return None
+
+
+class NoFetch:
+    """Fills `Fetch`: no agent here goes out."""
+
+    def client(self, idempotency_key: Callable[[], str | None], deadline: float) -> httpx.AsyncClient:
+        raise AssertionError("no agent of these tests fetches")
+
+
+class Doorbells:
+    """Fills `Bells`: a queue that outlives its hosts. `answer` is called for each message whose time has come."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.queue: list[tuple[float, int, Address]] = []
+        self.rung = 0
+        self._numbers = itertools.count()
+
+    async def ring(self, address: Address, delay: float) -> None:
+        self.rung += 1
+        heapq.heappush(self.queue, (self.clock.now() + delay, next(self._numbers), address))
+
+    def due(self) -> Address | None:
+        """The next message whose time has come, taken out."""
+        if self.queue and self.queue[0][0] <= self.clock.now():
+            return heapq.heappop(self.queue)[2]
+        return None
+
+
+class Fleet:
+    """Makes hosts over one table, and answers doorbells with one that never fails."""
+
+    def __init__(self, name: str, calls: Calls) -> None:
+        self.name = name
+        self.calls = calls
+        self.clock = Clock()
+        self.bells = Doorbells(self.clock)
+        self.hosts: list[AsyncioHost] = []
+        self._drain: LambdaBackend | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def host(self, calls: Calls | None = None) -> LambdaBackend:
+        """A cold process. `calls`: its own way to the table, to be hurt."""
+        host = AsyncioHost()
+        host.now = self.clock.now
+        self.hosts.append(host)
+        store = DynamoStore(Table(self.name, calls or self.calls), now=self.clock.now)
+        return LambdaBackend(App([Counter, Slow]), store, NoWire(), self.bells, NoFetch(), host)
+
+    def start(self) -> None:
+        self._drain = self.host()
+        self._task = asyncio.create_task(self._answer())
+
+    async def _answer(self) -> None:
+        assert self._drain is not None
+        while True:
+            address = self.bells.due()
+            if address is None:
+                await asyncio.sleep(0.005)
+                continue
+            await self._drain.drain(address, self.clock.now() + 20)
+
+    async def settle(self, ahead: float = 0.0) -> None:
+        """Let every doorbell be answered that rings within `ahead` seconds, without waiting for it."""
+        self.clock.ahead += ahead
+        if self._task is None:
+            self.start()
+        assert self._task is not None
+        while self.bells.queue and self.bells.queue[0][0] <= self.clock.now():
+            await asyncio.sleep(0.01)
+            if self._task.done():
+                self._task.result()
+        assert self._drain is not None
+        for cell in list(self._drain.runtime.cells.values()):
+            await self._drain.runtime.quiet(cell.address)
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        for host in self.hosts:
+            await host.close()
+
+
+def increment(key: str | None = None, action: str = "increment", *args: Any) -> Any:
+    """A call, with an idempotency key or without."""
+    from roost.trigger import Call, Trigger
+
+    return Trigger("call", Call(action, args), key)
