@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from . import local
+from . import local, peers
 from .figure import BenchFailed
 
-BENCHES: dict[str, Callable[[Sequence[str]], int]] = {"local": local.main}
+BENCHES: dict[str, Callable[[Sequence[str]], int]] = {"local": local.main, "peers": peers.main}
 
 
 def main(argv: Sequence[str]) -> int:

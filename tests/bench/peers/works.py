@@ -1,0 +1,139 @@
+"""The work: what is asked of each system, one after the other, and the figures it gives."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from ..figure import BenchFailed
+from ..load import Report
+from .process import ask, drive
+from .system import NAMES, Absent, Load, System, Up
+
+Figure = dict[str, float | str]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds and counts of a run."""
+
+    rounds: int = 3
+    seconds: float = 2.0
+    warm: float = 0.5
+    hearers: int = 1_000
+    broadcasts: int = 15
+    share: float = 1.0
+    """Of the schedules, those that are armed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Where a system is measured."""
+
+    program: Path
+    system: System
+    up: Up
+    pace: Pace
+
+
+def rate(field: Field, load: Load, lanes: int) -> Figure:
+    """Calls a second, the medians of the rounds."""
+    pace = field.pace
+    connections = NAMES if load.message else lanes
+    told = {"names": NAMES, "connections": connections, "inflight": lanes, "seconds": pace.seconds, "warm": pace.warm}
+    reports = [drive(field.program, field.up.port, load, **told) for _ in range(pace.rounds)]
+    if not all(report.count for report in reports):
+        raise BenchFailed(f"nothing was answered within {pace.seconds} s")
+    return {
+        "value": median(r.rate for r in reports), "unit": "1/s", "p50_ms": median(r.p50_ms for r in reports),
+        "p99_ms": median(r.p99_ms for r in reports), "rounds": pace.rounds,
+    }  # fmt: skip
+
+
+def fan(field: Field, load: Load) -> Figure:
+    """Milliseconds from a message to each of many sockets of one agent."""
+    pace = field.pace
+    told: dict[str, float | str] = {"mode": "fan", "connections": pace.hearers, "limit": 60}
+    drive(field.program, field.up.port, load, rounds=3, **told)
+    report = drive(field.program, field.up.port, load, rounds=pace.broadcasts, **told)
+    return milliseconds(report) | {"sockets": pace.hearers}
+
+
+def wake(field: Field) -> Figure:
+    """A call of an object that has left memory; beside it the same call once more."""
+    told = field.system.wake
+    assert not isinstance(told, Absent)
+
+    def once() -> Report:
+        return drive(field.program, field.up.port, field.system.http, names=NAMES, count=NAMES, connections=1)
+
+    once()
+    before = ask(field.up.told, told.made) if told.made else 0
+    time.sleep(told.idle)
+    cold = once()
+    if told.made and (made := ask(field.up.told, told.made) - before) < NAMES:
+        raise BenchFailed(f"{made} of {NAMES} objects had left memory after {told.idle} s")
+    return milliseconds(cold) | {"warm_ms": once().p50_ms}
+
+
+def milliseconds(report: Report) -> Figure:
+    return {"value": report.p50_ms, "unit": "ms", "p50_ms": report.p50_ms, "p99_ms": report.p99_ms}
+
+
+def schedules(field: Field) -> Figure:
+    """Many due at once: how late each began, and when all of them and a call made after them were durable."""
+    told = field.system.schedules
+    assert not isinstance(told, Absent)
+    count = max(10, math.ceil(told.count * field.pace.share))
+
+    def arm(due: float, first: int, count: int) -> float:
+        options = {"first": first, "names": count, "count": count, "connections": 32, "inflight": 32, "limit": 300}
+        return drive(field.program, field.up.port, told.arm(due), **options).rate
+
+    hour = (time.time() + 3600) * 1000
+    pace = arm(hour, count, max(10, count // 20))  # others, that are not due while we look
+    due = (time.time() + 1.7 * count / pace + 3) * 1000
+    arm(due, 0, count)
+    if time.time() * 1000 > due:
+        raise BenchFailed(f"{count} schedules were not armed before they were due, though {pace:.0f}/s were before")
+    time.sleep(max(0.0, due / 1000 - time.time()))
+    late: list[float] = []
+    while len(late) < count:
+        time.sleep(0.05)
+        if time.time() > due / 1000 + 120:
+            raise BenchFailed(f"{len(late)} of {count} schedules ran within two minutes")
+        answer = ask(field.up.told, told.late[1], told.late[0], '{"args":[]}' if told.late[0] == "POST" else None)
+        late = answer["result"] if isinstance(answer, dict) else answer
+    drive(field.program, field.up.port, field.system.http, names=1, count=1, connections=1)
+    done = time.time() * 1000 - due
+    if len(late) > count:
+        raise BenchFailed(f"{count} schedules ran {len(late)} times")
+    late.sort()
+    return {
+        "value": done, "unit": "ms", "p50_ms": late[count // 2], "p99_ms": late[int(count * 0.99)],
+        "first_ms": late[0], "last_ms": late[-1], "count": count, **({"why": told.why} if told.why else {}),
+    }  # fmt: skip
+
+
+def works(field: Field) -> list[tuple[str, Callable[[], Figure] | Absent]]:
+    """(name, what measures it or why not), in the order of the table."""
+    s = field.system
+
+    def maybe(load: Load | Absent, measure: Callable[[Load], Figure]) -> Callable[[], Figure] | Absent:
+        return load if isinstance(load, Absent) else lambda: measure(load)
+
+    return [
+        ("call.http.1", lambda: rate(field, s.http, 1)),
+        ("call.http.32", lambda: rate(field, s.http, 32)),
+        ("call.ws.1", maybe(s.ws, lambda load: rate(field, load, 1))),
+        ("call.ws.32", maybe(s.ws, lambda load: rate(field, load, 32))),
+        ("ask.1", maybe(s.ask, lambda load: rate(field, load, 1))),
+        ("ask.32", maybe(s.ask, lambda load: rate(field, load, 32))),
+        ("fan", maybe(s.fan, lambda load: fan(field, load))),
+        ("wake", s.wake if isinstance(s.wake, Absent) else lambda: wake(field)),
+        ("schedules", s.schedules if isinstance(s.schedules, Absent) else lambda: schedules(field)),
+    ]
