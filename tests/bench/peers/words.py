@@ -76,7 +76,7 @@ AHEAD: Final = {
     ("workerd", "wake"): f"{_WASM} A wake builds Roost's runtime and reads the agent's tables.",
     ("lambda", ""): (
         "Every call is an HTTP request to the emulator, which starts a function for it, which writes to the emulated "
-        "DynamoDB over HTTP again; the emulator itself is Python. It shows what a call asks of AWS, not how fast AWS is."
+        "DynamoDB over HTTP again; the emulator is Python. It shows what a call asks of AWS, not how fast AWS is."
     ),
 }
 """Why another system is ahead: by what of Roost is behind in which work; "" is for any other work."""
