@@ -1,0 +1,69 @@
+"""The same program on several backends, and whether it can be told which was which."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from roost.testing.harness import Harness
+
+from .play import Play
+from .program import program
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A seed whose histories differ, or that could not be played to its end."""
+
+    seed: int
+    backend: str
+    than: str
+    text: str
+
+
+async def compare(
+    harnesses: dict[str, Harness],
+    seeds: Sequence[int],
+    length: int,
+    *,
+    crashes: bool,
+    say: Callable[[str], None],
+    stop: int = 5,
+) -> list[Difference]:
+    """Play each seed on all, which run side by side. Ends after `stop` differences."""
+    found: list[Difference] = []
+    await asyncio.gather(*(harness.start(restless=False) for harness in harnesses.values()))
+    try:
+        for seed in seeds:
+            acts = program(seed, length, crashes=crashes)
+            plays = (Play(harness, seed).run(acts) for harness in harnesses.values())
+            ended = await asyncio.gather(*plays, return_exceptions=True)
+            histories = dict(zip(harnesses, ended, strict=True))
+            now = different(seed, histories)
+            found += now
+            say(f"seed {seed}: {len(acts)} acts, {'same' if not now else 'DIFFERENT'}")
+            if len(found) >= stop:
+                break
+    finally:
+        await asyncio.gather(*(harness.stop() for harness in harnesses.values()))
+    return found
+
+
+def different(seed: int, histories: dict[str, list[str] | BaseException]) -> list[Difference]:
+    """Each backend against the first."""
+    found = [
+        Difference(seed, name, "any", f"{type(h).__name__}: {h}")
+        for name, h in histories.items()
+        if isinstance(h, BaseException)
+    ]
+    whole = {name: h for name, h in histories.items() if not isinstance(h, BaseException)}
+    if len(whole) < 2:
+        return found
+    first, *others = whole
+    for name in others:
+        if whole[name] != whole[first]:
+            lines = difflib.unified_diff(whole[first], whole[name], first, name, n=1, lineterm="")
+            found.append(Difference(seed, name, first, "\n".join(lines)))
+    return found
