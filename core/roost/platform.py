@@ -24,6 +24,10 @@ Say = Callable[[str], None]
 """Takes one line for a person: progress, or a log."""
 
 
+def quiet(line: str) -> None:
+    """Nobody listens."""
+
+
 @dataclass(frozen=True, slots=True)
 class Project:
     """An app as its author has it on disk."""
@@ -32,8 +36,17 @@ class Project:
     """`module:attribute`, as [tool.roost] names it."""
     root: Path
     """The folder of its pyproject.toml, from which its modules are imported."""
+    name: str = "roost-app"
+    """What the deployment is called: [project] name, else the folder's."""
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     """[tool.roost.config.<kind>]: {kind: {field: value}}."""
+    files: Mapping[str, Path] = field(default_factory=dict[str, Path])
+    """The author's own modules that the app imports, and what [tool.roost] include names: path below the
+    import root -> file. Never Roost's own."""
+    requirements: Sequence[str] = ()
+    """The dependencies the author declares, as pip takes them, without Roost itself."""
+    imports: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Foreign top-level modules that loading the app needs, each with where it is imported first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +79,10 @@ class Serving:
 
 
 class Emulator(Protocol):
-    """The platform on this machine with one app on it. `start` after `stop` finds the same agents and port."""
+    """The platform on this machine with one app on it, started once; the next one on the same data finds its agents."""
 
     async def start(self) -> str:
-        """Stage the app as it is now and serve it; the URL, once it answers. RoostError: why it can't."""
+        """Stage the app and serve it; the URL, once it answers. RoostError: why it can't."""
         ...
 
     async def stop(self) -> None: ...

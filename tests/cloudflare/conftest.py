@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from roost_cloudflare.harness import CACHE, ENTRY, TOKEN, packages
+from roost_cloudflare.harness import ENTRY, TOKEN, packages
 from roost_cloudflare.host import Workerd
 from roost_cloudflare.stage import Stage, stage
 
@@ -36,7 +36,7 @@ class RoostAgent(RoostAgent):
 def workerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workerd]:
     folder = tmp_path_factory.mktemp("workerd")
     what = Stage(ENTRY.format(module="roost.testing.app") + COUNTED, packages(), {"ROOST_ADMIN_TOKEN": TOKEN})
-    process = Workerd(stage(what, CACHE.absolute(), Path(folder)), Path(folder))
+    process = Workerd(stage(what, Path(folder)), Path(folder))
     with asyncio.Runner() as runner:
         try:
             runner.run(process.start())

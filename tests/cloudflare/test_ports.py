@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from roost.testing.ports import PORT_CASES
-from roost_cloudflare.harness import CACHE
 from roost_cloudflare.ports import run
 
 
 def test_ports() -> None:
-    found = asyncio.run(run(CACHE.absolute()))
+    found = asyncio.run(run())
     assert found.keys() == PORT_CASES.keys()
     assert {name: trace for name, trace in found.items() if trace is not None} == {}

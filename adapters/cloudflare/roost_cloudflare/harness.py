@@ -22,7 +22,6 @@ from roost_cloudflare.worker import serve
 from {module} import app
 Default, RoostAgent, RoostRegistry = serve(app)
 """
-CACHE = Path(".venv/workerd")
 
 
 def packages() -> list[Path]:
@@ -37,30 +36,19 @@ class CloudflareHarness:
     admin_token = TOKEN
     capabilities: Capabilities = Capabilities("cloudflare")
 
-    def __init__(self, cache: Path = CACHE) -> None:
-        self._cache = cache
+    def __init__(self) -> None:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._workerd: Workerd | None = None
-        self._port = 0
-        self._restless = False
         self.url = ""
 
     async def start(self, *, restless: bool) -> None:
-        self._restless = restless
         self._folder = tempfile.TemporaryDirectory(prefix="roost-workerd-")
-        self._port = 0
-        await self._launch()
-
-    async def _launch(self) -> None:
-        assert self._folder is not None
         folder = Path(self._folder.name)
-        env = {"ROOST_ADMIN_TOKEN": TOKEN, "ROOST_RESTLESS": "1" if self._restless else ""}
-        what = Stage(ENTRY.format(module="roost.testing.app"), packages(), env, f"127.0.0.1:{self._port}")
-        binary = stage(what, self._cache.absolute(), folder)
-        self._workerd = Workerd(binary, folder)
+        env = {"ROOST_ADMIN_TOKEN": TOKEN, "ROOST_RESTLESS": "1" if restless else ""}
+        what = Stage(ENTRY.format(module="roost.testing.app"), packages(), env)
+        self._workerd = Workerd(stage(what, folder), folder)
         await self._workerd.start()
         self.url = self._workerd.url
-        self._port = int(self.url.rpartition(":")[2])
 
     @property
     def log(self) -> str:
@@ -80,7 +68,7 @@ class CloudflareHarness:
     async def crash(self) -> None:
         assert self._workerd is not None
         await self._workerd.kill()
-        await self._launch()
+        await self._workerd.start()
 
     async def stop(self) -> None:
         if self._workerd is not None:

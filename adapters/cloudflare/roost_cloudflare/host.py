@@ -12,15 +12,20 @@ from typing import Final
 
 import httpx
 
-BOOT: Final = 90.0
+from roost.platform import Say, quiet
+
+BOOT: Final = 180.0
 """Seconds within which the first answer must come: a bound on failure, not a measurement."""
 LINES: Final = 400
 
 
 class Workerd:
-    """One workerd process over a folder that `stage` wrote. The same folder again finds the same data."""
+    """One workerd process over a folder that `stage` wrote. Started again, it finds its data and its port.
 
-    def __init__(self, binary: Path, folder: Path) -> None:
+    `port` on 127.0.0.1, 0 for any free one; `log` takes each line that it prints.
+    """
+
+    def __init__(self, binary: Path, folder: Path, port: int = 0, log: Say = quiet) -> None:
         self._binary = binary
         self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
@@ -28,6 +33,8 @@ class Workerd:
         self.logs: deque[str] = deque(maxlen=LINES)
         """What it printed last."""
         self.url = ""
+        self._kept = port
+        self._log = log
         self.booted = 0.0
         """Seconds from exec to the first answer."""
 
@@ -35,7 +42,10 @@ class Workerd:
         """Start it and wait until it answers. RuntimeError with its log when it does not."""
         began = asyncio.get_running_loop().time()
         reading, writing = os.pipe()
-        command = [str(self._binary), "serve", "config.capnp", "--experimental", f"--control-fd={writing}"]
+        command = [
+            str(self._binary), "serve", "config.capnp", "--experimental", f"--control-fd={writing}",
+            f"--socket-addr=http=127.0.0.1:{self._kept}",
+        ]  # fmt: skip
         self._process = await asyncio.create_subprocess_exec(
             *command, cwd=self._folder, pass_fds=(writing,), stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT, limit=1 << 20,
@@ -43,6 +53,7 @@ class Workerd:
         os.close(writing)
         self._tasks = [asyncio.ensure_future(self._follow(self._process.stdout))]
         port = await self._port(reading)
+        self._kept = port
         self.url = f"http://127.0.0.1:{port}"
         async with httpx.AsyncClient(timeout=BOOT) as client:
             try:
@@ -76,7 +87,9 @@ class Workerd:
     async def _follow(self, stream: asyncio.StreamReader | None) -> None:
         assert stream is not None
         while raw := await stream.readline():
-            self.logs.append(raw.decode(errors="replace").rstrip())
+            line = raw.decode(errors="replace").rstrip()
+            self.logs.append(line)
+            self._log(line)
 
     @property
     def log(self) -> str:
@@ -87,6 +100,11 @@ class Workerd:
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
+
+    async def ended(self) -> None:
+        """Returns when the process is gone."""
+        if self._process is not None:
+            await self._process.wait()
 
     async def kill(self) -> None:
         """kill -9."""

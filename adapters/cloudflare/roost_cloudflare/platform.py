@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from roost.platform import Platform
+from roost.platform import Bundle, Emulator, Platform, Project, Say, Serving
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from roost.testing.harness import Harness
 
 
@@ -15,6 +17,16 @@ class CloudflarePlatform(Platform):
 
     name = "cloudflare"
     emulator = "workerd"
+
+    def bundle(self, project: Project, out: Path, say: Say) -> Bundle:
+        from .bundle import bundle
+
+        return bundle(project, out, say)
+
+    def dev(self, project: Project, serving: Serving) -> Emulator:
+        from .emulator import WorkerdEmulator
+
+        return WorkerdEmulator(project, serving)
 
     def harness(self) -> Harness:
         from .harness import CloudflareHarness

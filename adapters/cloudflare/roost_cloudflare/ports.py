@@ -10,18 +10,18 @@ from pathlib import Path
 
 import httpx
 
-from .harness import CACHE, packages
+from .harness import packages
 from .host import Workerd
 from .stage import Stage, stage
 
 ENTRY = "from roost_cloudflare.probe import Default, RoostAgent, RoostRegistry"
 
 
-async def run(cache: Path, only: str = "*") -> dict[str, str | None]:
+async def run(only: str = "*") -> dict[str, str | None]:
     """Case name -> None, or its trace."""
     found: dict[str, str | None] = {}
     with tempfile.TemporaryDirectory(prefix="roost-ports-") as folder:
-        workerd = Workerd(stage(Stage(ENTRY, packages()), cache, Path(folder)), Path(folder))
+        workerd = Workerd(stage(Stage(ENTRY, packages()), Path(folder)), Path(folder))
         try:
             await workerd.start()
             async with httpx.AsyncClient(base_url=workerd.url, timeout=300) as client:
@@ -35,7 +35,7 @@ async def run(cache: Path, only: str = "*") -> dict[str, str | None]:
 
 
 def main() -> int:
-    found = asyncio.run(run(CACHE.absolute(), *sys.argv[1:2]))
+    found = asyncio.run(run(*sys.argv[1:2]))
     for name, trace in found.items():
         print(f"{'ok  ' if trace is None else 'FAIL'} {name}")
         if trace is not None:

@@ -51,7 +51,7 @@ class Prompt(Listing):
             await self._registries.put(to_json(line(c)))
 
 
-class PortObject(interop.DurableObject):  # type: ignore[misc]  # the SDK has no types here
+class RoostAgent(interop.DurableObject):  # type: ignore[misc]  # the SDK has no types here
     """One agent's store, called from outside."""
 
     def __init__(self, ctx: interop.Js, env: interop.Js) -> None:
@@ -97,7 +97,7 @@ class Remote:
         return await self._registries.page(kind, prefix, cursor, limit)
 
 
-class PortEntry(interop.WorkerEntrypoint):  # type: ignore[misc]  # the SDK has no types here
+class Default(interop.WorkerEntrypoint):  # type: ignore[misc]  # the SDK has no types here
     """GET /ports names the cases; GET /ports/NAME runs one."""
 
     def __init__(self, ctx: interop.Js, env: interop.Js) -> None:
@@ -119,4 +119,5 @@ class PortEntry(interop.WorkerEntrypoint):  # type: ignore[misc]  # the SDK has 
         return interop.response(200, [("content-type", "application/json")], to_json(doc))
 
 
-Default, RoostAgent, RoostRegistry = PortEntry, PortObject, RegistryObject
+class RoostRegistry(RegistryObject):
+    """The real one, under the name the platform goes by."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from roost.app import App
-from roost.config import from_environment, resolve
+from roost.config import Source, from_environment, resolve
 
 from . import interop
 
@@ -27,9 +27,16 @@ class Settings:
         found = _read.get(app)
         if found is None:
             given = interop.variables(env)
-            config = resolve(app.kinds.values(), [from_environment(given, app.kinds.values())])
+            sources = [from_environment(given, app.kinds.values()), _declared.get(app, {})]
+            config = resolve(app.kinds.values(), sources)
             found = _read[app] = cls(given.get("ROOST_ADMIN_TOKEN"), bool(given.get("ROOST_RESTLESS")), config)
         return found
 
 
+def declare(app: App, config: Source) -> None:
+    """What pyproject.toml said when the Worker was bundled: weaker than its variables."""
+    _declared[app] = config
+
+
+_declared: dict[App, Source] = {}
 _read: dict[App, Settings] = {}

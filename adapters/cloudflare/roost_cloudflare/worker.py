@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 from roost.address import Address
 from roost.app import App
+from roost.config import Source
 from roost.errors import NotSupported, RoostError
 from roost.result import TickResult, failed
 from roost.runtime import Ports, Runtime
@@ -23,7 +24,7 @@ from .clock import ObjectHost
 from .courier import ObjectCourier
 from .object import CLOUDFLARE, AgentObject
 from .registry import Registries, Shelf
-from .settings import Settings
+from .settings import Settings, declare
 from .wire import Line, socket_address
 
 
@@ -128,9 +129,16 @@ def _split(url: str) -> tuple[str, str]:
     return "/" + front.partition("/")[2], query
 
 
-def serve(app: App) -> tuple[type[WorkerEntry], type[AgentObject], type[RegistryObject]]:
-    """The three classes of a Worker that serves `app`."""
+def serve(
+    app: App, *, config: Source | None = None
+) -> tuple[type[WorkerEntry], type[AgentObject], type[RegistryObject]]:
+    """The three classes of a Worker that serves `app`. The platform knows each by its `__name__`.
+
+    `config`: {kind: {field: value}}, weaker than the Worker's variables.
+    """
     interop.quicken()
+    declare(app, config or {})
     entry = type("Default", (WorkerEntry,), {"app": app})
     agent = type("RoostAgent", (AgentObject,), {"app": app})
-    return entry, agent, RegistryObject
+    registry = type("RoostRegistry", (RegistryObject,), {})
+    return entry, agent, registry

@@ -86,13 +86,36 @@ zipfile.ZipFile("/site.zip").extractall("${PACKAGES}")
   );
   const unpacked = Date.now();
   const entry = py.pyimport(settings.entry);
-  const Request = py.runPython("import workers; workers.Request");
+  const calls = py.runPython(CALLS, { globals: py.toPy({}) });
+  const classes = calls.classes(entry);
   console.log(`boot: pyodide ${loaded - began} ms, packages ${unpacked - loaded} ms, imports ${Date.now() - unpacked} ms`);
-  return { entry, Request };
+  return { classes, call: calls.call };
 }
 
+// How Cloudflare finds and calls what a Python Worker exports. Classes go by their own `__name__`, not by the name
+// that the module gives them; arguments and answers of `fetch` and of RPC methods cross by the SDK's conversions,
+// those of an object's other handlers as they are.
+const CALLS = `
+from inspect import isawaitable
+from types import SimpleNamespace
+
+from pyodide.code import relaxed_call
+from workers import DurableObject, WorkerEntrypoint, python_from_rpc, python_to_rpc
+
+async def call(relaxed, instance, name, *args):
+    method = getattr(instance, name)
+    given = [python_from_rpc(arg) for arg in args]
+    answer = relaxed_call(method, *given) if relaxed else method(*given)
+    return python_to_rpc(await answer if isawaitable(answer) else answer)
+
+def classes(module):
+    public = (getattr(module, name) for name in dir(module) if not name.startswith("_"))
+    return {c.__name__: c for c in public if isinstance(c, type) and issubclass(c, (DurableObject, WorkerEntrypoint))}
+
+SimpleNamespace(call=call, classes=classes)
+`;
+
 let booted;
-const plain = (answer) => answer?.js_object ?? answer;
 
 // One class of the Python entry module, with its handlers and the RPC methods it names.
 function durable(name) {
@@ -100,21 +123,19 @@ function durable(name) {
     constructor(ctx, env) {
       super(ctx, env);
       ctx.blockConcurrencyWhile(async () => {
-        const { entry, Request } = await (booted ??= boot());
-        this.Request = Request;
-        this.object = entry[name](ctx, env);
+        const { classes, call } = await (booted ??= boot());
+        this.call = call;
+        this.object = classes.get(name)(ctx, env);
       });
     }
-    async fetch(request) { return plain(await this.object.fetch(this.Request(request))); }
-    async alarm(info) { return await this.object.alarm(info); }
-    async webSocketMessage(socket, message) { return await this.object.webSocketMessage(socket, message); }
-    async webSocketClose(socket, code, reason, clean) {
-      return await this.object.webSocketClose(socket, code, reason, clean);
-    }
-    async webSocketError(socket, error) { return await this.object.webSocketError(socket, error); }
+    async fetch(request) { return await this.call(true, this.object, "fetch", request); }
+    async alarm(info) { return await this.object.alarm.callRelaxed(info); }
+    async webSocketMessage(...args) { return await this.object.webSocketMessage.callRelaxed(...args); }
+    async webSocketClose(...args) { return await this.object.webSocketClose.callRelaxed(...args); }
+    async webSocketError(...args) { return await this.object.webSocketError.callRelaxed(...args); }
   };
   for (const method of settings.rpc) {
-    wrapped.prototype[method] = async function (...args) { return await this.object[method](...args); };
+    wrapped.prototype[method] = async function (...args) { return await this.call(false, this.object, method, ...args); };
   }
   return wrapped;
 }
@@ -130,7 +151,7 @@ export class Boot extends DurableObject {
 export default {
   async fetch(request, env, ctx) {
     if (!booted) await env.BOOT.get(env.BOOT.idFromName("boot")).boot();
-    const { entry, Request } = await booted;
-    return plain(await entry.Default(ctx, env).fetch(Request(request)));
+    const { classes, call } = await booted;
+    return await call(true, classes.get("Default")(ctx, env), "fetch", request);
   },
 };

@@ -8,8 +8,9 @@ from pathlib import Path
 from roost.platform import find, names
 
 from .complaint import USAGE, Complaint
+from .gather import gather
 from .limits import size
-from .project import HOW, find_project, source
+from .project import HOW, find_project
 from .report import put, put_json, say
 from .serve import Commands, add_app
 
@@ -34,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         raise Complaint(f"no app is named here ({found.root}): {HOW}", USAGE)
     platform = find(args.backend)
     out = (args.out or found.root / "dist" / platform.name).resolve()
-    made = platform.bundle(source(found, named), out, say)
+    made = platform.bundle(gather(found, named), out, say)
     if args.json:
         put_json({"folder": str(made.folder), "size": made.size, "limit": made.limit, "parts": list(made.parts)})
         return 0

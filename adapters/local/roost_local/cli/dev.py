@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import webbrowser
 from pathlib import Path
 from typing import Any, Final
+
+from roost.platform import emulator
 
 from ..listen import Listen
 from .blame import short
@@ -32,7 +35,11 @@ def add(commands: Commands) -> None:
     add_app(parser)
     parser.add_argument("--port", type=port, default=8787, help="0 takes any free one (default: %(default)s)")
     add_serving(parser)
-    parser.add_argument(
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--on", metavar="EMULATOR", help="run it in a platform's own runtime on this machine: workerd, aws-emulator"
+    )
+    where.add_argument(
         "--emulate", choices=PLATFORMS, help="let the rules of that platform hold here: limits, order, time-outs"
     )
     parser.add_argument("--no-reload", action="store_true", help="don't restart when a file changes")
@@ -45,6 +52,12 @@ def run(args: argparse.Namespace) -> int:
     named: str | None = args.app or project.app
     if named is None:
         raise Complaint(f"no app is named here ({project.root}): {HOW}", USAGE)
+    watch = None if args.no_reload else Watch([project.root, Path.cwd()])
+    if args.on is not None:
+        from .emulated import Emulated
+
+        token = os.environ.get("ROOST_ADMIN_TOKEN") or make_token(project.token)
+        return asyncio.run(Emulated(emulator(args.on), project, named, args, token, watch).run())
     data = data_file(args.data, project.data)
     shown = MEMORY if data is None else short(str(data))
     token = os.environ.get("ROOST_ADMIN_TOKEN") or make_token(project.token)
@@ -63,6 +76,5 @@ def run(args: argparse.Namespace) -> int:
         if args.open:
             webbrowser.open(report["url"])
 
-    watch = None if args.no_reload else Watch([project.root, Path.cwd()])
     with listening:
         return Supervisor(listening, given, token, watch, first).run()

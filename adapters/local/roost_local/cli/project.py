@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from roost import App
-from roost.platform import Project as Source
 
 from .blame import blame, short
 from .complaint import BROKEN, USAGE, Complaint
@@ -54,11 +53,6 @@ def find_project(start: Path | None = None) -> Project:
     return Project(start)
 
 
-def source(project: Project, app: str) -> Source:
-    """The project as a platform takes it."""
-    return Source(app, project.root, project.config)
-
-
 def _read(path: Path) -> dict[str, Any] | None:
     try:
         table: Any = tomllib.loads(path.read_text())
@@ -73,11 +67,7 @@ def load_app(name: str | None, project: Project) -> App:
     target = name or project.app
     if not target:
         raise Complaint(f"no app is named here ({project.root}): {HOW}", USAGE)
-    module_name, mark, attr = target.partition(":")
-    if module_name.endswith(".py") or not (
-        mark and attr and all(part.isidentifier() for part in (*module_name.split("."), *attr.split(".")))
-    ):
-        raise Complaint(f"{target!r} names no app: it is module:attribute, for example main:app", USAGE)
+    module_name, attr = module_of(target), target.partition(":")[2]
     for folder in (str(project.root), str(Path.cwd())):
         if folder in sys.path:
             sys.path.remove(folder)
@@ -92,6 +82,15 @@ def load_app(name: str | None, project: Project) -> App:
     if not isinstance(found, App):
         raise Complaint(f"{target} is {_what(found)}, not an App: app = App([YourAgent])", BROKEN)
     return found
+
+
+def module_of(target: str) -> str:
+    """The module of `module:attribute`. Complaint: it is not of that form."""
+    module, mark, attr = target.partition(":")
+    parts = (*module.split("."), *attr.split("."))
+    if module.endswith(".py") or not (mark and attr and all(part.isidentifier() for part in parts)):
+        raise Complaint(f"{target!r} names no app: it is module:attribute, for example main:app", USAGE)
+    return module
 
 
 def _import(name: str, target: str) -> Any:

@@ -18,15 +18,17 @@ KEY = "demo"
 """The agent of the examples."""
 
 
-def welcome(named: str, report: dict[str, Any], data: str, emulate: str | None, *, reloads: bool) -> None:
-    """Print it."""
+def welcome(named: str, report: dict[str, Any], data: str, emulate: str | None, *, reloads: bool, on: str = "") -> None:
+    """Print it. `on`: the platform's runtime that serves it; it has no console page."""
     url, kinds = report["url"], report["kinds"]
     names = ", ".join(k["kind"] for k in kinds)
     put("")
     put(f"  {style('Roost', 'bold')} serves {named}: {names}")
     put("")
-    put(f"  page  {style(url, 'cyan')}")
+    put(f"  {'url ' if on else 'page'}  {style(url, 'cyan')}")
     put(f"  data  {data}")
+    if on:
+        put(f"  on    {style(on, 'yellow')}")
     if emulate is not None:
         put(f"  rules of {style(emulate, 'yellow')} hold")
     found = next(((k, a) for k in kinds for a in k["actions"]), None)
