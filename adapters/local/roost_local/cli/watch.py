@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 SUFFIXES: Final = (".py", ".toml", ".env")
-SKIPPED: Final = frozenset({"node_modules", "__pycache__"})
+SKIPPED: Final = frozenset({"node_modules", "__pycache__", "dist", "python_modules"})
 
 Seen = dict[str, tuple[int, int]]
 
