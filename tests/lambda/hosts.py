@@ -10,7 +10,7 @@ import heapq
 import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 from pydantic import BaseModel
@@ -51,6 +51,12 @@ class Counter(Agent[Tally]):
         return self.state.count
 
     @action
+    async def story(self, to: str) -> int:
+        """One of each effect."""
+        self.schedule("reminder", 90, self.ring)
+        return await self.pass_on(to)
+
+    @action
     async def remind(self, seconds: float) -> None:
         self.schedule("reminder", seconds, self.ring)
 
@@ -66,7 +72,7 @@ class Counter(Agent[Tally]):
 class Slow(Agent[Tally]):
     """Waits inside its tick until the test lets it go on."""
 
-    gates: dict[str, tuple[asyncio.Event, asyncio.Event]] = {}
+    gates: ClassVar[dict[str, tuple[asyncio.Event, asyncio.Event]]] = {}
 
     @action
     async def increment(self) -> int:
@@ -184,6 +190,18 @@ class Fleet:
         assert self._drain is not None
         for cell in list(self._drain.runtime.cells.values()):
             await self._drain.runtime.quiet(cell.address)
+
+    async def relay(self) -> None:
+        """What the stream brings: every envelope that is still in a table, each in its turn."""
+        assert self._drain is not None
+        found = await self.calls("scan", {"TableName": self.name, "ConsistentRead": True})
+        rows = [x for x in found["Items"] if x["sk"]["S"].startswith("O#")]
+        assert await self._drain.relay(rows) == []
+
+    async def sweep(self) -> int:
+        """What happens each minute: whoever should have been woken is."""
+        assert self._drain is not None
+        return await self._drain.sweep(self.clock.now() + 20)
 
     async def stop(self) -> None:
         if self._task is not None:
