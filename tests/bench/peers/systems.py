@@ -122,11 +122,9 @@ def python_up(entry: str, packages: Sequence[Path], ready: str, folder: Path) ->
     """Python in workerd, by the host that the Cloudflare adapter has for this machine."""
     from roost_cloudflare.stage import Stage, stage
 
-    from .install import WORKERD
-
     port = free_port()
-    binary = stage(Stage(entry, packages, address=f"127.0.0.1:{port}"), WORKERD, folder)
-    command: list[str | Path] = [binary, "serve", "config.capnp", "--experimental"]
+    binary = stage(Stage(entry, packages), folder)
+    command: list[str | Path] = [binary, "serve", "config.capnp", "--experimental", f"-shttp=127.0.0.1:{port}"]
     with process(command, folder, "workerd") as running:
         answering(port, ready, running)
         yield Up(port)
