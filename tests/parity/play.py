@@ -20,7 +20,7 @@ from roost.testing.stage import Stage
 from .names import named
 from .program import AGENTS, Act
 
-PATIENCE: Final = 20.0
+PATIENCE: Final = 60.0
 """Seconds until an act must be over; a bound on failure, not a measurement."""
 AHEAD: Final = 600.0
 """Seconds: what is due later is not waited for."""
@@ -102,6 +102,7 @@ class Play:
                     self._line(f"end {what} {agent}", await self._read(Act("read", agent, data=what)))
                     for what in ("state", "events", "letters", "seats", "status", "export")
                 ]
+            history.append(self._line("end list", await self._list()))
         finally:
             for seat in self._seats.values():
                 await seat.leave()
@@ -141,10 +142,11 @@ class Play:
 
     async def _call(self, act: Act) -> Any:
         headers = {} if act.key is None else {"idempotency-key": act.key}
+        if act.who:
+            headers["authorization"] = f"Bearer {act.who}"
         how = "tell" if act.what == "tell" else "call"
-        answer = await self._http(
-            how and "POST", act.agent, how, "play", json={"args": [self._steps(act.data)]}, headers=headers
-        )
+        body = {"args": [self._steps(act.data)]}
+        answer = await self._http("POST", act.agent, how, "play", json=body, headers=headers)
         if how == "tell" and answer["status"] == 202 and act.key is None:
             answer["body"] = {"id": bool(answer["body"].get("id"))}
         return answer
@@ -193,16 +195,19 @@ class Play:
             await asyncio.sleep(0.02)
 
     async def _sleep(self, act: Act) -> Any:
+        before = None if act.data is None else await self._call(act.data)
         answer = await self._http("POST", act.agent, "hibernate")
-        return {"status": answer["status"]}  # whether it was awake is the host's affair
+        return [before, answer["status"]]  # whether it was awake is the host's affair
 
-    async def _crash(self, act: Act) -> None:
+    async def _crash(self, act: Act) -> Any:
         """Connections leave first: that they do not outlive a host is so where the host holds them."""
         for seat in list(self._seats.values()):
             await self._leave(seat)
         await self._quiet()
+        before = None if act.data is None else await self._call(act.data)
         await self._harness.crash()
         self._stage = Stage(self._harness, "parity", restless=False)
+        return before
 
     async def _read(self, act: Act) -> Any:
         match act.data:
@@ -224,6 +229,19 @@ class Play:
                 return self._letters(await self._http("GET", act.agent, "export"))
             case _:
                 return await self._http("GET", act.agent, "state")
+
+    async def _list(self) -> Any:
+        """The agents that are listed, once these are all that there are."""
+        there = [key for n, key in enumerate(self._keys) if (await self._http("GET", n))["status"] == 200]
+        prefix = self._keys[0].partition("-")[0] + "-"
+        edge = time.monotonic() + PATIENCE
+        while True:
+            answer = await self._request("GET", "/v1/agents", params={"kind": "player", "prefix": prefix, "limit": 500})
+            run = self._keys[0].rpartition("-")[2]
+            rows = [[r["kind"], r["key"]] for r in answer["body"]["agents"] if r["key"].endswith(run)]
+            if [key for _, key in rows] == there or time.monotonic() > edge:
+                return rows
+            await asyncio.sleep(0.2)
 
     def _letters(self, answer: dict[str, Any]) -> dict[str, Any]:
         """Ids of letters that nobody gave a key are the host's own."""

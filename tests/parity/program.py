@@ -7,7 +7,7 @@ the same reason an act sends one chain of tells at most, and a schedule that is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Final, Literal, TypeAlias
 
@@ -22,18 +22,26 @@ WEIGHTS: Final[dict[What, int]] = {
     "call": 22, "rpc": 14, "tell": 12, "open": 9, "close": 3, "burst": 5, "message": 8, "state": 2, "sleep": 7,
     "ring": 4, "crash": 1, "read": 4, "move": 2, "destroy": 2, "redrive": 2, "wrong": 5,
 }  # fmt: skip
+SIZES: Final = (
+    ("value", 131_070), ("value", 131_071), ("values", 80), ("values", 91), ("state", 30_000), ("state", 123_000),
+    ("entry", 1_000), ("entry", 1_100_000), ("frame", 122_880), ("frame", 122_881), ("schedules", 20),
+    ("schedules", 1_001), ("result", 60_000), ("result", 122_900),
+)  # fmt: skip
+"""Around the portable limits."""
 KEYS: Final = ("k", "K", "k/2", "é", "\uffee", "\U0001f642", "z z")
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """`agent`: whose. `label`: of which connection. `key`: idempotency key. `data`: what it says."""
+    """`agent`: whose. `label`: of which connection. `key`: idempotency key. `data`: what it says. `who`: the
+    token it is sent with; "": the operator's."""
 
     what: What
     agent: int
     label: str = ""
     key: str | None = None
     data: Any = None
+    who: str = ""
 
 
 class Writer:
@@ -70,7 +78,9 @@ class Writer:
                 return Act(what, agent, label)
             case "crash":
                 self._open.clear()
-                return Act(what, agent)
+                return Act(what, agent, data=self._before())
+            case "sleep":
+                return Act(what, agent, data=self._before())
             case "destroy":
                 self._open = {label: at for label, at in self._open.items() if at != agent}
                 return Act(what, agent)
@@ -81,7 +91,7 @@ class Writer:
             case "ring":
                 rung = [["add", "rung", 1], ["record", "rung", random.randrange(9)], ["put", "k", random.randrange(9)]]
                 return Act(what, agent, data=[["later", "soon", SOON, rung[: random.randrange(1, 4)]]])
-            case "sleep" | "redrive":
+            case "redrive":
                 return Act(what, agent)
             case "move":
                 self._open = {label: at for label, at in self._open.items() if at != agent}
@@ -96,12 +106,28 @@ class Writer:
             old = random.choice(self._sent)
             if random.random() < 0.7:
                 return old
-            return Act(old.what, old.agent, key=old.key, data=self.program_of(old.agent))
+            if random.random() < 0.5:
+                return replace(old, who="user:ann" if old.who != "user:ann" else "user:bob")
+            return replace(old, data=self.program_of(old.agent))
         key = f"key{len(self._sent)}" if random.random() < 0.3 else None
-        act = Act(what, agent, key=key, data=self.program_of(agent, transient=what == "call"))
+        who = random.choice(("", "", "user:ann", "user:bob"))
+        act = Act(what, agent, key=key, data=self.program_of(agent, transient=what == "call"), who=who)
         if key is not None:
             self._sent.append(act)
         return act
+
+    def _before(self) -> Act | None:
+        """What was answered just before a host dies or an agent is put to sleep: all of it still has to happen."""
+        random, agent = self._random, self._random.randrange(AGENTS)
+        match random.randrange(4):
+            case 0:
+                return None
+            case 1:
+                return Act("call", agent, data=[["later", "soon", SOON, [["add", "rung", 1]]]])
+            case 2:
+                return self._keyed("call", agent)
+            case _:
+                return self._keyed("tell", agent)
 
     def _said(self, what: What) -> Act | None:
         """What is said on a connection."""
@@ -168,8 +194,8 @@ class Writer:
                 return [kind, random.choice("pq"), random.choice((3600, 86400, 100000.5)), [["add", "far", 1]]]
             case 14:
                 return random.choice((["events", random.randrange(4)], ["seats"], ["drop", random.choice("pq")]))
-            case 15 if random.random() < 0.2:
-                return ["forget"]
+            case 15 if random.random() < 0.4:
+                return random.choice((["forget"], ["size", *random.choice(SIZES)]))
             case _:
                 return ["add", "w", 1]
 

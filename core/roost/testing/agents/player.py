@@ -81,10 +81,33 @@ class Player(Agent[Score]):
                 return await self.kv.get(key, object, "nothing")
             case ["scan", str(prefix)]:
                 return [[key, value] async for key, value in self.kv.scan(object, prefix=prefix)]
+            case ["size", str(what), int(size)]:
+                return self._large(what, size)
             case ["fail", str(how)]:
                 raise _failure(how)
             case _:
                 return await self._outward(step)
+        return None
+
+    def _large(self, what: str, size: int) -> Any:
+        """Something of `size` characters, or so many of it: at the edge of a limit, or over it."""
+        match what:
+            case "value":
+                self.kv.put("large", "x" * size)
+            case "values":
+                for n in range(size):
+                    self.kv.put(f"value/{n}", n)
+            case "state":
+                self._add("x" * size)
+            case "entry":
+                self.record("large", "x" * size)
+            case "frame":
+                self.broadcast("x" * size)
+            case "schedules":
+                for n in range(size):
+                    self.schedule(f"s{n}", 86400, self.rung, "far", None, [])
+            case _:
+                return "x" * size
         return None
 
     async def _outward(self, step: Step) -> Any:
