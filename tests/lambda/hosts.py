@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import httpx
 from pydantic import BaseModel
 
-from roost import Agent, App, TransientError, action
+from roost import Agent, App, Connection, Rejected, Request, Response, TransientError, action
 from roost.address import Address
 from roost.aio import AsyncioHost
 from roost.commit import Frame
@@ -89,6 +89,53 @@ class Slow(Agent[Tally]):
         return self.state.count
 
 
+class Book(BaseModel):
+    seen: list[str] = []
+
+
+class Busy(Agent[Book]):
+    """Hears everything; `wait` holds it."""
+
+    gates: ClassVar[dict[str, tuple[asyncio.Event, asyncio.Event]]] = {}
+
+    @action
+    async def wait(self) -> None:
+        entered, free = self.gates.pop(self.key)
+        entered.set()
+        await free.wait()
+
+    @action
+    async def who(self) -> dict[str, Any] | None:
+        return None if self.caller is None else {"principal": self.caller.principal, **self.caller.claims}
+
+    @action
+    async def refuse(self) -> None:
+        self.state.seen.append("never")
+        raise Rejected("taken", code="seat-taken", status=409, data={"seat": 1})
+
+    @action
+    async def note(self, text: str) -> None:
+        self.state.seen.append(text)
+
+    @action
+    async def seen(self) -> list[str]:
+        return self.state.seen
+
+    async def on_connect(self, connection: Connection, /) -> None:
+        self.state.seen.append("connect")
+
+    async def on_message(self, connection: Connection, message: str | bytes, /) -> None:
+        self.state.seen.append(message if isinstance(message, str) else repr(message))
+
+    async def on_disconnect(self, connection: Connection, /) -> None:
+        self.state.seen.append("disconnect")
+
+    async def on_request(self, request: Request, /) -> Response:
+        self.state.seen.append("request")
+        head = f"{request.method} {request.path} {request.query} {request.header('x-a')} "
+        return Response(head.encode() + request.body, 201)
+
+
 class Clock:
     """The wall clock of all hosts."""
 
@@ -105,8 +152,17 @@ class NoWire:
     def __init__(self) -> None:
         self.sent: list[tuple[Frame, int]] = []
         self.gone: set[str] = set()
+        self.silent = False
+        """Nothing gets out any more."""
+        self.stuck = False
+
+    async def asked(self) -> bool:
+        return self.stuck
 
     async def send(self, address: Address, frames: Sequence[Frame], version: int) -> Iterable[str]:
+        if self.silent:
+            self.stuck = True
+            await asyncio.Event().wait()
         self.sent += [(f, version) for f in frames]
         return {cid for f in frames for cid in f.to if cid in self.gone}
 
@@ -156,13 +212,13 @@ class Fleet:
         self._drain: LambdaBackend | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def host(self, calls: Calls | None = None) -> LambdaBackend:
-        """A cold process. `calls`: its own way to the table, to be hurt."""
+    def host(self, calls: Calls | None = None, wire: NoWire | None = None) -> LambdaBackend:
+        """A cold process. `calls`: its own way to the table, to be hurt; `wire`: where its frames go."""
         host = AsyncioHost()
         host.now = self.clock.now
         self.hosts.append(host)
         store = DynamoStore(Table(self.name, calls or self.calls), now=self.clock.now)
-        return LambdaBackend(App([Counter, Slow]), store, NoWire(), self.bells, NoFetch(), host)
+        return LambdaBackend(App([Counter, Slow, Busy]), store, wire or NoWire(), self.bells, NoFetch(), host)
 
     def start(self) -> None:
         self._drain = self.host()

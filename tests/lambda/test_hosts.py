@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from roost.address import Address
+from roost.commit import Row, Snapshot
+from roost.parcel import pack
+from roost.result import TickResult
+from roost.trigger import NOTHING, Call, Caller, Connect, Disconnect, Message, Request, Trigger
 from roost_lambda.client import Client
 
-from .hosts import Fleet, Slow, increment
+from .hosts import Busy, Fleet, NoWire, Slow, increment
 
 pytestmark = pytest.mark.anyio
 
@@ -66,6 +72,120 @@ async def test_who_finds_it_held_gets_the_holders_answer(fleet: Fleet) -> None:
     results = [(await t).get() for t in (first, *others)]
     assert results[0] == 1 and sorted(results) == list(range(1, 10))
     assert not await fleet.host().store.parked(a, 0, 100)
+
+
+async def test_a_guest_nobody_waits_for_is_taken_back(fleet: Fleet) -> None:
+    """Its caller was told that it did not happen: so it must not."""
+    a = Address("slow", "a")
+    Slow.gates["a"] = entered, free = asyncio.Event(), asyncio.Event()
+    first = asyncio.create_task(fleet.host().dispatch(a, increment()))
+    await entered.wait()
+    late = replace(increment(), deadline=fleet.clock.now() + 0.1)
+    result = await fleet.host().dispatch(a, late)
+    assert result.error is not None and result.error.code == "deadline"
+    free.set()
+    assert (await first).get() == 1
+    await fleet.settle(ahead=32)
+    assert await count_slow(fleet, a) == 1
+
+
+async def test_a_guest_taken_back_while_it_runs_does_not_commit(fleet: Fleet) -> None:
+    a = Address("slow", "a")
+    store = fleet.host().store
+    letter = pack(increment(), "id", fleet.clock.now() + 60)
+    assert letter is not None
+    n = (await store.park(a, letter, 10, 1.0)).n
+    Slow.gates["a"] = entered, free = asyncio.Event(), asyncio.Event()
+    drain = asyncio.create_task(fleet.host().drain(a, fleet.clock.now() + 20))
+    await entered.wait()
+    assert await store.mail.withdraw(a, n)
+    free.set()
+    await drain
+    assert await count_slow(fleet, a) == 0
+    assert await store.mail.answered(a, n) is None
+
+
+async def test_every_kind_of_trigger_can_be_a_guest(fleet: Fleet) -> None:
+    """A busy agent still answers requests, messages, connections and calls, with values and with errors."""
+    a = Address("busy", "a")
+    Busy.gates["a"] = entered, free = asyncio.Event(), asyncio.Event()
+    wire = NoWire()
+    holder = asyncio.create_task(fleet.host(wire=wire).dispatch(a, increment(None, "wait")))
+    await entered.wait()
+    connect = Trigger("connect", Connect("c1", "label", 1.0, {"q": "1"}), caller=Caller("me", {"x": 1}))
+    triggers = [
+        connect,
+        Trigger("message", Message("c1", b"\x00\xff")),
+        Trigger("message", Message("c1", "text")),
+        Trigger("call", Call("who", cid="c1", rpc="7"), caller=Caller("me", {"x": 1})),
+        Trigger("request", Request("POST", "/x", "a=1", (("x-a", "b"),), b"\x01body")),
+        Trigger("call", Call("refuse"), "key"),
+        Trigger("export", NOTHING, source="admin"),
+        Trigger("disconnect", Disconnect("c1"), source="admin"),
+    ]
+    tasks: list[asyncio.Task[TickResult]] = []
+    for n, trigger in enumerate(triggers, 1):
+        tasks.append(asyncio.create_task(fleet.host(wire=wire).dispatch(a, trigger)))
+        if trigger.kind != "export":
+            await until(partial(parked, fleet, a, n - (n > 7)))
+    free.set()
+    await holder
+    results = await asyncio.gather(*tasks)
+    assert [r.outcome for r in results] == [
+        "value", "value", "value", "value", "value", "rejected", "value", "value"
+    ]  # fmt: skip
+    assert results[3].get() == {"principal": "me", "x": 1}
+    assert results[4].response is not None and results[4].response[0] == 201
+    assert results[4].response[2] == b"POST /x a=1 b \x01body"
+    assert results[5].error is not None and results[5].error.data == {"seat": 1}
+    assert (await fleet.host().dispatch(a, Trigger("call", Call("refuse"), "key"))).replayed
+    seen = (await fleet.host().dispatch(a, increment(None, "seen"))).get()
+    assert seen == ["connect", "b'\\x00\\xff'", "text", "request", "disconnect"]
+    assert any(b'"id":"7"' in f.data for f, _ in wire.sent), "the reply of the rpc goes to its connection"
+
+
+async def parked(fleet: Fleet, address: Address, n: int) -> bool:
+    return len(await fleet.host().store.parked(address, 0, 100)) >= n
+
+
+async def until(probe: Callable[[], Awaitable[bool]]) -> None:
+    for _ in range(1000):
+        if await probe():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("not within 10 s")
+
+
+async def test_a_connection_found_gone_is_disconnected(fleet: Fleet) -> None:
+    a, wire = Address("busy", "b"), NoWire()
+    host = fleet.host(wire=wire)
+    for cid in ("c1", "c2"):
+        await host.dispatch(a, Trigger("connect", Connect(cid, cid, 1.0)))
+    wire.gone.add("c2")
+    await host.dispatch(a, increment(None, "note", "x"))
+    assert [r.cid for r in await peers(fleet, a)] == ["c1"]
+    assert (await host.dispatch(a, increment(None, "seen"))).get() == ["connect", "connect", "x", "disconnect"]
+
+
+async def peers(fleet: Fleet, address: Address) -> tuple[Row, ...]:
+    found = await fleet.host().store.load(address)
+    assert isinstance(found, Snapshot)
+    return found.connections
+
+
+async def test_frames_a_dead_host_owed_are_sent(fleet: Fleet) -> None:
+    """It committed and died before it sent the state: whoever takes the agent next does."""
+    a, wire = Address("busy", "c"), NoWire()
+    host = fleet.host(wire=wire)
+    await host.dispatch(a, Trigger("connect", Connect("c1", "l", 1.0)))
+    wire.silent = True
+    stuck = asyncio.create_task(host.dispatch(a, increment(None, "note", "x")))
+    await until(wire.asked)
+    stuck.cancel()
+    fleet.clock.ahead += 32
+    other = NoWire()
+    assert (await fleet.host(wire=other).dispatch(a, increment(None, "seen"))).get() == ["connect", "x"]
+    assert any(b"cf_agent_state" in f.data and b'"x"' in f.data for f, _ in other.sent)
 
 
 async def test_64_callers(fleet: Fleet) -> None:

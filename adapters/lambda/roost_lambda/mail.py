@@ -29,6 +29,8 @@ from .writes import answer_items
 WAITS: Final = 30 * 24 * 3600.0
 """Seconds for which an id that waits is remembered, beyond its letter's own time."""
 TRIES: Final = 20
+ASIDE: Final = 200
+"""Letters that may be under way beside this one, not rung for yet: what the bell can't tell of a mailbox's size."""
 
 
 class Mail:
@@ -124,11 +126,11 @@ class Mail:
     async def post(self, address: Address, letter: Letter, limit: int, armed: float | None) -> Posted:
         """Park a letter and ring, whether the agent is held or not."""
         for _ in range(TRIES):
-            number, found, oldest = await asyncio.gather(
-                self._ticket(address), self.reads.head(address), self._oldest(address)
-            )
-            if oldest is not None and number - oldest >= limit:
-                await self._room(address, letter, found, limit)
+            number, found = await asyncio.gather(self._ticket(address), self.reads.head(address))
+            if found.left or found.bell - found.heard + ASIDE >= limit:
+                oldest = await self._oldest(address)
+                if oldest is not None and number - oldest >= limit:
+                    await self._room(address, letter, found, limit)
             one = await self._put(address, replace(letter, n=number), found)
             after = await self._rung(address, one, armed, found)
             if after.epoch == found.epoch:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from ...commit import Commit, Gone, Lease, Put, Snapshot, Unschedule
+from typing import Final
+
+from ...commit import Busy, Commit, Gone, Lease, Put, Snapshot, Unschedule
 from ...errors import Conflict, Fenced
 from ...ports import Store
 from .case import port_case
 from .pen import STATE, Pen, effects, letter, refused
+
+FAR: Final = 4_000_000_000.0
+"""A time that no clock has reached."""
 
 
 @port_case("records", "an agent never made is an empty snapshot of generation 1")
@@ -129,6 +134,28 @@ async def store_fence(store: Store) -> None:
     await pen.write(state=b"2", fence=second.fence)
     found = await pen.load()
     assert found.state == b"2" and found.fence == second.fence
+
+
+@port_case("records", "who holds a lease that is not over is not disturbed, or the fence stops whoever was")
+async def store_lease_held(store: Store) -> None:
+    pen = Pen(store, "lease")
+    await pen.write(state=STATE)
+    first = await store.load(pen.address, Lease("one", FAR))
+    assert isinstance(first, Snapshot)
+    other = await store.load(pen.address, Lease("two", FAR))
+    draft = pen.draft(state=b"2", fence=first.fence)
+    if isinstance(other, Busy):  # hosts share this store
+        assert other.until == FAR
+        again = await store.load(pen.address, Lease("one", FAR))
+        assert isinstance(again, Snapshot) and again.fence > first.fence
+        await refused(Fenced, store.commit(draft))
+        await pen.write(state=b"2", fence=again.fence, yield_lease=True)
+        other = await store.load(pen.address, Lease("two", FAR))
+    else:
+        await refused(Fenced, store.commit(draft))
+    assert isinstance(other, Snapshot) and other.fence > first.fence
+    await pen.write(state=b"3", fence=other.fence)
+    assert (await pen.load()).state == b"3"
 
 
 @port_case("records", "a lease on an agent never made keeps its fence and makes nothing")
