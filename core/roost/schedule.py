@@ -17,6 +17,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
+from pydantic_core import from_json
+
 MIN_INTERVAL: Final = 0.01
 """Seconds; the shortest `Every`. Below it the wake itself costs more than the wait."""
 HORIZON: Final = 10 * 366 * 86_400
@@ -120,6 +122,12 @@ class Spec:
                 raise ValueError(f"a malformed schedule spec: {dict(raw)!r}")
             case _:
                 raise ValueError(f"a schedule spec of unknown kind: {raw.get('kind')!r}")
+
+
+@lru_cache(maxsize=1024)
+def parsed(raw: bytes) -> Spec:
+    """`Spec.load` of the stored bytes; the last ones are remembered, as many agents wait for the same instant."""
+    return Spec.load(from_json(raw))
 
 
 def spec_of(when: When, now: float) -> tuple[Spec, float]:

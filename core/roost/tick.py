@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from .action import encode, encode_arguments
 from .address import Address, check_key
 from .commit import Commit, Entry, Envelope, Frame, Gone, Hangup, Put, Row, Schedule, Unschedule
 from .errors import AgentError, LimitExceeded
-from .schedule import Spec, When, next_due, same, spec_of
+from .schedule import When, next_due, parsed, same, spec_of
 
 if TYPE_CHECKING:
     from .action import Action
@@ -139,7 +139,7 @@ class Tick:
         data = encode_arguments(args, kwargs, target, self.limits.arguments)
         old = self.schedules.get(key) or self.image.schedules.get(key)
         if isinstance(old, Schedule):
-            if old.target == target and old.args == data and same(Spec.load(from_json(old.spec)), spec):
+            if old.target == target and old.args == data and same(parsed(old.spec), spec):
                 return
         elif key not in self.image.schedules:
             count = len(self.image.schedules) + sum(
@@ -242,7 +242,7 @@ class Tick:
         if occurrence.key in self.schedules or row is None or row.gen != occurrence.gen:
             return  # the handler itself changed the schedule
         try:
-            due = next_due(Spec.load(from_json(row.spec)), row.due, self.at)
+            due = next_due(parsed(row.spec), row.due, self.at)
         except ValueError:  # its time zone is unknown to this host: without a next time it can only end
             due = None
         if due is None:
@@ -286,19 +286,22 @@ class Tick:
 
     def _fill(self, commit: Commit) -> None:
         image, limits = self.image, self.limits
-        commit.kv = tuple(Put(k, v) for k, v in self.puts.items())
         commit.schedules = tuple(self.schedules.values())
         commit.connections = tuple(self.rows.values())
-        commit.seq = image.seq + len(self.log)
-        commit.log = tuple(Entry(image.seq + i, kind, data, self.at) for i, (kind, data) in enumerate(self.log, 1))
-        prefix = f"{image.address}/{image.generation}/{commit.version}."
-        commit.outbox = tuple(
-            Envelope(
-                f"{prefix}{i}", to, action.name, args, image.address,
-                image.generation if to == image.address else 0, internal=not action.public,
-            )
-            for i, (to, action, args) in enumerate(self.outbox, 1)
-        )  # fmt: skip
+        if self.puts:
+            commit.kv = tuple(Put(k, v) for k, v in self.puts.items())
+        if self.log:
+            commit.seq = image.seq + len(self.log)
+            commit.log = tuple(Entry(image.seq + i, kind, data, self.at) for i, (kind, data) in enumerate(self.log, 1))
+        if self.outbox:
+            prefix = f"{image.address}/{image.generation}/{commit.version}."
+            commit.outbox = tuple(
+                Envelope(
+                    f"{prefix}{i}", to, action.name, args, image.address,
+                    image.generation if to == image.address else 0, internal=not action.public,
+                )
+                for i, (to, action, args) in enumerate(self.outbox, 1)
+            )  # fmt: skip
         operations = len(commit.kv) + len(commit.schedules) + len(commit.connections) + len(commit.log)
         operations += len(commit.outbox)
         if operations > limits.commit_operations:
@@ -307,10 +310,15 @@ class Tick:
                 "Spread them over several ticks, for instance by a tell to the agent itself",
                 limit="commit_operations",
             )
-        size = len(commit.state or b"") + sum(len(p.key.encode()) + len(p.value or b"") for p in commit.kv)
-        size += sum(len(s.args) + len(s.spec) for s in commit.schedules if isinstance(s, Schedule))
-        size += sum(len(e.args) for e in commit.outbox) + sum(len(e.data) for e in commit.log)
-        size += sum(len(r.attachment or b"") for r in commit.connections if isinstance(r, Row))
+        size = len(commit.state or b"")
+        if commit.kv:
+            size += sum(len(p.key.encode()) + len(p.value or b"") for p in commit.kv)
+        if commit.schedules:
+            size += sum(len(s.args) + len(s.spec) for s in commit.schedules if isinstance(s, Schedule))
+        if commit.outbox or commit.log:
+            size += sum(len(e.args) for e in commit.outbox) + sum(len(e.data) for e in commit.log)
+        if commit.connections:
+            size += sum(len(r.attachment or b"") for r in commit.connections if isinstance(r, Row))
         if size > limits.commit_bytes:
             raise LimitExceeded(
                 f"one tick wrote {size} bytes; the limit is {limits.commit_bytes}", limit="commit_bytes"

@@ -54,6 +54,8 @@ class Schedules:
     count: int = 10_000
     why: str = ""
     """Why fewer."""
+    each: int = 1
+    """Armed by one request, each on an object of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ WS = {"match": '"type":"rpc"', "refusal": '"success":false'}
 HEAR = "round %s."
 NO_SOCKETS = Absent("has no connections: a web server of your own beside it would hold them")
 STATELESS = Absent("nothing to wake: state is read with every call")
+FILES = "an object is a file of its own there, and making ten thousand takes minutes"
 EVICTED = 15.0
 """Seconds after which an idle object has left workerd, which takes about 10."""
 
@@ -66,7 +67,7 @@ def restate(tools: Installed) -> System:
     return System(
         "restate",
         partial(restate_up, tools), post("/counter/k%d/increment", "1"), NO_SOCKETS, NO_SOCKETS, STATELESS,
-        post("/counter/k%d/ask"), Schedules(partial(at, "/counter/t%d/arm"), ("GET", "/late")),
+        post("/counter/k%d/ask", "1"), Schedules(partial(at, "/counter/t%d/arm"), ("GET", "/late"), each=100),
     )  # fmt: skip
 
 
@@ -80,7 +81,7 @@ def dbos_up(tools: Installed, folder: Path) -> Generator[Up]:
 
 
 def dbos(tools: Installed) -> System:
-    few = "it arms about 100 a second"
+    few = "it arms some 50 a second"
     return System(
         "dbos",
         partial(dbos_up, tools), post("/increment/k%d"), NO_SOCKETS, NO_SOCKETS, STATELESS,
@@ -146,7 +147,7 @@ def python(_: Installed) -> System:
     return System(
         "python", partial(python_up, entry, (), "/healthz"),
         post("/increment/k%d", "1"), Absent("by hand there is no protocol of calls to compare"), room,
-        Wake(EVICTED, "/made"), post("/ask/k%d"), Schedules(partial(at, "/arm/t%d"), ("GET", "/late")),
+        Wake(EVICTED, "/made"), post("/ask/k%d"), Schedules(partial(at, "/arm/t%d"), ("GET", "/late"), 1_000, FILES),
     )  # fmt: skip
 
 
@@ -174,13 +175,16 @@ def arm_roost(ms: float) -> Load:
     return post("/v1/agents/counter/t%d/call/arm", json.dumps({"args": [ms]}))
 
 
-def of_roost(name: str, start: Start, wake: Wake | Absent) -> System:
+LATE_ROOST = ("POST", "/v1/agents/counter/told/call/late")
+
+
+def of_roost(name: str, start: Start, wake: Wake | Absent, schedules: Schedules) -> System:
     path = "/agents/counter/k%d"
     return System(
         name, start, post(f"/v1{path}/call/increment", INCREMENT),
         Load(handshake(path), RPC, **WS), Load(handshake("/agents/counter/room"), SAY, HEAR), wake,
         post(f"/v1{path}/call/ask", '{"args":[]}'),
-        Schedules(arm_roost, ("POST", "/v1/agents/counter/told/call/late")),
+        schedules,
     )  # fmt: skip
 
 
@@ -192,14 +196,14 @@ Default, RoostAgent, RoostRegistry = serve(app)
 
 
 def local(_: Installed) -> System:
-    return of_roost("local", local_up, Wake(5.0))
+    return of_roost("local", local_up, Wake(5.0), Schedules(arm_roost, LATE_ROOST))
 
 
 def workerd(_: Installed) -> System:
     from roost_cloudflare.harness import packages
 
     start = partial(python_up, ENTRY, (*packages(), ROOT / "tests/bench/app.py"), "/healthz")
-    return of_roost("workerd", start, Wake(EVICTED))
+    return of_roost("workerd", start, Wake(EVICTED), Schedules(arm_roost, LATE_ROOST, 1_000, FILES))
 
 
 SYSTEMS: dict[str, Callable[[Installed], System]] = {
