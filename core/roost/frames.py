@@ -6,6 +6,7 @@ client ignores (`code`, `status`, `retry_after` of an error) are for ours.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -70,6 +71,11 @@ def state_error(error: RoostError, seq: int | None) -> bytes:
 def ack(seq: int) -> bytes:
     """A client's numbered state frame is committed."""
     return to_json({"type": "roost_ack", "seq": seq})
+
+
+def wrapped(data: bytes) -> bytes:
+    """A binary message as text, where the platform has no binary frames."""
+    return b'{"type":"roost_message","base64":"' + b64encode(data) + b'"}'
 
 
 def stream_reset(rpc: str) -> bytes:

@@ -50,6 +50,8 @@ class Capabilities:
     """WebSockets come in at /agents/{kind}/{key}; False: one URL, `agent` and `name` in the query."""
     close_code: bool = True
     """The server chooses close codes."""
+    binary_frames: bool = True
+    """WebSockets carry binary frames; False: a binary message is {"type": "roost_message", "base64"} both ways."""
     sse_window: float = 50.0
     """Seconds an SSE response stays open; 0 = what is there, then close."""
     idle_timeout: float | None = None

@@ -159,6 +159,8 @@ def _parse(frame: dict[str, Any]) -> Inbound:
             return Reply(id, None, True, _problem(frame))
         case {"type": "roost_stream_reset", "id": str(id)}:
             return Reset(id)
+        case {"type": "roost_message", "base64": str(data)}:
+            return Message(base64.b64decode(data))
         case {"type": "roost_close", "code": int(code)}:
             return Refusal(code, _closing(frame, code))
         case {"type": "cf_agent_mcp_servers"}:

@@ -11,7 +11,7 @@ from roost.app import App
 from roost.ports import Capabilities
 from roost.resident import OwnedStore, Resident
 
-from .fetch import HttpFetch
+from roost_http.fetch import HttpFetch
 from .hub import Hub
 
 LOCAL = Capabilities("local")
@@ -33,7 +33,7 @@ class LocalBackend(Resident):
         host: AsyncioHost | None = None,
     ) -> None:
         self.loop_host = host or AsyncioHost()
-        self.hub = Hub()
+        self.hub = Hub(binary=capabilities.binary_frames)
         self.fetch = HttpFetch()
         super().__init__(
             app, store, self.hub, self.fetch, self.loop_host, capabilities,

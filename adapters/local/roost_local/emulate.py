@@ -22,6 +22,7 @@ W = TypeVar("W", bound=Hashable)
 
 GOING_AWAY: Final = 1001
 NORMAL: Final = 1000
+NO_BINARY: Final = 1003
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ PLATFORMS: Final[Mapping[str, Rules]] = {
             http_stream=False,
             connect_path=False,
             close_code=False,
+            binary_frames=False,
             sse_window=0.0,
             idle_timeout=600.0,
             max_connection=7200.0,
@@ -73,6 +75,7 @@ PLATFORMS: Final[Mapping[str, Rules]] = {
             "http_stream": "the managed Python runtime answers with one buffered payload",
             "connect_path": "a WebSocket API has one URL a stage",
             "close_code": "DELETE @connections closes 1000; the code is API Gateway's, boto/boto3#3789",
+            "binary_frames": "a binary frame closes 1003, developer guide, binary media types for WebSocket APIs",
             "idle_timeout": "10 minutes, API Gateway WebSocket quotas",
             "max_connection": "2 hours, API Gateway WebSocket quotas",
             "frame": "32 KB, else 1009, API Gateway WebSocket quotas",

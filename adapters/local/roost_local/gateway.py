@@ -12,7 +12,7 @@ from roost.ports import Timer
 from roost.runtime import Runtime
 from roost.session import refuse
 
-from .emulate import NORMAL, Jitter, Ledger, Rules
+from .emulate import NO_BINARY, NORMAL, Jitter, Ledger, Rules
 from .hub import Hub
 from .socket import Handshake, Receiver, Socket
 from .wire import Agents, LocalSession
@@ -105,7 +105,10 @@ class Link:
         self._came(data)
 
     def binary(self, data: bytes) -> None:
-        self._came(data)
+        if self._gateway.runtime.capabilities.binary_frames:
+            self._came(data)
+        else:
+            self.socket.close(NO_BINARY, "")
 
     def _came(self, data: str | bytes) -> None:
         self._stir()

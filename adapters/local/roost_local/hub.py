@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from roost.address import Address
 from roost.commit import Frame
+from roost.frames import wrapped
 
 from .socket import binary_frame, text_frame
 
@@ -33,7 +34,8 @@ class Group:
 class Hub:
     """Fills the port `Wire`. Sends are synchronous: frames leave in the order of their release."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, binary: bool = True) -> None:
+        self._encoded = encoded if binary else encoded_as_text
         self._groups: dict[Address, Group] = {}
         self.count = 0
 
@@ -61,9 +63,9 @@ class Hub:
             socket = group.sockets.get(frames[0].to[0])
             if socket is None:
                 return frames[0].to
-            socket.write(encoded(frames[0]))
+            socket.write(self._encoded(frames[0]))
             return ()
-        return _send_many(group.sockets, frames)
+        return _send_many(group.sockets, frames, self._encoded)
 
     async def close(self, address: Address, cid: str, code: int, reason: str) -> None:
         group = self._groups.get(address)
@@ -80,12 +82,19 @@ def encoded(frame: Frame) -> bytes:
     return binary_frame(frame.data) if frame.binary else text_frame(frame.data)
 
 
-def _send_many(sockets: Mapping[str, Outlet], frames: Sequence[Frame]) -> list[str]:
+def encoded_as_text(frame: Frame) -> bytes:
+    """The same over a wire without binary frames."""
+    return text_frame(wrapped(frame.data) if frame.binary else frame.data)
+
+
+def _send_many(
+    sockets: Mapping[str, Outlet], frames: Sequence[Frame], encode: Callable[[Frame], bytes]
+) -> list[str]:
     """One write a socket: each write is a system call, and those are what a release costs most."""
     gone: list[str] = []
     batches: dict[str, bytes] = {}
     for frame in frames:
-        raw = encoded(frame)
+        raw = encode(frame)
         for cid in frame.to:
             before = batches.get(cid)
             batches[cid] = raw if before is None else before + raw

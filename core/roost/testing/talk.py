@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import itertools
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -40,6 +41,9 @@ class Talk:
                     frame = from_json(raw) if isinstance(raw, str) else raw
                 except ValueError:
                     frame = raw
+                if not self.stage.capabilities.binary_frames:
+                    assert isinstance(raw, str), "this backend has no binary frames"
+                    frame = unwrapped(frame)
                 if wanted(frame):
                     return frame
                 self._kept.append(frame)
@@ -129,6 +133,13 @@ def type_of(frame: Any) -> str | None:
     """The `type` of a frame that is a JSON object with one."""
     found: Any = cast("dict[str, Any]", frame).get("type") if isinstance(frame, dict) else None
     return found if isinstance(found, str) else None
+
+
+def unwrapped(frame: Any) -> Any:
+    """The bytes of a binary message that came as text; any other frame as it is."""
+    if type_of(frame) == "roost_message" and "base64" in frame:
+        return base64.b64decode(frame["base64"], validate=True)
+    return frame
 
 
 def _is_own(frame: Any) -> bool:

@@ -1,0 +1,109 @@
+"""One process of a function: its loop, its app, its backend. Made at the first event, kept for all that follow.
+
+A bundle names its app and config in `roost-bundle.json`; variables of the function come first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import os
+import time
+from collections.abc import Coroutine, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from roost.aio import AsyncioHost
+from roost.app import App
+from roost.config import from_environment, resolve
+from roost.errors import Rejected
+
+from .aws import Aws
+from .backend import LambdaBackend
+from .bells import Places, SqsBells
+from .secrets import resolved
+from .sockets import Sockets
+from .store import DynamoStore
+
+T = TypeVar("T")
+MANIFEST: Final = "roost-bundle.json"
+MARGIN: Final = 1.5
+"""Seconds before the function's own time-out at which work must be done: its answer still has to get out."""
+
+
+class Deployment:
+    """What outlives an invocation."""
+
+    def __init__(self, app: App, environment: Mapping[str, str], aws: Aws, config: Mapping[str, Any]) -> None:
+        self.app = app
+        self.aws = aws
+        self.admin_token = environment.get("ROOST_ADMIN_TOKEN") or None
+        self.store = DynamoStore.open(environment["ROOST_TABLE"])
+        self.sockets = Sockets(aws, self._gone)
+        places = Places(
+            environment["ROOST_DOORBELLS"], environment["ROOST_TIMERS_ARN"], environment["ROOST_SCHEDULES"],
+            environment["ROOST_SCHEDULES_ROLE"],
+        )  # fmt: skip
+        self.bells = SqsBells(aws, places)
+        from roost_http.fetch import HttpFetch
+
+        self.backend = LambdaBackend(
+            app, self.store, self.sockets, self.bells, HttpFetch(), AsyncioHost(), config=config,
+            restless=bool(environment.get("ROOST_RESTLESS")),
+        )  # fmt: skip
+
+    async def _gone(self, cid: str) -> None:
+        """410: nobody is there. The row goes; what the agent keeps of it goes with $disconnect, or a sweep."""
+        await self.backend.unbind(cid)
+
+    @staticmethod
+    async def open(environment: Mapping[str, str]) -> Deployment:
+        """Rejected: the app can't be found, or its config is not complete."""
+        aws = Aws()
+        manifest = read_manifest()
+        given = await resolved(aws, environment)
+        app = load(given.get("ROOST_APP") or str(manifest.get("app", "")))
+        config = resolve(app.kinds.values(), [from_environment(given, app.kinds.values()), manifest.get("config", {})])
+        return Deployment(app, given, aws, config)
+
+
+def load(name: str) -> App:
+    """The app `module:attribute`."""
+    module, _, attribute = name.partition(":")
+    if not module or not attribute:
+        raise Rejected(f"ROOST_APP is {name!r}; it must name an app as module:attribute", code="bad-app", status=500)
+    found: Any = getattr(importlib.import_module(module), attribute, None)
+    if not isinstance(found, App):
+        raise Rejected(f"{name} is no roost.App", code="bad-app", status=500)
+    return found
+
+
+def read_manifest() -> dict[str, Any]:
+    """What `roost bundle lambda` wrote beside the code."""
+    path = Path(os.environ.get("LAMBDA_TASK_ROOT", ".")) / MANIFEST
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found
+
+
+class Process:
+    """The loop of this process and the deployment on it."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(self.loop)
+        self._found: Deployment | None = None
+
+    def deployment(self) -> Deployment:
+        if self._found is None:
+            self._found = self.run(Deployment.open(os.environ))
+        return self._found
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(work)
+
+
+def end_of(context: Any) -> float:
+    """Epoch seconds by which the invocation must be done."""
+    left = float(context.get_remaining_time_in_millis()) / 1000
+    return time.time() + max(0.5, left - MARGIN)

@@ -1,0 +1,61 @@
+"""One origin in front of a deployed stack, as CloudFront is where the stack has a domain: HTTP goes to the Function
+URL, WebSockets at /{stage} to the WebSocket API.
+
+Control, on ministack's own port: `PUT /_edge` with {"url", "api", "stage"} says what stands behind it; with "idle"
+and "life" too, the quotas of connections.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from . import function_url, websocket
+
+
+class Edge:
+    """An ASGI application: everything at `port` is the stack's, the rest is `beside`'s (ministack's own)."""
+
+    def __init__(self, beside: Any, port: int) -> None:
+        self._beside = beside
+        self._port = port
+        self._behind: dict[str, str] = {}
+        self._quotas = websocket.Quotas()
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        kind = scope["type"]
+        if kind == "lifespan":
+            await self._beside(scope, receive, send)
+        elif (scope.get("server") or ("", 0))[1] != self._port:
+            if kind == "http" and scope["path"] == "/_edge" and scope["method"] == "PUT":
+                await self._set(receive, send)
+            else:
+                await self._beside(scope, receive, send)
+        elif not self._behind:
+            await self._nothing(kind, receive, send)
+        elif kind == "http":
+            await function_url.serve(self._behind["url"], scope, receive, send)
+        else:
+            await websocket.serve(self._behind["api"], self._behind["stage"], scope, receive, send, self._quotas)
+
+    async def _set(self, receive: Any, send: Any) -> None:
+        body, more = b"", True
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        given = json.loads(body)
+        self._behind = {k: given[k] for k in ("url", "api", "stage")}
+        self._quotas.idle = given.get("idle", self._quotas.idle)
+        self._quotas.life = given.get("life", self._quotas.life)
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _nothing(self, kind: str, receive: Any, send: Any) -> None:
+        if kind == "http":
+            headers = [(b"content-type", b"text/plain")]
+            await send({"type": "http.response.start", "status": 503, "headers": headers})
+            await send({"type": "http.response.body", "body": b"nothing is deployed yet\n"})
+        else:
+            await receive()
+            await send({"type": "websocket.close", "code": 1013})

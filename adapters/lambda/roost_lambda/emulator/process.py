@@ -1,0 +1,148 @@
+"""The emulator as a process of ours: started, watched, stopped by its id, on loopback and on ports of the system's."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from roost.errors import TransientError
+from roost.platform import Say
+
+from .environment import Environments
+
+BOOT: Final = 60.0
+"""Seconds within which it must answer: a bound on failure."""
+LINES: Final = 2000
+RUN: Final = (
+    "import runpy, sys; sys.path.append(sys.argv.pop(1)); "
+    "runpy.run_module('roost_lambda.emulator.serve', run_name='__main__', alter_sys=True)"
+)
+"""Roost's own packages stand last on the path: ministack keeps its versions of everything."""
+
+
+class Ministack:
+    """One emulator. It keeps everything in memory: a new one is empty."""
+
+    def __init__(self, environments: Environments, log: Say | None = None, port: int = 0) -> None:
+        self._environments = environments
+        self._log = log
+        self._port = port
+        self._process: asyncio.subprocess.Process | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self.logs: deque[str] = deque(maxlen=LINES)
+        self.endpoint = ""
+        """The AWS APIs."""
+        self.url = ""
+        """What is deployed."""
+
+    async def start(self) -> None:
+        """Start it and wait until it answers. TransientError with its log when it does not."""
+        own, front = (_listening(port) for port in (0, self._port))
+        self.endpoint, self.url = (f"http://127.0.0.1:{s.getsockname()[1]}" for s in (own, front))
+        self._port = front.getsockname()[1]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "ROOST_", "PYTHON"))}
+        environment |= {
+            "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(own.getsockname()[1]), "AWS_ENDPOINT_URL": self.endpoint,
+            "LAMBDA_ACCOUNT_CONCURRENCY": "1000", "LAMBDA_WARM_TTL_SECONDS": "60", "PYTHONUNBUFFERED": "1",
+        }  # fmt: skip
+        root = str(Path(__file__).parents[2])
+        command = [str(self._environments.emulator), "-c", RUN, root, str(own.fileno()), str(front.fileno())]
+        with own, front:
+            self._process = await asyncio.create_subprocess_exec(
+                *command, env=environment, pass_fds=(own.fileno(), front.fileno()), stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT, stdin=asyncio.subprocess.DEVNULL, limit=1 << 20,
+            )  # fmt: skip
+        self._reader = asyncio.ensure_future(self._follow(self._process))
+        try:
+            async with asyncio.timeout(BOOT), httpx.AsyncClient() as client:
+                while self._process.returncode is None:
+                    with suppress(httpx.TransportError):
+                        if (await client.get(f"{self.endpoint}/_ministack/health")).status_code == 200:
+                            return
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            await self.stop()
+        raise TransientError(f"ministack did not start:\n{self.log}", code="emulator")
+
+    async def _follow(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        while True:
+            try:
+                raw = await process.stdout.readline()
+            except ValueError:  # a line longer than the limit: its rest follows
+                continue
+            if not raw:
+                return
+            line = raw.decode(errors="replace").rstrip()
+            self.logs.append(line)
+            if self._log is not None:
+                self._log(line)
+
+    @property
+    def log(self) -> str:
+        """The last lines it and the functions printed."""
+        return "\n".join(self.logs)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def workers(self) -> list[int]:
+        """The processes that run functions: its children, by Linux's /proc."""
+        found: list[int] = []
+        for task in Path(f"/proc/{self.pid}/task").iterdir():
+            with suppress(OSError):
+                found += [int(pid) for pid in (task / "children").read_text().split()]
+        return found
+
+    def kill_workers(self) -> int:
+        """kill -9 to every execution environment, as when the machines under a region's functions die; how many."""
+        doomed = self.workers()
+        for pid in doomed:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return len(doomed)
+
+    async def wait(self) -> None:
+        """Returns when it ended."""
+        assert self._process is not None
+        await self._process.wait()
+
+    async def stop(self) -> None:
+        process, self._process = self._process, None
+        if process is not None and process.returncode is None:
+            self._process = process
+            doomed = self.workers()
+            self._process = None
+            process.send_signal(signal.SIGTERM)
+            try:
+                async with asyncio.timeout(5):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+            for pid in doomed:  # its children, which it may have left
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        if self._reader is not None:
+            self._reader.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._reader
+            self._reader = None
+
+
+def _listening(port: int) -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.bind(("127.0.0.1", port))
+    made.listen(1024)
+    return made

@@ -1,0 +1,91 @@
+"""Where ministack 1.5.33 is more lenient than AWS, or slower than it needs to be. Each is one function."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import Any
+
+from . import inside
+from .websocket import MESSAGE
+
+OWN: tuple[str, ...] = ("BIND_HOST", "GATEWAY_PORT", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+
+
+def install() -> None:
+    refuse_large_posts()
+    endpoints()
+    logs_at_once()
+    show_logs()
+    no_delay()
+
+
+def refuse_large_posts() -> None:
+    """@connections takes 128 KB a message, then 413."""
+    serve = inside.apigateway.handle_connections_api
+
+    async def limited(method: str, api: str, stage: str, cid: str, body: bytes, headers: Any) -> Any:
+        if method == "POST" and len(body) > MESSAGE:
+            return 413, {"x-amzn-ErrorType": "PayloadTooLargeException"}, b'{"message":"Payload too large"}'
+        return await serve(method, api, stage, cid, body, headers)
+
+    inside.apigateway.handle_connections_api = limited
+
+
+def endpoints() -> None:
+    """A function's calls reach this emulator, the management API of its WebSockets included; and what belongs to the
+    emulator's own process is not in its environment."""
+    made = inside.functions._provided_worker_env
+    base = os.environ["AWS_ENDPOINT_URL"]
+
+    def environment(config: Any, folder: str, port: int) -> dict[str, str]:
+        found: dict[str, str] = made(config, folder, port)
+        for name in OWN:
+            found.pop(name, None)
+        at = re.fullmatch(r"https://(\w+)\.execute-api\.[^/]+/(\w+)", found.get(CONNECTIONS, ""))
+        if at:
+            found[CONNECTIONS] = f"{base}/_aws/execute-api/{at[1]}/{at[2]}"
+        return found
+
+    inside.functions._provided_worker_env = environment
+
+
+CONNECTIONS = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
+
+
+def logs_at_once() -> None:
+    """ministack waits 50 ms after each invocation for what it may still print; that arrives with the next one."""
+
+    def drain(worker: Any, *_: Any, **__: Any) -> str:
+        text: str = worker._drain_stderr()
+        return text
+
+    inside.runtime.Worker._drain_stderr_bounded = drain
+
+
+def show_logs() -> None:
+    """What functions print goes to this process's output too."""
+    emit = inside.functions._emit_lambda_logs
+
+    def shown(func: Any, request: str, text: str, failed: bool, *more: Any, **named: Any) -> Any:
+        if text:
+            name = (func.get("config") or func).get("FunctionName", "?")
+            for line in text.splitlines():
+                sys.stdout.write(f"{name}: {line}\n")
+            sys.stdout.flush()
+        return emit(func, request, text, failed, *more, **named)
+
+    inside.functions._emit_lambda_logs = shown
+
+
+def no_delay() -> None:
+    """Its runtime API answers in two small writes: with Nagle's algorithm each costs a delayed acknowledgement."""
+    made = inside.runtime.ProvidedWorker._build_handler_class
+
+    def built(worker: Any, *given: Any) -> Any:
+        handler: Any = made(worker, *given)
+        handler.disable_nagle_algorithm = True
+        return handler
+
+    inside.runtime.ProvidedWorker._build_handler_class = built

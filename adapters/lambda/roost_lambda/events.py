@@ -1,0 +1,70 @@
+"""The events of a WebSocket API, and the one that Connect sends on. Standard library only: $connect is answered
+before anything else is loaded.
+
+Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-mapping-template-reference.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+GREET: Final = "roost.greet"
+"""Marks the asynchronous invocation that follows $connect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """$connect. Header names are lower-case; of a repeated query parameter the last counts."""
+
+    cid: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    client: str
+
+
+@dataclass(frozen=True, slots=True)
+class Framed:
+    """$default: one text frame."""
+
+    cid: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """$disconnect."""
+
+    cid: str
+    code: int
+    reason: str
+
+
+def opened(event: Mapping[str, Any]) -> Opened:
+    """The handshake of a CONNECT event."""
+    context = event["requestContext"]
+    headers = {str(k).lower(): str(v) for k, v in (event.get("headers") or {}).items()}
+    query = {str(k): str(v) for k, v in (event.get("queryStringParameters") or {}).items()}
+    return Opened(context["connectionId"], query, headers, str(context.get("identity", {}).get("sourceIp", "")))
+
+
+def follow_up(handshake: Opened) -> dict[str, Any]:
+    """The event of the invocation that greets."""
+    return {"type": GREET, "opened": asdict(handshake)}
+
+
+def decode(event: Mapping[str, Any]) -> Opened | Framed | Closed:
+    """What happened. ValueError: an event of another kind."""
+    if event.get("type") == GREET:
+        return Opened(**event["opened"])
+    context = event.get("requestContext") or {}
+    kind, cid = context.get("eventType"), str(context.get("connectionId", ""))
+    if kind == "MESSAGE":
+        return Framed(cid, str(event.get("body") or ""))
+    if kind == "DISCONNECT":
+        code, reason = context.get("disconnectStatusCode"), context.get("disconnectReason")
+        return Closed(cid, int(code or 1005), str(reason or ""))
+    if kind == "CONNECT":
+        return opened(event)
+    raise ValueError(f"not an event of a WebSocket API: {sorted(event)}")

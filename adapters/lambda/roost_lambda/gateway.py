@@ -1,0 +1,179 @@
+"""WebSockets: what a handshake, a frame and an end come to, each in an invocation of its own.
+
+Who is greeted is bound to its agent by a row; a frame that comes before its connection is greeted and `on_connect`
+has run waits for that (semantics 24).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+from roost import frames
+from roost.address import Address, check_key
+from roost.admission import authenticate, check_origin, check_transport
+from roost.app import Credentials
+from roost.errors import NotFound, Rejected, RoostError
+from roost.session import FRAME_GAP, refuse
+from roost.trigger import Caller, Connect, Disconnect, Trigger
+
+from .backend import LambdaBackend
+from .events import Closed, Framed, Opened
+from .line import Outgoing, Turn
+from .order import GAP, FrameGap, Lanes
+from .sockets import Sockets
+
+LIFE: Final = 7500.0
+"""Seconds after which a connection's row may go: API Gateway ends every connection after 7200."""
+NUMBERED: Final = ("rpc", "cf_agent_state", "roost_message")
+log = logging.getLogger("roost")
+
+
+class Gateway:
+    """The socket side of one process."""
+
+    def __init__(self, backend: LambdaBackend, sockets: Sockets, lanes: Lanes, admin_token: str | None) -> None:
+        self._backend = backend
+        self._sockets = sockets
+        self._lanes = lanes
+        self._admin_token = admin_token
+
+    async def handle(self, event: Opened | Framed | Closed, end: float) -> None:
+        """`end`: epoch seconds by which the invocation must be done."""
+        if isinstance(event, Opened):
+            await self.greet(event, end)
+        elif isinstance(event, Framed):
+            await self.frame(event, end)
+        else:
+            await self.close(event, end)
+
+    # The greeting ------------------------------------------------------------------------------------
+
+    async def greet(self, opened: Opened, end: float) -> None:
+        """Admit and greet, or refuse in a way that ends the client's retries (semantics 26)."""
+        backend = self._backend
+        line = Outgoing(self._sockets, Address("", ""), opened.cid)
+        try:
+            address, caller = await self._admit(opened)
+            label = opened.query.get("_pk", opened.cid)[:255]
+            data: dict[str, Any] = {"label": label, "ready": False}
+            if caller is not None:
+                data |= {"principal": caller.principal, "claims": dict(caller.claims)}
+            await backend.bind(opened.cid, address, self._now + LIFE, json.dumps(data).encode())
+            greeting, seen = await backend.greeting(address)
+            for frame in greeting:
+                line.send_text_bytes(frame)
+            if not await line.flush(greeting=True):
+                return
+            connect = Connect(opened.cid, label, self._now, opened.query, seen)
+            result = await backend.dispatch(address, Trigger("connect", connect, caller=caller, deadline=end))
+            if result.error is not None:
+                raise result.error
+            data["ready"] = True
+            await backend.bind(opened.cid, address, self._now + LIFE, json.dumps(data).encode())
+        except RoostError as error:
+            refuse(line, error)
+            await line.flush(greeting=True)
+
+    async def _admit(self, opened: Opened) -> tuple[Address, Caller | None]:
+        runtime, query = self._backend.runtime, opened.query
+        address = self._address(query)
+        check_transport(query)
+        check_origin(runtime.app, opened.headers)
+        credentials = Credentials(opened.headers, query, address, True, opened.client)
+        return address, await authenticate(runtime, credentials, self._admin_token)
+
+    def _address(self, query: Mapping[str, str]) -> Address:
+        kind, key = query.get("agent"), query.get("name")
+        if not kind or not key:
+            raise NotFound("connect with `agent` and `name` in the query", code="no-route")
+        try:
+            found = self._backend.runtime.app.kind(kind)
+        except NotFound as error:
+            raise Rejected(f"Invalid request: {error.message}", code=error.code, status=400) from None
+        return Address(found.name, check_key(key))
+
+    # Frames ------------------------------------------------------------------------------------------
+
+    async def frame(self, framed: Framed, end: float) -> None:
+        """One frame, in its order if it is numbered."""
+        found = await self._ready(framed.cid, end)
+        if found is None:
+            line = Outgoing(self._sockets, Address("", ""), framed.cid)
+            refuse(line, NotFound("this connection is not known any more; connect again", code="no-connection"))
+            await line.flush()
+            return
+        address, data = found
+        line = Outgoing(self._sockets, address, framed.cid)
+        caller = Caller(data["principal"], data["claims"]) if "principal" in data else None
+        turn = Turn(self._backend, self._backend.runtime, address, framed.cid, data["label"], caller, line, end)
+        seq = number(framed.text)
+        if seq is None:
+            turn.text(framed.text)
+            await turn.settle()
+            return
+        token = f"{self._backend.runtime.host.entropy():016x}"
+
+        async def run(text: str) -> None:
+            turn.text(text)
+            await turn.settle()
+
+        try:
+            await self._lanes.take(framed.cid, seq, framed.text, token, run, end)
+        except FrameGap as gap:
+            error = Rejected(
+                f"frame {gap.seq} did not come within {GAP:.0f} s; reconnect and send again", code="frame-gap",
+                status=409,
+            )  # fmt: skip
+            line.send_text_bytes(frames.bad_frame(error))
+            line.close(FRAME_GAP, "frame-gap")
+            await line.flush()
+
+    async def _ready(self, cid: str, end: float) -> tuple[Address, dict[str, Any]] | None:
+        """Whose connection it is, once `on_connect` has run; None: nobody's."""
+        pause = 0.01
+        unknown = self._now + 8.0
+        while True:
+            found = await self._backend.bound(cid)
+            if found is not None:
+                data = cast("dict[str, Any]", json.loads(found[1]))
+                if data["ready"]:
+                    return found[0], data
+            if self._now > (unknown if found is None else end):
+                return None
+            await asyncio.sleep(pause)
+            pause = min(0.2, pause * 1.5)
+
+    # The end -----------------------------------------------------------------------------------------
+
+    async def close(self, closed: Closed, end: float) -> None:
+        """The client or API Gateway has hung up."""
+        found = await self._backend.bound(closed.cid)
+        if found is None:
+            return
+        payload = Disconnect(closed.cid, closed.code, closed.reason)
+        result = await self._backend.dispatch(
+            found[0], Trigger("disconnect", payload, source="admin", deadline=end)
+        )
+        if result.error is not None:
+            log.warning("%s: the end of %s: %s", found[0], closed.cid, result.error.message)
+        await self._backend.unbind(closed.cid)
+
+    @property
+    def _now(self) -> float:
+        return self._backend.runtime.host.now()
+
+
+def number(text: str) -> int | None:
+    """The number of a frame of our client; None: it has none."""
+    if '"seq"' not in text:
+        return None
+    try:
+        doc: Any = json.loads(text)
+    except ValueError:
+        return None
+    seq = doc.get("seq") if isinstance(doc, dict) and doc.get("type") in NUMBERED else None
+    return seq if type(seq) is int and seq > 0 else None

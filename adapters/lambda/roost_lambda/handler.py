@@ -1,0 +1,128 @@
+"""The functions' entry points, one an event source. Each loads what its own path needs and no more.
+
+`web` HTTP; `socket` WebSockets (after connect.py); `drain` doorbells; `wake` far timers; `relay` the table's stream;
+`sweep` a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from . import telemetry
+from .deployment import Deployment, Process, end_of
+
+PROCESS: Final = Process()
+_made: Final[dict[str, Any]] = {}
+
+telemetry.set_up()
+
+
+def web(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """A request to the Function URL."""
+    telemetry.begin(context)
+    handle = _made.get("web")
+    if handle is None:
+        from roost_http.surface import Surface
+
+        from .lifespan import Lifespan
+        from .web import adapter
+
+        found = PROCESS.deployment()
+        surface = Surface(found.app, found.backend.runtime, admin_token=found.admin_token)
+        if found.app.web is not None:
+            PROCESS.run(Lifespan(found.app.web).start())
+        handle = _made["web"] = adapter(surface)
+    answer: dict[str, Any] = handle(event, context)
+    return answer
+
+
+def socket(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """The follow-up of $connect, a frame, or an end."""
+    telemetry.begin(context)
+    gateway = _made.get("socket")
+    if gateway is None:
+        from .gateway import Gateway
+        from .order import Lanes
+
+        found = PROCESS.deployment()
+        lanes = Lanes(found.store.table)
+        gateway = _made["socket"] = Gateway(found.backend, found.sockets, lanes, found.admin_token)
+    from .events import decode
+
+    PROCESS.run(gateway.handle(decode(event), end_of(context)))
+    return {"statusCode": 200}
+
+
+def drain(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Doorbells: somebody waits, or a schedule is due."""
+    telemetry.begin(context)
+    found, end = PROCESS.deployment(), end_of(context)
+    asked: dict[str, Any] = {}
+
+    async def look(record: Any) -> None:
+        from .bells import heard
+
+        address, _ = heard(record.body)
+        if str(address) not in asked:  # several bells of one agent: one look answers them all
+            asked[str(address)] = PROCESS.loop.create_task(found.backend.drain(address, end))
+        await asked[str(address)]
+
+    return _batch(event, look)
+
+
+def wake(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Far timers, 90 s early: each becomes a doorbell for its time. Never early, so what is not due yet waits on."""
+    telemetry.begin(context)
+    found, end = PROCESS.deployment(), end_of(context)
+
+    async def look(record: Any) -> None:
+        from .bells import heard
+
+        address, due = heard(record.body)
+        left = due - found.backend.runtime.host.now()
+        if left > 0:
+            await found.bells.ring(address, left)
+        else:
+            await found.backend.wake(address, end)
+
+    return _batch(event, look)
+
+
+def relay(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """New envelopes in the table: deliver those whose sender died over them. In order, so the first failure stops."""
+    telemetry.begin(context)
+    found = PROCESS.deployment()
+    records: list[dict[str, Any]] = event["Records"]
+    again = PROCESS.run(found.backend.relay([r["dynamodb"]["NewImage"] for r in records]))
+    failed = [{"itemIdentifier": records[i]["dynamodb"]["SequenceNumber"]} for i in sorted(again)[:1]]
+    if again:
+        telemetry.count("RelayRetries", len(again), context.function_name)
+    return {"batchItemFailures": failed}
+
+
+def sweep(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """The clock: ring for agents whose wake was lost."""
+    telemetry.begin(context)
+    found = PROCESS.deployment()
+    rung = PROCESS.run(found.backend.sweep(end_of(context)))
+    if rung:
+        telemetry.count("LostWakes", rung, context.function_name)
+    return {"rung": rung}
+
+
+def _batch(event: dict[str, Any], look: Callable[[Any], Awaitable[None]]) -> dict[str, Any]:
+    """Every record on its own: the ones that failed come again."""
+    from aws_lambda_powertools.utilities.batch import AsyncBatchProcessor, EventType
+
+    async def all_of() -> dict[str, Any]:
+        processor = AsyncBatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+        with processor(event["Records"], look):  # type: ignore[arg-type]  # it takes coroutine functions
+            await processor.async_process()
+        answer: Any = processor.response()
+        return dict(answer)
+
+    return PROCESS.run(all_of())
+
+
+__all__ = ["Deployment", "drain", "relay", "socket", "sweep", "wake", "web"]

@@ -1,0 +1,89 @@
+"""The conformance harness: the template, deployed into ministack with the suite's own app, driven over HTTP and
+WebSocket like any deployment.
+
+A crash is `kill -9` of every execution environment; the next invocation gets a new one. Connections are API
+Gateway's and outlive it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+import httpx
+
+from roost.address import Address
+from roost.platform import Project
+from roost.ports import Capabilities
+
+from .backend import LAMBDA
+from .bundle import write
+from .emulator.environment import environments
+from .emulator.process import Ministack
+from .emulator.stack import deploy
+
+TOKEN = "conformance-operator"
+APP = "roost.testing.app:app"
+
+
+class LambdaHarness:
+    """Fills roost.testing.harness.Harness. `log_level`: what the functions print."""
+
+    admin_token = TOKEN
+    base_path: str | None = "prod"
+    capabilities: Capabilities = LAMBDA
+
+    def __init__(self, log_level: str = "WARNING") -> None:
+        self._level = log_level
+        self._emulator: Ministack | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self.url = ""
+
+    @property
+    def log(self) -> str:
+        """What ministack and the functions printed last."""
+        return "" if self._emulator is None else self._emulator.log
+
+    @property
+    def emulator(self) -> Ministack:
+        assert self._emulator is not None
+        return self._emulator
+
+    async def start(self, *, restless: bool) -> None:
+        found = await asyncio.to_thread(environments, _say)
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="roost-lambda-")
+            await asyncio.to_thread(write, Project(APP, Path.cwd()), "here", Path(self._folder.name) / "app", _say)
+        self._emulator = Ministack(found)
+        await self._emulator.start()
+        parameters = {"App": APP, "AdminToken": TOKEN}
+        template = Path(self._folder.name) / "app" / "template.yaml"
+        environment = {"ROOST_RESTLESS": "1" if restless else "", "ROOST_LOG_LEVEL": self._level}
+        await asyncio.to_thread(
+            deploy, self._emulator, template, found.runtime, parameters, environment=environment
+        )
+        self.url = self._emulator.url
+        async with httpx.AsyncClient(timeout=60) as client:
+            answer = await client.get(f"{self.url}/healthz")
+            assert answer.status_code == 200, answer.text + self.log
+
+    async def evict(self, address: Address) -> None:
+        async with httpx.AsyncClient(headers={"authorization": f"Bearer {TOKEN}"}, timeout=60) as client:
+            answer = await client.post(f"{self.url}/v1/agents/{address.path}/hibernate")
+            assert answer.status_code == 200, answer.text
+
+    async def crash(self) -> None:
+        self.emulator.kill_workers()
+
+    async def stop(self) -> None:
+        if self._emulator is not None:
+            await self._emulator.stop()
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")

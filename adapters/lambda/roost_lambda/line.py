@@ -1,0 +1,98 @@
+"""What a session takes for its socket, in an invocation: what it says is kept and sent when the frame is done."""
+
+from __future__ import annotations
+
+import asyncio
+
+from roost.address import Address
+from roost.errors import RoostError
+from roost.runtime import Runtime
+from roost.session import Session
+from roost.trigger import Call, Caller, Trigger
+
+from .backend import LambdaBackend
+from .sockets import Sockets
+
+
+class Outgoing:
+    """A `session.Line`."""
+
+    def __init__(self, sockets: Sockets, address: Address, cid: str) -> None:
+        self._sockets = sockets
+        self._address = address
+        self._cid = cid
+        self._kept: list[bytes] = []
+        self._closing: tuple[int, str] | None = None
+
+    def send_text_bytes(self, data: bytes) -> None:
+        if self._closing is None:
+            self._kept.append(data)
+
+    def close(self, code: int, reason: str) -> None:
+        self._closing = self._closing or (code, reason)
+
+    def pause(self) -> None:
+        """Every frame is an invocation of its own: there is no reading to stop."""
+
+    def resume(self) -> None:
+        pass
+
+    async def flush(self, *, greeting: bool = False) -> bool:
+        """Send what was said; False when nobody is there any more."""
+        kept, self._kept = self._kept, []
+        there = not kept or await self._sockets.post(self._cid, kept, greeting=greeting)
+        if self._closing is not None:
+            await self._sockets.close(self._address, self._cid, *self._closing)
+            return False
+        return there
+
+
+class Turn(Session):
+    """The session of a connection for the length of an invocation, which waits for what its frames cause."""
+
+    __slots__ = ("_backend", "_before", "_deadline", "_tasks")
+    line: Outgoing
+
+    def __init__(
+        self, backend: LambdaBackend, runtime: Runtime, address: Address, cid: str, label: str, caller: Caller | None,
+        line: Outgoing, deadline: float,
+    ) -> None:  # fmt: skip
+        super().__init__(runtime, address, cid, label, caller, {}, line)
+        self.resume()
+        self._backend = backend
+        self._deadline = deadline
+        self._tasks: list[asyncio.Task[None]] = []
+        self._before: asyncio.Task[None] | None = None
+
+    def _post(self, trigger: Trigger) -> None:
+        payload = trigger.payload
+        readonly = False
+        if isinstance(payload, Call):
+            action = self.runtime.app.kind(self.address.kind).actions.get(payload.action)
+            readonly = action is not None and action.options.readonly
+        task = asyncio.ensure_future(self._run(trigger, None if readonly else self._before))
+        self._tasks.append(task)
+        if not readonly:
+            self._before = task
+
+    async def _run(self, trigger: Trigger, before: asyncio.Task[None] | None) -> None:
+        """One trigger, after the one before: a connection's frames are one lane."""
+        if before is not None:
+            await before
+        given = Trigger(
+            trigger.kind, trigger.payload, trigger.id, trigger.source, trigger.caller, trigger.lane, self._deadline
+        )
+        try:
+            await self._backend.dispatch(self.address, given)
+        except RoostError as error:  # refused before it was a tick; what a tick raises, its release says
+            self._answer(trigger.payload, error)
+            await self.line.flush()
+
+    async def settle(self) -> None:
+        """Wait until everything is done and said."""
+        await self.line.flush()
+        while self._tasks:
+            task = self._tasks.pop()
+            await task
+        await self.line.flush()
+

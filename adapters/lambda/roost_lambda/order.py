@@ -1,0 +1,182 @@
+"""Numbered frames in order (semantics 16), where every frame is an invocation of its own.
+
+One invocation of a connection holds its lane and runs frames as their turn comes; the others leave theirs in the
+table and go. A frame is put first and counted second, and the lane is let go only if the count has not risen since
+the holder last looked, so no frame is left behind. An invocation that dies holding the lane leaves a gap, which
+closes the connection: our client comes back and sends again.
+
+    pk #conn#cid   sk Q            next, count, holder, until, ttl
+                   sk F#seq        text, ttl
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from .client import Refused
+from .keys import connection
+from .table import Table
+
+LANE: Final = "Q"
+HOLD: Final = 30.0
+"""Seconds after which a dead holder's lane is free: an invocation's longest life."""
+KEEP: Final = 7500.0
+"""Seconds until DynamoDB may forget: longer than any connection."""
+GAP: Final = 5.0
+LOOK: Final = 0.1
+"""Seconds between two looks for a missing frame."""
+
+Run = Callable[[str], Awaitable[None]]
+
+
+class FrameGap(Exception):
+    """A frame did not come in time; `seq` is the one that is missing."""
+
+    def __init__(self, seq: int) -> None:
+        super().__init__(f"frame {seq} is missing")
+        self.seq = seq
+
+
+@dataclass(slots=True)
+class Lanes:
+    """Runs the numbered frames of connections; `end` (epoch seconds) is when this invocation must be done."""
+
+    table: Table
+    now: Callable[[], float] = time.time
+    sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep)
+
+    async def take(self, cid: str, seq: int, text: str, token: str, run: Run, end: float) -> None:
+        """Run this frame now, or leave it to whoever holds the lane. FrameGap: one before it never came."""
+        put = False
+        while True:
+            row = await self._enter(cid, token)
+            if row is not None:
+                await self._hold(cid, row, seq, text, token, run, end)
+                return
+            if not put:
+                await self._put(cid, seq, text)
+                put = True
+            if await self._count(cid):
+                return
+
+    async def _hold(
+        self, cid: str, row: dict[str, Any], seq: int, text: str, token: str, run: Run, end: float
+    ) -> None:
+        following, count = _number(row, "next") or 1, _number(row, "count")
+        waiting = {seq: text} if seq >= following else {}
+        missing: float | None = None
+        try:
+            while True:
+                while following in waiting:
+                    await run(waiting.pop(following))
+                    following += 1
+                    missing = None
+                for n, found in (await self._found(cid, following)).items():
+                    waiting.setdefault(n, found)
+                if following in waiting:
+                    if self.now() > end:
+                        raise FrameGap(following)
+                    continue
+                if not waiting:
+                    risen = await self._leave(cid, token, following, count)
+                    if risen is None:
+                        return
+                    count = risen
+                    continue
+                missing = missing or self.now()
+                if self.now() > min(missing + GAP, end):
+                    raise FrameGap(following)
+                await self.sleep(LOOK)
+        except FrameGap:
+            await self._leave(cid, token, following, None)
+            raise
+
+    async def _enter(self, cid: str, token: str) -> dict[str, Any] | None:
+        """The lane's row, now held by us; None: somebody else holds it."""
+        now = self.now()
+        try:
+            answer = await self.table.call(
+                "update_item", Key=_key(cid, LANE), ReturnValues="ALL_NEW",
+                UpdateExpression="SET holder = :h, #u = :u, #t = :t ADD #c :one",
+                ConditionExpression="attribute_not_exists(holder) OR holder = :h OR #u < :n",
+                ExpressionAttributeNames={"#u": "until", "#t": "ttl", "#c": "count"},
+                ExpressionAttributeValues={
+                    ":h": {"S": token}, ":u": {"N": f"{now + HOLD:.3f}"}, ":n": {"N": f"{now:.3f}"},
+                    ":t": {"N": str(int(now + KEEP))}, ":one": {"N": "1"},
+                },
+            )  # fmt: skip
+        except Refused as refused:
+            if refused.code != "ConditionalCheckFailedException":
+                raise
+            return None
+        row: dict[str, Any] = answer["Attributes"]
+        return row
+
+    async def _count(self, cid: str) -> bool:
+        """Tell the holder that there is one more; False: there is no holder any more."""
+        try:
+            await self.table.call(
+                "update_item", Key=_key(cid, LANE), UpdateExpression="ADD #c :one",
+                ConditionExpression="attribute_exists(holder) AND #u >= :n",
+                ExpressionAttributeNames={"#u": "until", "#c": "count"},
+                ExpressionAttributeValues={":n": {"N": f"{self.now():.3f}"}, ":one": {"N": "1"}},
+            )  # fmt: skip
+        except Refused as refused:
+            if refused.code != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
+    async def _leave(self, cid: str, token: str, following: int, count: int | None) -> int | None:
+        """Let the lane go; the new count if frames came since (`count` None: whatever came)."""
+        values: dict[str, Any] = {":h": {"S": token}, ":s": {"N": str(following)}}
+        condition = "holder = :h"
+        names = {"#n": "next", "#u": "until"}
+        if count is not None:
+            condition += " AND #c = :c"
+            values[":c"] = {"N": str(count)}
+            names["#c"] = "count"
+        try:
+            await self.table.call(
+                "update_item", Key=_key(cid, LANE), UpdateExpression="SET #n = :s REMOVE holder, #u",
+                ConditionExpression=condition, ExpressionAttributeNames=names, ExpressionAttributeValues=values,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )  # fmt: skip
+        except Refused as refused:
+            if refused.code != "ConditionalCheckFailedException":
+                raise
+            item = refused.item or {}
+            if item.get("holder", {}).get("S") != token:
+                return None  # the answer was lost and this is its repetition, or our time was over
+            return _number(item, "count")
+        return None
+
+    async def _put(self, cid: str, seq: int, text: str) -> None:
+        item = {**_key(cid, _frame(seq)), "text": {"S": text}, "ttl": {"N": str(int(self.now() + KEEP))}}
+        await self.table.call("put_item", Item=item)
+
+    async def _found(self, cid: str, following: int) -> dict[int, str]:
+        """The frames that others left, from the number on."""
+        answer = await self.table.call(
+            "query", KeyConditionExpression="pk = :p AND sk BETWEEN :a AND :z", ConsistentRead=True,
+            ExpressionAttributeValues={
+                ":p": {"S": connection(cid)}, ":a": {"S": _frame(following)}, ":z": {"S": _frame(10**12 - 1)},
+            },
+        )  # fmt: skip
+        return {int(i["sk"]["S"][2:]): i["text"]["S"] for i in answer["Items"]}
+
+
+def _key(cid: str, sk: str) -> dict[str, Any]:
+    return {"pk": {"S": connection(cid)}, "sk": {"S": sk}}
+
+
+def _frame(seq: int) -> str:
+    return f"F#{seq:012d}"
+
+
+def _number(row: dict[str, Any], name: str) -> int:
+    return int(row.get(name, {}).get("N", "0"))

@@ -1,0 +1,93 @@
+"""The port `Wire` over API Gateway's @connections: text only, 128 KB a message, a close without a code.
+
+Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Final
+from weakref import WeakValueDictionary
+
+from roost.address import Address
+from roost.commit import Frame
+from roost.frames import wrapped
+
+from .aws import Aws, error_code
+
+SERVICE: Final = "apigatewaymanagementapi"
+GREETING: Final = 5.0
+"""Seconds within which a connection that $connect let in can be sent to."""
+log = logging.getLogger("roost")
+
+
+class Sockets:
+    """One a process. `gone` is told of each connection that is no more."""
+
+    def __init__(self, aws: Aws, gone: Callable[[str], Awaitable[None]]) -> None:
+        self._aws = aws
+        self._gone = gone
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def send(self, address: Address, frames: Sequence[Frame], version: int) -> Iterable[str]:
+        """See roost.ports.Wire."""
+        queues: dict[str, list[bytes]] = {}
+        for frame in frames:
+            data = wrapped(frame.data) if frame.binary else frame.data
+            for cid in frame.to:
+                queues.setdefault(cid, []).append(data)
+        found = await asyncio.gather(*(self.post(cid, queue) for cid, queue in queues.items()))
+        return [cid for cid, there in zip(queues, found, strict=True) if not there]
+
+    async def close(self, address: Address, cid: str, code: int, reason: str) -> None:
+        """The code can't be chosen: API Gateway closes with its own."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        async with self._lock(cid):
+            try:
+                await self._aws.call(SERVICE, "delete_connection", ConnectionId=cid)
+            except ClientError as error:
+                if error_code(error) != "GoneException":
+                    log.warning("%s: %s was not closed: %s", address, cid, error)
+            except BotoCoreError as error:
+                log.warning("%s: %s was not closed: %s", address, cid, error)
+
+    def open(self, address: Address) -> Mapping[str, int] | None:
+        """Only by asking for each: not known."""
+        return None
+
+    async def post(self, cid: str, queue: Sequence[bytes], *, greeting: bool = False) -> bool:
+        """Send in order; False when the connection is gone. `greeting`: it may not be quite there yet."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        edge = asyncio.get_running_loop().time() + (GREETING if greeting else 0.0)
+        async with self._lock(cid):
+            for data in queue:
+                pause = 0.02
+                while True:
+                    try:
+                        await self._aws.call(SERVICE, "post_to_connection", ConnectionId=cid, Data=data)
+                    except ClientError as error:
+                        code = error_code(error)
+                        if code != "GoneException":
+                            log.error("a frame of %d bytes to %s was not sent: %s", len(data), cid, error)
+                        elif asyncio.get_running_loop().time() < edge:  # nothing can be sent inside $connect
+                            await asyncio.sleep(pause)
+                            pause = min(0.5, pause * 1.5)
+                            continue
+                        else:
+                            await self._gone(cid)
+                            return False
+                    except BotoCoreError as error:
+                        log.error("a frame of %d bytes to %s was not sent: %s", len(data), cid, error)
+                    break
+        return True
+
+    def _lock(self, cid: str) -> asyncio.Lock:
+        found = self._locks.get(cid)
+        if found is None:
+            found = self._locks[cid] = asyncio.Lock()
+        return found
+

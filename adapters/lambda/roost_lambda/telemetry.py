@@ -1,0 +1,44 @@
+"""Logs as JSON and metrics as CloudWatch reads them out of logs, by AWS's Powertools."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+
+_cold = True
+
+
+def set_up() -> None:
+    """Every logger of this process writes JSON, one object a line."""
+    root = logging.getLogger()
+    handler = logging.StreamHandler()
+    service = os.environ.get("POWERTOOLS_SERVICE_NAME", "roost")
+    handler.setFormatter(LambdaPowertoolsFormatter(service=service))
+    root.handlers[:] = [handler]
+    root.setLevel(os.environ.get("ROOST_LOG_LEVEL", "WARNING"))
+    logging.getLogger("roost").setLevel(os.environ.get("ROOST_LOG_LEVEL", "INFO"))
+
+
+def begin(context: Any) -> None:
+    """An invocation starts: its id is in every line; the first of a process counts as a cold start."""
+    global _cold
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, LambdaPowertoolsFormatter):
+            handler.formatter.append_keys(
+                function_name=context.function_name, function_request_id=context.aws_request_id, cold_start=_cold
+            )
+    if _cold:
+        count("ColdStarts", 1, context.function_name)
+    _cold = False
+
+
+def count(name: str, value: float, function: str) -> None:
+    """Add to a metric, by function."""
+    from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
+    namespace = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "Roost")
+    with single_metric(name=name, unit=MetricUnit.Count, value=value, namespace=namespace) as metric:
+        metric.add_dimension(name="function", value=function)
