@@ -20,8 +20,8 @@ CONFIG: Final[dict[str, Any]] = {
 
 def client(service: str) -> Any:
     """One client, with the region, the credentials and the endpoint of the environment."""
-    from botocore.config import Config
-    from botocore.session import get_session
+    from botocore.config import Config  # type: ignore[import-untyped]
+    from botocore.session import get_session  # type: ignore[import-untyped]
 
     session: Any = get_session()
     return session.create_client(service, config=Config(**CONFIG))

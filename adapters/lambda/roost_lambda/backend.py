@@ -29,8 +29,8 @@ from .schema import WAKES
 from .store import DynamoStore
 
 LAMBDA = Capabilities(
-    "lambda", frame_order=False, http_stream=False, connect_path=False, close_code=False, sse_window=0.0,
-    idle_timeout=600.0, max_connection=7200.0,
+    "lambda", frame_order=False, http_stream=False, connect_path=False, close_code=False, binary_frames=False,
+    sse_window=0.0, idle_timeout=600.0, max_connection=7200.0,
 )  # fmt: skip
 OVERDUE = 60.0
 """Seconds after its time at which a wake counts as lost: Scheduler is accurate to a minute."""
@@ -106,6 +106,7 @@ class LambdaBackend:
         *,
         capabilities: Capabilities = LAMBDA,
         config: Mapping[str, BaseModel] | None = None,
+        restless: bool = False,
     ) -> None:
         self.store = store
         self.bells = bells

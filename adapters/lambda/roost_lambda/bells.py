@@ -14,7 +14,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from roost.address import Address
@@ -48,7 +48,7 @@ class SqsBells:
 
     async def ring(self, address: Address, delay: float) -> None:
         """See ports.Bells."""
-        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 
         try:
             if delay <= LONGEST:
@@ -63,9 +63,9 @@ class SqsBells:
             raise TransientError(f"{address}: its bell did not ring: {error}", code="bell") from error
 
     async def _schedule(self, address: Address, due: float) -> None:
-        from botocore.exceptions import ClientError
+        from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 
-        at = datetime.fromtimestamp(math.ceil(due - EARLY), timezone.utc)
+        at = datetime.fromtimestamp(math.ceil(due - EARLY), UTC)
         given: dict[str, Any] = {
             "Name": hashlib.sha256(str(address).encode("utf-8", "surrogatepass")).hexdigest()[:48],
             "GroupName": self._places.schedules, "ScheduleExpression": f"at({at:%Y-%m-%dT%H:%M:%S})",

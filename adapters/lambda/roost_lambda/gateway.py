@@ -155,9 +155,7 @@ class Gateway:
         if found is None:
             return
         payload = Disconnect(closed.cid, closed.code, closed.reason)
-        result = await self._backend.dispatch(
-            found[0], Trigger("disconnect", payload, source="admin", deadline=end)
-        )
+        result = await self._backend.dispatch(found[0], Trigger("disconnect", payload, source="admin", deadline=end))
         if result.error is not None:
             log.warning("%s: the end of %s: %s", found[0], closed.cid, result.error.message)
         await self._backend.unbind(closed.cid)

@@ -116,8 +116,8 @@ def _batch(event: dict[str, Any], look: Callable[[Any], Awaitable[None]]) -> dic
     from aws_lambda_powertools.utilities.batch import AsyncBatchProcessor, EventType
 
     async def all_of() -> dict[str, Any]:
-        processor = AsyncBatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-        with processor(event["Records"], look):  # type: ignore[arg-type]  # it takes coroutine functions
+        processor: Any = AsyncBatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+        with processor(event["Records"], look):
             await processor.async_process()
         answer: Any = processor.response()
         return dict(answer)

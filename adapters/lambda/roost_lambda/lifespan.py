@@ -37,7 +37,8 @@ class Lifespan:
 
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": {}}
         self._task = asyncio.ensure_future(lifespan(self._app, scope, receive, send))
-        await asyncio.wait({answered, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        waiting: set[asyncio.Future[Any]] = {answered, self._task}
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         if answered.done() and answered.result()["type"] == "lifespan.startup.failed":
             raise RoostError(str(answered.result().get("message", "App(web=...) did not start")))
         if self._task.done():

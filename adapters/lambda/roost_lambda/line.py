@@ -95,4 +95,3 @@ class Turn(Session):
             task = self._tasks.pop()
             await task
         await self.line.flush()
-

@@ -63,9 +63,7 @@ class Lanes:
             if await self._count(cid):
                 return
 
-    async def _hold(
-        self, cid: str, row: dict[str, Any], seq: int, text: str, token: str, run: Run, end: float
-    ) -> None:
+    async def _hold(self, cid: str, row: dict[str, Any], seq: int, text: str, token: str, run: Run, end: float) -> None:
         following, count = _number(row, "next") or 1, _number(row, "count")
         waiting = {seq: text} if seq >= following else {}
         missing: float | None = None

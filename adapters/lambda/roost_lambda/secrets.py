@@ -14,7 +14,7 @@ SECRET: Final = "secretsmanager:"
 
 
 async def resolved(aws: Aws, environment: Mapping[str, str]) -> dict[str, str]:
-    """The ROOST_ variables with what their names stand for. Rejected `bad-config` lists every one that can't be read."""
+    """The ROOST_ variables with what their names stand for. Rejected `bad-config`: those that can't be read."""
     import asyncio
 
     own = {k: v for k, v in environment.items() if k.startswith("ROOST_")}

@@ -43,7 +43,7 @@ class Sockets:
 
     async def close(self, address: Address, cid: str, code: int, reason: str) -> None:
         """The code can't be chosen: API Gateway closes with its own."""
-        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 
         async with self._lock(cid):
             try:
@@ -60,7 +60,7 @@ class Sockets:
 
     async def post(self, cid: str, queue: Sequence[bytes], *, greeting: bool = False) -> bool:
         """Send in order; False when the connection is gone. `greeting`: it may not be quite there yet."""
-        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 
         edge = asyncio.get_running_loop().time() + (GREETING if greeting else 0.0)
         async with self._lock(cid):
@@ -90,4 +90,3 @@ class Sockets:
         if found is None:
             found = self._locks[cid] = asyncio.Lock()
         return found
-

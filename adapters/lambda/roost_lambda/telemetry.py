@@ -8,7 +8,8 @@ from typing import Any
 
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-_cold = True
+_seen: set[str] = set()
+"""Functions that this process has run: at most one, and none before the first invocation."""
 
 
 def set_up() -> None:
@@ -19,20 +20,21 @@ def set_up() -> None:
     handler.setFormatter(LambdaPowertoolsFormatter(service=service))
     root.handlers[:] = [handler]
     root.setLevel(os.environ.get("ROOST_LOG_LEVEL", "WARNING"))
+    logging.getLogger("botocore").setLevel("WARNING")  # it says where it found credentials, each cold start
     logging.getLogger("roost").setLevel(os.environ.get("ROOST_LOG_LEVEL", "INFO"))
 
 
 def begin(context: Any) -> None:
     """An invocation starts: its id is in every line; the first of a process counts as a cold start."""
-    global _cold
+    cold = not _seen
+    _seen.add(context.function_name)
     for handler in logging.getLogger().handlers:
         if isinstance(handler.formatter, LambdaPowertoolsFormatter):
             handler.formatter.append_keys(
-                function_name=context.function_name, function_request_id=context.aws_request_id, cold_start=_cold
+                function_name=context.function_name, function_request_id=context.aws_request_id, cold_start=cold
             )
-    if _cold:
+    if cold:
         count("ColdStarts", 1, context.function_name)
-    _cold = False
 
 
 def count(name: str, value: float, function: str) -> None:

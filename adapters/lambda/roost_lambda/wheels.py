@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import compileall
 import hashlib
 import importlib.util
 import os
+import py_compile
 import re
 import shutil
 import subprocess
@@ -74,6 +76,19 @@ def _install(requirements: Sequence[str], machine: Machine, folder: Path) -> Non
         if path.suffix == ".pyi" or (path.name in DROPPED and path.parent.suffix == ".dist-info"):
             path.unlink()
     shutil.rmtree(folder / "bin", ignore_errors=True)
+    compiled(folder)
+
+
+def compiled(path: Path) -> None:
+    """Byte code beside the sources: a function's folder is read-only, so each cold start would compile them again.
+
+    Unchecked, since times don't survive the zip; the Python is the one the template names.
+    """
+    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    if path.is_dir():
+        compileall.compile_dir(path, quiet=2, invalidation_mode=mode, stripdir=str(path.parent))
+    elif path.suffix == ".py":
+        compileall.compile_file(path, quiet=2, invalidation_mode=mode, stripdir=str(path.parent))
 
 
 def explained(said: str, machine: str) -> RoostError:

@@ -10,8 +10,8 @@ from roost.aio import AsyncioHost
 from roost.app import App
 from roost.ports import Capabilities
 from roost.resident import OwnedStore, Resident
-
 from roost_http.fetch import HttpFetch
+
 from .hub import Hub
 
 LOCAL = Capabilities("local")

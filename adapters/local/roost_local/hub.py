@@ -87,9 +87,7 @@ def encoded_as_text(frame: Frame) -> bytes:
     return text_frame(wrapped(frame.data) if frame.binary else frame.data)
 
 
-def _send_many(
-    sockets: Mapping[str, Outlet], frames: Sequence[Frame], encode: Callable[[Frame], bytes]
-) -> list[str]:
+def _send_many(sockets: Mapping[str, Outlet], frames: Sequence[Frame], encode: Callable[[Frame], bytes]) -> list[str]:
     """One write a socket: each write is a system call, and those are what a release costs most."""
     gone: list[str] = []
     batches: dict[str, bytes] = {}

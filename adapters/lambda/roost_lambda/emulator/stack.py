@@ -45,8 +45,8 @@ class Stack:
 
 def client(endpoint: str, service: str) -> Any:
     """A client of the emulator, with credentials that mean nothing."""
-    from botocore.config import Config
-    from botocore.session import get_session
+    from botocore.config import Config  # type: ignore[import-untyped]
+    from botocore.session import get_session  # type: ignore[import-untyped]
 
     session: Any = get_session()
     return session.create_client(
@@ -105,7 +105,11 @@ def deploy(
         raise TransientError("\n".join([f"the deployment ended as {status}", *reasons]), code="deploy")
     rows = cfn.describe_stack_resources(StackName=name)["StackResources"]
     outputs = {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])}
-    behind = {"url": outputs["FunctionUrl"].split("//")[1].split(".")[0], "api": outputs["SocketApiId"], "stage": "prod"}
+    behind = {
+        "url": outputs["FunctionUrl"].split("//")[1].split(".")[0],
+        "api": outputs["SocketApiId"],
+        "stage": "prod",
+    }
     httpx.put(f"{endpoint}/_edge", json=behind).raise_for_status()
     return Stack(
         name,
@@ -119,7 +123,7 @@ def packed(folder: Path, runtime: Path) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as made:
         for path in sorted(folder.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
+            if path.is_file():
                 made.write(path, path.relative_to(folder))
         entry = zipfile.ZipInfo("bootstrap", (2020, 1, 1, 0, 0, 0))
         entry.external_attr = (stat.S_IFREG | 0o755) << 16

@@ -92,7 +92,8 @@ class Connection:
         outbox: asyncio.Queue[str | None] = asyncio.Queue()
         self._row = {
             "apiId": self._api, "accountId": self._account, "stage": self._stage, "connectedAt": int(self._opened),
-            "lastActiveAt": self._opened, "identity": {"sourceIp": self._source}, "outbox": outbox, "close_event": ended,
+            "lastActiveAt": self._opened, "identity": {"sourceIp": self._source}, "outbox": outbox,
+            "close_event": ended,
         }  # fmt: skip
         inside.apigateway._ws_connections[self._id] = self._row  # from now on @connections finds it
         sending = asyncio.ensure_future(self._drain(outbox))
@@ -125,17 +126,20 @@ class Connection:
             inside.apigateway._ws_connections.pop(self._id, None)
             await outbox.put(None)
             await sending
-            for task in (receiving, deleted):
-                task.cancel()
+            receiving.cancel()
+            deleted.cancel()
             if not theirs:
-                await self._send({"type": "websocket.close", "code": code, "reason": "Going away" if code == 1001 else ""})
+                await self._send(
+                    {"type": "websocket.close", "code": code, "reason": "Going away" if code == 1001 else ""}
+                )
         told = {"disconnectStatusCode": code, "disconnectReason": reason}
         await self._invoke("$disconnect", "DISCONNECT", {}, told)
 
     def _left(self) -> float:
         """Seconds until a quota ends the connection."""
         now = time.time()
-        return min(self._row["lastActiveAt"] + self._quotas.idle, self._opened + self._quotas.life) - now
+        active: float = self._row["lastActiveAt"]
+        return min(active + self._quotas.idle, self._opened + self._quotas.life) - now
 
     def _wrong(self, message: dict[str, Any]) -> int | None:
         text = message.get("text")
