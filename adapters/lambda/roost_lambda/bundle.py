@@ -62,11 +62,11 @@ def bundle(project: Project, out: Path, say: Say) -> Bundle:
 def write(project: Project, machine: Machine, folder: Path, say: Say) -> None:
     """The template and the code for one kind of machine, whatever its size."""
     code = folder / "code"
-    shutil.copytree(dependencies(getattr(project, "requirements", ()), machine, say), code)
+    shutil.copytree(dependencies(project.requirements, machine, say), code)
     for package, left_out in roosts(project):
         shutil.copytree(package, code / package.name, ignore=lambda _, names, out=left_out: out.intersection(names))
         compiled(code / package.name)
-    for relative, path in getattr(project, "files", {}).items():
+    for relative, path in project.files.items():
         target = code / relative
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
@@ -97,7 +97,7 @@ def template_file() -> Path:
 
 def roosts(project: Project) -> Iterator[tuple[Path, frozenset[str]]]:
     """Roost's own packages that the app needs, each with the names left out of it."""
-    text = project.app + "".join(p.read_text() for p in getattr(project, "files", {}).values() if p.suffix == ".py")
+    text = project.app + "".join(p.read_text() for p in project.files.values() if p.suffix == ".py")
     always = frozenset({"__pycache__", "py.typed"})
     testing = "roost.testing" in text
     yield Path(roost.__file__ or "").parent, always if testing else always | {"testing"}
