@@ -7,17 +7,18 @@ import json
 import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from statistics import median
 
 from ..figure import BenchFailed, rounded
 from ..load import compile_load
 from ..server import ROOT
 from .install import install, say
-from .machine import machine
-from .system import Absent, System
+from .machine import machine, others
 from .systems import SYSTEMS
 from .words import TITLES, WORKS
-from .works import Field, Figure, Pace, works
+from .works import Field, Figure, Pace, prepare, works
 
 
 def main(argv: Sequence[str]) -> int:
@@ -39,20 +40,24 @@ def main(argv: Sequence[str]) -> int:
         lines.append(line)
         print(json.dumps(line), flush=True)
 
-    out({"bench": "peers.machine", **machine(tools, argv)})
-    failed = 0
+    before = others()
     try:
         program = compile_load(folder)
-        for name in given.only or SYSTEMS:
-            place = folder / name
-            place.mkdir()
-            for line in measure(program, SYSTEMS[name](tools), place, pace, given.work or list(WORKS)):
-                failed += "failed" in line
-                out(line)
+        with ExitStack() as stack:
+            fields: list[Field] = []
+            for name in given.only or SYSTEMS:
+                (place := folder / name).mkdir()
+                say(f"{TITLES[name]}: starting")
+                system = SYSTEMS[name](tools)
+                fields.append(Field(program, system, stack.enter_context(system.start(place)), pace))
+            figures = measure(fields, given.work or list(WORKS))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    if failed:
-        raise BenchFailed(f"{failed} figures could not be taken")
+    out({"bench": "peers.machine", **machine(tools, argv), "others": round(max(before, others()), 2)})
+    for line in figures:
+        out(line)
+    if failed := [str(line["bench"]) for line in figures if "failed" in line]:
+        raise BenchFailed(f"these figures could not be taken: {', '.join(failed)}")
     if given.publish:
         from .page import publish
 
@@ -60,23 +65,44 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def measure(program: Path, system: System, folder: Path, pace: Pace, chosen: Sequence[str]) -> list[Figure]:
-    """All figures of one system, alone on the machine."""
-    found: list[Figure] = []
-    with system.start(folder) as up:
-        for work, way in works(Field(program, system, up, pace)):
-            if work not in chosen:
-                continue
-            line: Figure = {"bench": f"peers.{system.name}.{work}"}
-            if isinstance(way, Absent):
-                found.append(line | {"absent": str(way)})
-                continue
-            say(f"{TITLES[system.name]}: {work}")
-            try:
-                figure = way()
-            except BenchFailed as error:
-                say(f"{TITLES[system.name]}: {work} FAILED: {error}")
-                found.append(line | {"failed": str(error)[:500]})
-                continue
-            found.append(line | {k: rounded(v) if isinstance(v, float) else v for k, v in figure.items()})
-    return found
+def measure(fields: Sequence[Field], chosen: Sequence[str]) -> list[Figure]:
+    """All figures. The systems take turns, round by round, so that a slow minute of the machine hits all alike; the
+    ones whose turn it is not are idle."""
+    taken: dict[tuple[str, str], list[Figure]] = {}
+    failed: dict[tuple[str, str], str] = {}
+    courses = [(field.system.name, works(field)) for field in fields]
+    for field in fields:
+        prepare(field)
+    for number in range(max(field.pace.rounds for field in fields)):
+        for system, course in courses:
+            for work in course:
+                at = (system, work.name)
+                if work.once is None or number >= work.rounds or work.name not in chosen or at in failed:
+                    continue
+                say(f"round {number + 1}: {TITLES[system]}: {WORKS[work.name]}")
+                try:
+                    taken.setdefault(at, []).append(work.once())
+                except BenchFailed as error:
+                    say(f"FAILED: {error}")
+                    failed[at] = str(error)[:500]
+    lines: list[Figure] = []
+    for system, course in courses:
+        for work in course:
+            at = (system, work.name)
+            line: Figure = {"bench": f"peers.{system}.{work.name}"}
+            if work.once is None:
+                lines.append(line | {"absent": work.absent})
+            elif at in failed:
+                lines.append(line | {"failed": failed[at]})
+            elif at in taken:
+                lines.append(line | middle(taken[at]))
+    return lines
+
+
+def middle(figures: Sequence[Figure]) -> Figure:
+    """The median of each member over the rounds."""
+    found: Figure = {}
+    for name, value in figures[0].items():
+        every = [one[name] for one in figures]
+        found[name] = value if isinstance(value, str) else rounded(median(float(x) for x in every))
+    return found | {"rounds": len(figures)}

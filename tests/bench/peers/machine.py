@@ -6,11 +6,12 @@ import json
 import os
 import platform
 import subprocess
+import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from ..server import ROOT
+from ..server import ROOT, busy
 from .install import HERE, Installed
 
 
@@ -33,6 +34,13 @@ def machine(tools: Installed, argv: Sequence[str]) -> dict[str, str]:
         "versions": ", ".join(f"{name} {pin}" for name, pin in versions.items()),
         "command": " ".join(["scripts/bench peers", *argv]),
     }
+
+
+def others() -> float:
+    """Cores that something else uses, seen for two seconds in which the bench does nothing."""
+    used = busy()
+    time.sleep(2.0)
+    return (busy() - used) / 2.0
 
 
 def commit() -> str:

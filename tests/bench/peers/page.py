@@ -53,7 +53,8 @@ def page(told: Figure, figures: Figures) -> str:
     calls = ["call.http.1", "call.http.32", "call.ws.1", "call.ws.32", "ask.1", "ask.32"]
     parts = [
         HEAD.format(command=told["command"]),
-        f"{told['machine']}; client and server on the same machine; {told['python']}.\n\n{told['versions']}.\n",
+        f"{told['machine']}; client and server on the same machine; {told['python']}. Before and after the run others "
+        f"used up to {number(told['others'])} of its cores.\n\n{told['versions']}.\n",
         "## Calls\n\nCalls a second; below, milliseconds of the median and of the 99th of a hundred.\n",
         table(systems, calls, figures, notes),
         "## Fan-out, wake, schedules\n",

@@ -137,7 +137,7 @@ def javascript(tools: Installed) -> System:
         "javascript",
         partial(javascript_up, tools, PROGRAMS / "durable_object.mjs"), post("/increment/k%d", "1"),
         Absent("by hand there is no protocol of calls to compare"), room, Wake(EVICTED, "/made"), post("/ask/k%d"),
-        Schedules(partial(at, "/arm/t%d"), ("GET", "/late")),
+        Schedules(partial(at, "/arm/t%d"), ("GET", "/late"), 1_000, FILES),
     )  # fmt: skip
 
 
@@ -158,7 +158,7 @@ def agents(tools: Installed) -> System:
         "agents", partial(javascript_up, tools, tools.agents),
         post(f"{path}/increment", "1"), Load(handshake(path), RPC, **WS),
         Load(handshake("/agents/counter/room"), SAY, HEAR), Wake(EVICTED, "/made"), post(f"{path}/ask"),
-        Schedules(arm, ("GET", "/late")),
+        Schedules(arm, ("GET", "/late"), each=10),
     )  # fmt: skip
 
 
