@@ -1,0 +1,191 @@
+"""The app of the simulation: agents that do as they are told and leave the same mark in everything they write.
+
+A run that takes effect counts `n` up and draws a token. Both go into the state, a KV pair, the log, frames, tells
+and the reply, so that any part of a commit that is seen without the others, seen twice, or seen before it is
+durable, shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeAlias, cast
+
+from pydantic import BaseModel
+
+from roost import Agent, AgentError, App, Connection, Cron, Every, Rejected, Retry, TransientError, action
+from roost.errors import RoostError
+
+from .witness import witness
+
+Step: TypeAlias = list[Any]
+Plan: TypeAlias = list[Step]
+RETRY = Retry(attempts=3, first=0.5, max=4.0)
+
+
+class Memory(BaseModel):
+    n: int = 0
+    """Runs that took effect."""
+    op: str = ""
+    token: str = ""
+    done: dict[str, int] = {}
+    """op -> the `n` it took effect at, last; repeats show as a larger one."""
+    said: dict[str, int] = {}
+    """Connection -> the number of its last message."""
+    mark: int = 0
+    seat: tuple[str, int] | None = None
+    """(connection, the attachment it was given)"""
+
+
+class Actor(Agent[Memory]):
+    """Carries plans out."""
+
+    kind = "actor"
+
+    @action(retry=RETRY)
+    async def work(self, op: str, plan: Plan, by: str = "") -> dict[str, Any]:
+        return await self.perform(op, plan)
+
+    @action(retry=RETRY)
+    async def fail(self, op: str, how: str) -> None:
+        """Records effects and then fails: none may be seen."""
+        await self.perform(op, [["fail", how]])
+
+    @action(readonly=True)
+    async def peek(self) -> dict[str, Any]:
+        return {"n": self.state.n, "token": self.state.token, "kv": await self.kv.get("n", int, 0)}
+
+    async def ring(self, op: str, plan: Plan, due: float) -> None:
+        witness().rang(self, op, due)
+        await self.perform(op, plan)
+
+    async def marked(self, mark: int) -> None:
+        """Never comes: `mark` schedules are years away."""
+
+    async def on_start(self) -> None:
+        self.kv.put("born", 1)
+
+    async def on_connect(self, connection: Connection, /) -> None:
+        await self.perform(f"x{connection.id}", [])
+
+    async def on_message(self, connection: Connection, message: str | bytes, /) -> None:
+        assert isinstance(message, str)
+        number, _, op = message.partition(":")
+        witness().heard(self, connection.id, int(number))
+        self.state.said[connection.id] = int(number)
+        await self.perform(op, [])
+        connection.send(self.mark_of(op, "echo"))
+
+    async def on_disconnect(self, connection: Connection, /) -> None:
+        self.state.said.pop(connection.id, None)
+        if self.state.seat is not None and self.state.seat[0] == connection.id:
+            self.state.seat = None
+        await self.perform(f"d{connection.id}", [])
+
+    def mark_of(self, op: str, what: str) -> dict[str, Any]:
+        return {"is": what, "op": op, "n": self.state.n, "token": self.state.token}
+
+    async def perform(self, op: str, plan: Plan) -> dict[str, Any]:
+        state = self.state
+        witness().ran(self, op)
+        stored = await self.kv.get("n", int, 0)
+        if stored != state.n:
+            witness().broken("snapshot", f"{self.key}: a run saw n={state.n} in the state and {stored} in the KV")
+        state.n += 1
+        state.op = op
+        state.token = f"{self.random.getrandbits(48):012x}"
+        state.done[op] = state.n
+        self.record("did", self.mark_of(op, "log"))
+        self.kv.put("n", state.n)
+        self.kv.put(f"op/{op}", state.n)
+        self.broadcast(self.mark_of(op, "news"))
+        for i, step in enumerate(plan):
+            await self.take(op, i, step)
+        return self.mark_of(op, "reply")
+
+    async def take(self, op: str, i: int, step: Step) -> None:
+        """One step of a plan."""
+        do, *rest = step
+        match do:
+            case "tell":
+                to, inner, plan = rest
+                self.tell(self.agent(Actor, to).work, inner, plan, by=self.state.token)
+            case "spread":
+                to, inner, how = rest
+                self.tell(self.agent(Actor, to).fail, inner, how)
+            case "ask":
+                to, inner, plan = rest
+                await self.ask(op, to, inner, plan)
+            case "schedule":
+                key, delay, inner, plan = rest
+                self.schedule(key, delay, self.ring, inner, plan, self._tick.at + delay)
+            case "at":
+                key, delay, inner, plan = rest
+                when = datetime.fromtimestamp(self._tick.at + delay, UTC)
+                self.schedule(key, when, self.ring, inner, plan, when.timestamp())
+            case "every":
+                key, seconds, inner = rest
+                self.schedule(key, Every(seconds), self.ring, inner, [], 0.0)
+            case "cron":
+                key, expression, inner = rest
+                self.schedule(key, Cron(expression, tz="Europe/Paris"), self.ring, inner, [], 0.0)
+            case "unschedule":
+                self.unschedule(rest[0])
+            case "calm":
+                for key in rest:
+                    self.unschedule(key)
+            case "mark":
+                self.state.mark = self.state.n
+                self.schedule("mark", 1e8 + self.state.n, self.marked, self.state.n)
+            case "seat":
+                for connection in self.connections[:1]:
+                    connection.attachment = self.state.n
+                    self.state.seat = (connection.id, self.state.n)
+            case "hangup":
+                for connection in self.connections[:1]:
+                    connection.close(4000, "enough")
+            case "sleep":
+                await witness().sleep(rest[0])
+            case "emit":
+                self.emit(self.mark_of(op, "chunk"))
+            case "fetch":
+                await self.fetch(op)
+            case "flaky":
+                if self.random.random() < rest[0]:
+                    raise TransientError("flaky", retry_after=0.2)
+            case "fail":
+                self.fail_as(rest[0])
+            case _:
+                raise AgentError(f"no such step: {do}")
+
+    async def ask(self, op: str, to: str, inner: str, plan: Plan) -> None:
+        try:
+            answer = cast("Mapping[str, Any]", await self.agent(Actor, to).work(inner, plan))
+        except RoostError as error:
+            witness().refused(self, inner, to, error)
+            if isinstance(error, TransientError):
+                raise
+            return
+        witness().answered(self, inner, to, answer)
+
+    async def fetch(self, op: str) -> None:
+        answer = await self.http.post(f"https://outside.invalid/{op}")
+        if answer.status_code != 200:
+            raise TransientError("the outside failed", retry_after=0.3)
+
+    def fail_as(self, how: str) -> None:
+        if how == "rejected":
+            raise Rejected("no", code="no")
+        if how == "transient" and witness().troubled():  # it is tried again for ever
+            raise TransientError("not now", retry_after=0.1)
+        raise ValueError("a defect of the author")
+
+
+
+
+APP = (Actor,)
+
+
+def make() -> App:
+    """A fresh app: one is bound to one runtime."""
+    return App(APP)

@@ -1,0 +1,284 @@
+"""A client of a simulated world: calls, tells, repeats, connects, and remembers what it was promised."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import to_json
+
+from roost.address import Address
+from roost.errors import NotFound, RoostError, TransientError
+from roost.result import TickResult
+from roost.trigger import Call, Caller, Import, Lane, Nothing, Trigger
+
+from .cluster import Cluster, over
+from .gateway import Socket
+from .plans import Planner
+
+if TYPE_CHECKING:
+    from roost.runtime import Runtime
+
+TRIES = 6
+
+
+class Client:
+    """One caller. `promises`: what it was told is done."""
+
+    def __init__(self, cluster: Cluster, name: str, planner: Planner) -> None:
+        self.cluster = cluster
+        self.name = name
+        self.caller = Caller(name)
+        self.planner = planner
+        self.rng = planner.rng
+        self.sockets: list[Socket] = []
+        self.replies: dict[str, tuple[Address, int, str]] = {}
+        """Acknowledged op -> (agent, generation then, token of the reply)."""
+        self.told: dict[str, Address] = {}
+        """Acknowledged tells."""
+        self.plans: dict[str, Any] = {}
+
+    def note(self, what: str, text: str) -> None:
+        self.cluster.history.note(what, f"{self.name} {text}")
+
+    def address(self) -> Address:
+        return Address("actor", self.planner.key())
+
+    async def act(self) -> None:
+        """One thing, drawn."""
+        match self.rng.choices(_ACTS, _WEIGHTS)[0]:
+            case "call":
+                await self.call(self.address(), self.planner.op("c"), keyed=True)
+            case "unkeyed":
+                await self.call(self.address(), self.planner.op("u"), keyed=False)
+            case "repeat" if self.replies:
+                op = self.rng.choice(list(self.replies))
+                await self.call(self.replies[op][0], op, keyed=op[0] == "c")
+            case "clash" if self.replies:
+                await self.clash(self.rng.choice(list(self.replies)))
+            case "tell":
+                await self.tell()
+            case "fail":
+                await self.fail()
+            case "peek":
+                await self.peek()
+            case "connect":
+                await self.connect()
+            case "message" if self.sockets:
+                await self.speak(self.rng.choice(self.sockets))
+            case "rpc" if self.sockets:
+                self.rpc(self.rng.choice(self.sockets))
+            case "leave" if self.sockets:
+                self.leave(self.sockets.pop(self.rng.randrange(len(self.sockets))))
+            case _:
+                await self.call(self.address(), self.planner.op("c"), keyed=True)
+
+    # Calls -------------------------------------------------------------------------------------------
+
+    async def again(self, what: str, attempt: Callable[[Runtime], Coroutine[Any, Any, Any]], tries: int = TRIES) -> Any:
+        """Try until it is answered for good; None = given up. RoostError: refused for good."""
+        for n in range(tries):
+            try:
+                machine = self.cluster.one()
+                return await over(machine, attempt(machine.runtime))
+            except TransientError as error:
+                self.note("again", f"{what} {error.code}")
+                await asyncio.sleep((error.retry_after or 0.1) * (0.5 + n) * self.rng.random())
+        return None
+
+    def trigger(self, action: str, args: tuple[Any, ...], key: str | None) -> Trigger:
+        deadline = self.cluster.now() + self.rng.choice([3.0, 10.0, 30.0])
+        return Trigger("call", Call(action, args), key, caller=self.caller, deadline=deadline)
+
+    async def dispatch(self, address: Address, action: str, args: tuple[Any, ...], key: str | None) -> Any:
+        async def attempt(runtime: Runtime) -> TickResult:
+            result = await runtime.dispatch(address, self.trigger(action, args, key))
+            result.raw()
+            return result
+
+        return await self.again(f"{action} {args[:1]}", attempt, 1 if key is None else TRIES)
+
+    async def call(self, address: Address, op: str, *, keyed: bool, plan: Any = None) -> None:
+        """Call `work`; a keyed call may be repeated, an unkeyed one not."""
+        if not keyed and op in self.plans:
+            return
+        plan = self.plans.setdefault(op, self.planner.plan() if plan is None else plan)
+        before = self.cluster.model.life(address).generation
+        try:
+            result = await self.dispatch(address, "work", (op, plan), op if keyed else None)
+        except RoostError as error:
+            self.note("call-refused", f"{op} {error.code}")
+            if error.code not in {"ask-cycle", "ask-depth", "agent-error", "no"} and not error.code.startswith("limit"):
+                self.cluster.history.broken("answer", f"{op} at {address}: {error.code}: {error.message}")
+            return
+        if result is not None:
+            self.note("call", f"{op} v{result.version}")
+            self.replied(address, before, op, result.get()["token"])
+
+    def replied(self, address: Address, before: int, op: str, token: str) -> None:
+        """A reply was seen: it must be durable, and the same as ever before."""
+        model = self.cluster.model
+        if token not in model.tokens or (address, token) not in {(a, t) for a, _, t in model.effects[op]}:
+            model.broken("gate", f"{op} at {address} was answered by {token}, which is not durable")
+        now = model.life(address).generation
+        old = self.replies.get(op)
+        if old is not None and old[1] == now and old[2] != token:
+            model.broken("once", f"{op} at {address} was answered by {old[2]} and now by {token}")
+        if before == now:
+            self.replies[op] = address, now, token
+
+    async def clash(self, op: str) -> None:
+        """The same key for something else: must be refused."""
+        address, generation, _ = self.replies[op]
+        if op[0] != "c":
+            return
+        other = self.planner.op("c")
+        try:
+            result = await self.dispatch(address, "work", (other, []), op)
+        except RoostError as error:
+            self.note("clash-refused", f"{op} {error.code}")
+            return
+        if result is not None and self.cluster.model.life(address).generation == generation:
+            self.cluster.history.broken("clash", f"the key {op} was taken for {other} too")
+
+    async def fail(self) -> None:
+        op = self.planner.op("f")
+        how = self.rng.choice(["rejected", "defect", "transient"])
+        try:
+            result = await self.dispatch(self.address(), "fail", (op, how), op if self.rng.random() < 0.7 else None)
+        except RoostError as error:
+            self.note("fail", f"{op} {error.code}")
+            return
+        if result is not None:
+            self.cluster.history.broken("failed", f"{op} must fail and was answered")
+
+    async def peek(self) -> None:
+        address = self.address()
+
+        async def attempt(runtime: Runtime) -> TickResult:
+            result = await runtime.dispatch(address, self.trigger("peek", (), None))
+            result.raw()
+            return result
+
+        result = await self.again("peek", attempt, 2)
+        if result is not None:
+            self.note("peek", f"{address}")
+            if result.get()["token"] not in self.cluster.model.tokens:
+                self.cluster.history.broken("gate", f"{address}: a reader saw {result.get()}, which is not durable")
+
+    async def tell(self) -> None:
+        address, op = self.address(), self.planner.op("t")
+        keyed = self.rng.random() < 0.6
+        call = Call("work", (op, self.planner.plan(1)))
+        lane: Lane = "urgent" if self.rng.random() < 0.3 else "standard"
+        delay = round(self.rng.choice([0.0, 0.0, 0.0, 1.0, 15.0]) * self.rng.random(), 3)
+
+        async def attempt(runtime: Runtime) -> str:
+            return await runtime.tell(
+                address, call, id=op if keyed else None, caller=self.caller, lane=lane, delay=delay
+            )
+
+        if await self.again(f"tell {op}", attempt, TRIES if keyed else 1) is not None:
+            self.note("told", op)
+            self.told[op] = address
+
+    # Connections -------------------------------------------------------------------------------------
+
+    async def connect(self) -> None:
+        cluster = self.cluster
+        address = self.address()
+        try:
+            machine = cluster.one()
+            socket = Socket(cluster.gateway, address, f"{cluster.rng.getrandbits(32):08x}")
+            session = cluster.serve(socket, machine)
+            cluster.gateway.add(socket)
+            self.note("connect", f"{socket.cid} {address}")
+            await over(machine, session.open())
+        except RoostError as error:
+            self.note("connect-refused", error.code)
+            return
+        if socket.open:
+            self.sockets.append(socket)
+
+    async def speak(self, socket: Socket) -> None:
+        """One to three numbered frames, perhaps out of order: the network may do that where each is a request."""
+        if not socket.open or socket.session is None or socket.machine is None or not socket.machine.host.alive:
+            return
+        batch: list[str] = []
+        for _ in range(self.rng.randint(1, 3)):
+            socket.sent += 1
+            data = f"{socket.sent}:m{socket.cid}:{socket.sent}"
+            batch.append(to_json({"type": "roost_message", "seq": socket.sent, "data": data}).decode())
+        if self.rng.random() < 0.4:
+            self.rng.shuffle(batch)
+            self.note("fault:network:reorder", socket.cid)
+        for frame in batch:
+            self.note("message", socket.cid)
+            socket.session.text(frame)
+            if self.rng.random() < 0.2:
+                self.note("fault:network:twice", socket.cid)
+                socket.session.text(frame)
+            if self.rng.random() < 0.2:
+                await asyncio.sleep(self.rng.random())
+                if not socket.open or not socket.machine.host.alive:
+                    return
+
+    def rpc(self, socket: Socket) -> None:
+        if not socket.open or socket.session is None or socket.machine is None or not socket.machine.host.alive:
+            return
+        op = self.planner.op("c")
+        frame = {"type": "rpc", "id": op, "method": "work", "args": [op, self.planner.plan()], "key": op}
+        self.note("rpc", f"{socket.cid} {op}")
+        socket.session.text(to_json(frame).decode())
+
+    def leave(self, socket: Socket) -> None:
+        self.note("leave", socket.cid)
+        if socket.open:
+            self.cluster.gateway.drop(socket)
+
+
+class Operator(Client):
+    """Hibernates, destroys, moves and redrives agents, and sets the clocks."""
+
+    async def act(self) -> None:
+        address = self.address()
+        kind = self.rng.choice(["hibernate", "hibernate", "destroy", "move", "redrive", "migrate"])
+        self.note(f"operator:{kind}", str(address))
+        try:
+            if kind == "hibernate":
+                await self.again(kind, lambda r: r.hibernate(address))
+            elif kind == "redrive":
+                await self.again(kind, lambda r: r.redrive(address, None))
+            elif kind == "move":
+                await self.move(address)
+            else:
+                await self.admin(address, Trigger(kind, Nothing(), source="admin"))
+        except NotFound:
+            self.note("operator:absent", str(address))
+        except RoostError as error:
+            self.note("operator:refused", f"{kind} {error.code}")
+
+    async def admin(self, address: Address, trigger: Trigger) -> Any:
+        async def attempt(runtime: Runtime) -> Any:
+            return (await runtime.dispatch(address, trigger)).get()
+
+        return await self.again(trigger.kind, attempt)
+
+    async def move(self, address: Address) -> None:
+        """Export, destroy, import at the same address."""
+        document = await self.admin(address, Trigger("export", Nothing(), source="admin"))
+        if document is None:
+            return
+        life = self.cluster.model.life(address)
+        if await self.admin(address, Trigger("destroy", Nothing(), source="admin")) is None or life.exists:
+            return
+        await self.admin(address, Trigger("import", Import(document), source="admin"))
+
+
+_ACT = {
+    "call": 10, "unkeyed": 3, "repeat": 4, "clash": 1.5, "tell": 8, "fail": 2, "peek": 2, "connect": 3, "message": 6,
+    "rpc": 3, "leave": 1.2,
+}  # fmt: skip
+_ACTS = tuple(_ACT)
+_WEIGHTS = tuple(_ACT.values())

@@ -1,0 +1,161 @@
+"""The sockets of a simulated world, both ends, and the port `Wire` of its hosts.
+
+`sticky` sockets outlive the host that served them, as on Cloudflare and API Gateway; others die with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic_core import from_json
+
+from roost.address import Address
+from roost.commit import Frame
+
+from .life import Life
+from .model import Model
+
+if TYPE_CHECKING:
+    from roost.session import Session
+
+    from .cluster import Machine
+
+
+class Socket:
+    """One connection: fills the port `Line`, and keeps what the client got."""
+
+    def __init__(self, gateway: Gateway, address: Address, cid: str) -> None:
+        self.gateway = gateway
+        self.address = address
+        self.cid = cid
+        self.session: Session | None = None
+        self.machine: Machine | None = None
+        self.open = True
+        self.version = 0
+        self.last = 0
+        """The `n` of the last news."""
+        self.shown: tuple[int, str] | None = None
+        """(n, token) of the last state frame."""
+        self.seen: set[str] = set()
+        self.sent = 0
+        """Numbered frames so far."""
+
+    def send_text_bytes(self, data: bytes) -> None:
+        self.take(data)
+
+    def take(self, data: bytes) -> None:
+        """The client gets a frame."""
+        if self.open:
+            self.gateway.check(self, cast("dict[str, Any]", from_json(data)))
+
+    def close(self, code: int, reason: str) -> None:
+        """The server hangs up."""
+        if self.open:
+            self.gateway.model.history.note("closed", f"{self.cid} {code} {reason}")
+            self.gateway.drop(self)
+
+    def pause(self) -> None:
+        """Never that many frames."""
+
+    def resume(self) -> None:
+        """Never paused."""
+
+
+class Gateway:
+    """All sockets."""
+
+    def __init__(self, model: Model, *, sticky: bool) -> None:
+        self.model = model
+        self.sticky = sticky
+        self.sockets: dict[Address, dict[str, Socket]] = {}
+
+    def add(self, socket: Socket) -> None:
+        self.sockets.setdefault(socket.address, {})[socket.cid] = socket
+
+    def drop(self, socket: Socket) -> None:
+        """The connection is gone; whoever serves it is told."""
+        socket.open = False
+        self.sockets.get(socket.address, {}).pop(socket.cid, None)
+        if socket.session is not None and socket.machine is not None and socket.machine.host.alive:
+            socket.session.closed(1006, "")
+
+    def died(self, machine: Machine) -> list[Socket]:
+        """A host is dead; the sockets that must find another."""
+        mine = [s for group in self.sockets.values() for s in group.values() if s.machine is machine]
+        if self.sticky:
+            return mine
+        for socket in mine:
+            self.model.history.note("cut", socket.cid)
+            self.drop(socket)
+        return []
+
+    # Wire --------------------------------------------------------------------------------------------
+
+    async def send(self, address: Address, frames: Sequence[Frame], version: int) -> Iterable[str]:
+        if version > self.model.life(address).version:
+            self.model.broken("gate", f"{address}: frames of version {version} before it is durable")
+        group = self.sockets.get(address, {})
+        if version:
+            for socket in group.values():
+                socket.version = max(version, socket.version)
+        gone: list[str] = []
+        for frame in frames:
+            for cid in frame.to:
+                socket = group.get(cid)
+                if socket is None:
+                    gone.append(cid)
+                else:
+                    socket.take(frame.data)
+        return gone
+
+    async def close(self, address: Address, cid: str, code: int, reason: str) -> None:
+        socket = self.sockets.get(address, {}).get(cid)
+        if socket is not None:
+            socket.close(code, reason)
+
+    def open(self, address: Address) -> Mapping[str, int] | None:
+        return {cid: s.version for cid, s in self.sockets.get(address, {}).items()}
+
+    # What a client may see ---------------------------------------------------------------------------
+
+    def check(self, socket: Socket, frame: dict[str, Any]) -> None:
+        """The rules of frames: only what is durable, in order, each once."""
+        kind = frame.get("type")
+        life = self.model.life(socket.address)
+        if kind == "cf_agent_state":
+            self._state(socket, frame["state"], life)
+        elif kind == "rpc":
+            self._reply(socket, frame)
+        elif "is" in frame:
+            self._news(socket, frame)
+
+    def _state(self, socket: Socket, state: dict[str, Any], life: Life) -> None:
+        n, token = int(state["n"]), str(state["token"])
+        self.model.history.note("frame", f"{socket.cid} state {n}")
+        if token not in self.model.tokens:
+            self.model.broken("gate", f"{socket.cid} was shown state {n} {token}, which is not durable")
+        if socket.shown is not None and n < socket.shown[0]:
+            self.model.broken("frame-order", f"{socket.cid} was shown state {n} after {socket.shown[0]}")
+        socket.shown = n, token
+
+    def _reply(self, socket: Socket, frame: dict[str, Any]) -> None:
+        self.model.history.note("frame", f"{socket.cid} rpc {frame.get('id')}")
+        if not frame.get("success") or not frame.get("done"):
+            return
+        token = frame["result"]["token"]
+        if token not in self.model.tokens:
+            self.model.broken("gate", f"{socket.cid} got the reply {frame['id']} of {token}, which is not durable")
+        if f"r{frame['id']}" in socket.seen:
+            self.model.broken("once", f"{socket.cid} got the reply {frame['id']} twice")
+        socket.seen.add(f"r{frame['id']}")
+
+    def _news(self, socket: Socket, mark: dict[str, Any]) -> None:
+        n, what, token = int(mark["n"]), str(mark["is"]), str(mark["token"])
+        self.model.history.note("frame", f"{socket.cid} {what} {n}")
+        if token not in self.model.tokens:
+            self.model.broken("gate", f"{socket.cid} got {what} {n} {token}, which is not durable")
+        if n < socket.last or f"{what}{n}" in socket.seen:
+            self.model.broken("frame-order", f"{socket.cid} got {what} {n} after {socket.last}")
+        socket.seen.add(f"{what}{n}")
+        socket.last = n

@@ -1,0 +1,138 @@
+"""The store with a witness in front: what really happened, whatever the callers are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+from pydantic_core import from_json
+
+from roost.address import Address
+from roost.commit import (
+    AlreadyHandled,
+    Busy,
+    Commit,
+    Committed,
+    DeadLetter,
+    Entry,
+    Handled,
+    Lease,
+    Letter,
+    Page,
+    Snapshot,
+)
+from roost.errors import RoostError
+from roost.resident import OwnedStore
+from roost.trigger import Source
+
+from .life import Sight, op_of
+from .model import Model
+
+T = TypeVar("T")
+TAIL = 3
+
+
+def at_once(call: Coroutine[Any, Any, T]) -> T:
+    """The result of a call that never waits: the reads of every store here."""
+    try:
+        call.send(None)
+    except StopIteration as stop:
+        return cast(T, stop.value)
+    raise AssertionError("a read of a store waited")
+
+
+class ProbeStore:
+    """Fills the port `Store` for all hosts."""
+
+    def __init__(self, real: OwnedStore, model: Model, now: Callable[[], float], *, scans: bool) -> None:
+        self.real = real
+        self.model = model
+        self.now = now
+        self.scans = scans
+        """Whether a new host finds what the last left undone by a scan; else only by what is armed."""
+        self.delivered: set[str] = set()
+
+    def sight(self, address: Address) -> Sight:
+        """What is stored of an agent."""
+        snapshot = cast(Snapshot, at_once(self.real.load(address)))  # type: ignore[arg-type]
+        kv = at_once(self.real.get(address, ("n",)))  # type: ignore[arg-type]
+        log = at_once(self.real.log(address, max(0, snapshot.seq - TAIL), frozenset(), TAIL))[0]  # type: ignore[arg-type]
+        return Sight(snapshot, int(from_json(kv["n"])) if "n" in kv else 0, tuple(log))
+
+    # Writes ------------------------------------------------------------------------------------------
+
+    async def commit(self, commit: Commit) -> Committed | AlreadyHandled:
+        note = self.model.history.note
+        try:
+            done = await self.real.commit(commit)
+        except RoostError as error:
+            note("refused", f"{commit.address} v{commit.version} {error.code}")
+            raise
+        if isinstance(done, AlreadyHandled):
+            note("already-handled", f"{commit.address} {done.handled.id}")
+            return done
+        note("commit", f"{commit.address} v{commit.version} armed={commit.armed}")
+        self.model.committed(commit, self.sight(commit.address), self.now())
+        return done
+
+    async def park(self, address: Address, letter: Letter, limit: int, armed: float) -> Letter:
+        found = await self.real.park(address, letter, limit, armed)
+        self.model.history.note("park", f"{address} {found.n} {letter.id}")
+        self.model.was_parked(address, found)
+        return found
+
+    async def settle(self, address: Address, ids: Sequence[str], armed: float | None) -> None:
+        await self.real.settle(address, ids, armed)
+        self.model.history.note("settle", f"{address} {' '.join(ids)} armed={armed}")
+        self.model.settled(address, ids, self.sight(address), self.now(), self.delivered)
+
+    async def arm(self, address: Address, at: float | None) -> None:
+        await self.real.arm(address, at)
+        self.model.history.note("arm", f"{address} {at}")
+
+    async def redrive(self, address: Address, id: str | None) -> int:
+        graves = at_once(self.real.dead(address, 0, 1000))  # type: ignore[arg-type]
+        count = await self.real.redrive(address, id)
+        self.model.history.note("redrive", f"{address} {count}")
+        ops = [op_of(d.letter.args) for d in graves if id is None or d.letter.id == id]
+        self.model.redriven(address, ops, at_once(self.real.parked(address, 0, 1000)))  # type: ignore[arg-type]
+        return count
+
+    # Reads -------------------------------------------------------------------------------------------
+
+    async def load(self, address: Address, lease: Lease | None = None) -> Snapshot | Busy:
+        self.model.history.note("load", str(address))
+        return await self.real.load(address, lease)
+
+    async def get(self, address: Address, keys: Sequence[str]) -> Mapping[str, bytes]:
+        return await self.real.get(address, keys)
+
+    async def scan(self, address: Address, prefix: str, after: str, limit: int) -> Sequence[tuple[str, bytes]]:
+        return await self.real.scan(address, prefix, after, limit)
+
+    async def outcome(self, address: Address, source: Source, principal: str, id: str) -> Handled | None:
+        return await self.real.outcome(address, source, principal, id)
+
+    async def parked(self, address: Address, after: int, limit: int) -> Sequence[Letter]:
+        return await self.real.parked(address, after, limit)
+
+    async def log(self, address: Address, after: int, kinds: frozenset[str], limit: int) -> tuple[Sequence[Entry], int]:
+        return await self.real.log(address, after, kinds, limit)
+
+    async def dead(self, address: Address, after: int, limit: int) -> Sequence[DeadLetter]:
+        return await self.real.dead(address, after, limit)
+
+    async def list(self, kind: str | None, prefix: str, cursor: str | None, limit: int) -> Page:
+        return await self.real.list(kind, prefix, cursor, limit)
+
+    async def size(self, address: Address) -> int:
+        return await self.real.size(address)
+
+    def due(self, now: float, limit: int) -> Sequence[tuple[Address, float]]:
+        return self.real.due(now, limit)
+
+    def next_armed(self, after: float) -> float | None:
+        return self.real.next_armed(after)
+
+    def unfinished(self, limit: int, after: Address | None = None) -> Sequence[Address]:
+        return self.real.unfinished(limit, after) if self.scans else ()

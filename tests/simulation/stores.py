@@ -1,0 +1,38 @@
+"""The stores a simulation can run on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from roost.memory import MemoryStore
+from roost.resident import OwnedStore
+
+from .setting import Setting
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A store for one run. `reopen`: what becomes of it when its host dies; None: it doesn't notice."""
+
+    store: OwnedStore
+    reopen: Callable[[], OwnedStore] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """How to open one, and how many hosts may use it at once."""
+
+    make: Callable[[Setting, Random], AbstractContextManager[Opened]]
+    hosts: int = 1
+
+
+@contextmanager
+def _memory(setting: Setting, rng: Random) -> Iterator[Opened]:
+    yield Opened(MemoryStore(log_limit=setting.log_limit))
+
+
+STORES: Final = {"memory": Maker(_memory)}

@@ -1,0 +1,49 @@
+"""How the simulated agents speak to the simulation that runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from roost.errors import RoostError
+
+if TYPE_CHECKING:
+    from roost import Agent
+
+
+class Witness(Protocol):
+    """What is asked of whoever watches."""
+
+    def ran(self, agent: Agent[Any], op: str) -> None:
+        """A handler has started; it may start again."""
+        ...
+
+    def rang(self, agent: Agent[Any], op: str, due: float) -> None:
+        """A schedule's handler has started."""
+        ...
+
+    def heard(self, agent: Agent[Any], cid: str, number: int) -> None: ...
+    def answered(self, agent: Agent[Any], op: str, to: str, answer: Mapping[str, Any]) -> None: ...
+    def refused(self, agent: Agent[Any], op: str, to: str, error: RoostError) -> None: ...
+    def broken(self, rule: str, how: str) -> None:
+        """A rule does not hold: the run has failed."""
+        ...
+
+    def troubled(self) -> bool:
+        """Faults still strike."""
+        ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+_now: list[Witness] = []
+
+
+def witness() -> Witness:
+    """Who watches now."""
+    return _now[-1]
+
+
+def watch(by: Witness) -> None:
+    """From now on `by` watches: one simulation a process at a time."""
+    _now[:] = [by]
