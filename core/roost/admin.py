@@ -8,8 +8,10 @@ from pydantic_core import to_json
 
 from . import export
 from .commit import Commit, DeadLetter, Entry, Frame, Hangup
-from .errors import Conflict, LimitExceeded, Rejected, RoostError
+from .errors import LimitExceeded, Rejected, RoostError, TransientError, Unknown
+from .inbox import happened
 from .lifecycle import move
+from .release import send, unsent
 from .result import TickResult, failed
 from .trigger import Import
 from .wake import load_state, missing
@@ -39,12 +41,11 @@ async def administer(cell: Cell, waiting: Waiting, image: Image) -> None:
             commit = _commit(cell, waiting, image)
             hangups = _hangups(image) if kind == "destroy" else []
             await _write(cell, image, commit)
-            for hangup in hangups:
-                await cell.runtime.wire.close(cell.address, hangup.cid, hangup.code, hangup.reason)
+            await _close(cell, hangups)
             result = TickResult("value", to_json({"version": image.version}))
         result.version = image.version
-    except Conflict as error:
-        cell.forget()
+    except TransientError as error:
+        cell.forget()  # the store may be ahead of what is in memory
         result = failed(error)
     except RoostError as error:
         result = failed(error)
@@ -80,12 +81,17 @@ async def _write(cell: Cell, image: Image, commit: Commit) -> None:
     if commit.destroy:
         commit.next_due = None
         commit.armed = commit.at if image.outbox else None
-    await runtime.store.commit(commit)
+    try:
+        await runtime.store.commit(commit)
+    except Unknown:
+        if not await happened(runtime.store, commit):
+            raise
     connections = dict(image.connections)
     image.apply(commit)
     cell.agent = None
     if commit.destroy:
         cell.status = move(cell.status, "destroyed")
+        cell.consumed(None)
         cell.forget()
     elif commit.restored:
         cell.forget()
@@ -93,9 +99,8 @@ async def _write(cell: Cell, image: Image, commit: Commit) -> None:
         if cell.status == "quarantined":
             cell.status = move(cell.status, "awake")
         if connections and cell.kind.stateful:
-            await runtime.wire.send(cell.address, [_state(cell, tuple(connections))], image.version)
-    cell.armed = commit.armed
-    await runtime.alarms.arm(cell.address, commit.armed)
+            await send(cell, [_state(cell, tuple(connections))], image.version)
+    await cell.arm(commit.armed)
     cell.alarm()
 
 
@@ -103,6 +108,14 @@ def _state(cell: Cell, to: tuple[str, ...]) -> Frame:
     from . import frames
 
     return Frame(to, frames.state(cell.view()))
+
+
+async def _close(cell: Cell, hangups: list[Hangup]) -> None:
+    for hangup in hangups:
+        try:
+            await cell.runtime.wire.close(cell.address, hangup.cid, hangup.code, hangup.reason)
+        except RoostError as error:
+            unsent(cell, error)
 
 
 def _hangups(image: Image) -> list[Hangup]:

@@ -7,6 +7,7 @@ overlap; everything that writes the agent's rows and depends on its image happen
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from .admin import ADMIN, administer
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from .tick import Tick
 
 
+REARM: Final = 5.0
+"""Seconds after which a wake that failed is tried again."""
 SETTLE: Final = 64
 """Delivered envelopes that are forgotten in one write, at the latest."""
 
@@ -42,9 +45,9 @@ class Cell:
     """See the file's head."""
 
     __slots__ = (
-        "address", "agent", "armed", "flight", "image", "kind", "leases", "lives", "loading", "look", "mailbox",
-        "metrics", "naps", "outgoing", "parking", "promised", "pumping", "queued", "runtime", "settled", "status",
-        "subscribers", "task", "used",
+        "address", "agent", "armed", "doubted", "eaten", "flight", "image", "kind", "leases", "lives", "loading",
+        "look", "mailbox", "metrics", "naps", "outgoing", "parking", "promised", "pumping", "queued", "runtime",
+        "settled", "status", "subscribers", "task", "used",
     )  # fmt: skip
 
     def __init__(self, runtime: Runtime, kind: Kind, address: Address) -> None:
@@ -64,14 +67,18 @@ class Cell:
         self.loading: Future[None] | None = None
         self.look = False
         """The alarm went off: look what is due."""
+        self.doubted = False
+        """The store may hold what the image does not: load it anew before the next tick."""
         self.armed: float | None = None
         self.naps: list[Future[None]] = []
         """Who waits for the agent to be forgotten after the running tick."""
         self.queued: set[Any] = set()
         """Letters (n) and occurrences (key, gen, due) that are in the mailbox already."""
         self.promised: dict[object, float] = {}
-        """Due times of letters that are being parked: the next commit must not forget them."""
+        """Due times of letters that are being parked, 0 = at once: the next commit must not forget them."""
         self.parking = 0
+        self.eaten: set[int] | None = set()
+        """Letters (n) consumed while any was being parked: a late answer must not bring them back. None: all."""
         self.outgoing: deque[Envelope] = deque()
         self.flight: set[str] = set()
         """Envelopes under way, by id."""
@@ -104,7 +111,14 @@ class Cell:
     def put_letter(self, letter: Letter) -> None:
         """Queue a parked letter, unless older ones that are not loaded come first."""
         image = self.image
-        if image is not None and letter.n not in image.letters:
+        if self.eaten is None or self.loading is not None:
+            self.doubt()  # destroyed meanwhile, or being loaded from before: the store knows
+            return
+        if letter.n in self.eaten:
+            return
+        if image is not None and letter.n in image.letters:
+            letter = image.letters[letter.n]  # loaded meanwhile, and perhaps tried
+        elif image is not None:
             behind = image.more
             image.waiting += 1
             if behind:
@@ -120,6 +134,19 @@ class Cell:
         self.look = True
         self.kick()
 
+    def consumed(self, n: int | None) -> None:
+        """A letter is no more; None: all of them."""
+        if self.parking:
+            if n is None:
+                self.eaten = None
+            elif self.eaten is not None:
+                self.eaten.add(n)
+
+    def doubt(self) -> None:
+        """The answer to a write beside the ticks was lost: what the store holds now must be read."""
+        self.doubted = True
+        self.alarm()
+
     def kick(self) -> None:
         """See that the pump runs."""
         if not self.pumping:
@@ -134,6 +161,9 @@ class Cell:
             while True:
                 if self.look:
                     self.look = False
+                    if self.doubted:
+                        self.doubted = False
+                        self.forget()
                     await self._look()
                 if len(self.settled) >= SETTLE:
                     await self.settle()
@@ -254,7 +284,8 @@ class Cell:
             self.queued.add(mark)
             self.mailbox.put(waiting)
         if not len(self.mailbox):
-            await self.runtime.alarms.arm(self.address, image.armed)  # early, or nothing: never a tick
+            at = image.armed  # early, or nothing: never a tick; in the past: what is under way takes long
+            await self.arm(at if at is None or at > now else now + REARM)
 
     async def settle(self) -> None:
         """Forget the envelopes that were delivered."""
@@ -263,7 +294,7 @@ class Cell:
             image = await self.ready()
             armed = image.settle(ids, self.runtime.host.now(), self.promised.values())
             await self.runtime.store.settle(self.address, ids, armed)
-            await self.runtime.alarms.arm(self.address, armed)
+            await self.arm(armed)
         except RoostError:
             self.forget()  # redelivered after the next load: the receiver knows the ids
         finally:
@@ -316,12 +347,21 @@ class Cell:
             self.metrics.failed(error, self.runtime.host.now())
             self.status = move(self.status, "quarantined")
             await self.runtime.store.arm(self.address, None)
-            await self.runtime.alarms.arm(self.address, None)
+            await self.arm(None)
 
     async def rearm_later(self) -> None:
         """A wake failed for a passing reason: try again in a while, never for ever in a hot loop."""
-        at = self.runtime.host.now() + 5.0
-        await self.runtime.alarms.arm(self.address, at)
+        await self.arm(self.runtime.host.now() + REARM)
+
+    async def arm(self, at: float | None) -> None:
+        """Set the platform's alarm. One that can't be set is tried again: what is durable is due all the same."""
+        self.armed = at
+        try:
+            await self.runtime.alarms.arm(self.address, at)
+        except RoostError as error:
+            self.armed = None
+            self.runtime.log.warning("%s: the alarm could not be set: %s", self.address, error.message)
+            self.runtime.host.call_later(REARM, partial(self.runtime.rouse, self.address))
 
     def forget(self) -> None:
         """Drop the memory of the agent, not its mailbox: the next trigger loads it anew."""
@@ -332,8 +372,14 @@ class Cell:
     async def park(self, letter: Letter, armed: float) -> None:
         """Make a letter durable, then queue it."""
         runtime = self.runtime
-        self.put_letter(await runtime.store.park(self.address, letter, runtime.limits.mailbox, armed))
-        await runtime.alarms.arm(self.address, armed)
+        try:
+            letter = await runtime.store.park(self.address, letter, runtime.limits.mailbox, armed)
+        except TransientError:
+            self.doubt()  # it may wait there after all
+            raise
+        self.put_letter(letter)
+        sooner = self.armed is not None and runtime.host.now() < self.armed < armed
+        await self.arm(self.armed if sooner else armed)
 
     # Only a cell of a shared store does these; the others own their agent ------------------------------
 

@@ -51,7 +51,10 @@ class Image:
         return self.waiting > len(self.letters)
 
     def plan(self, commit: Commit, promised: Collection[float] = ()) -> None:
-        """Fill in when `commit` leaves the agent due, and armed. `promised`: letters being parked right now."""
+        """Fill in when `commit` leaves the agent due, and armed.
+
+        `promised`: when letters that are being parked right now are due, 0 = at once.
+        """
         if not (
             commit.schedules or commit.deferred or commit.consumed or commit.outbox
             or self.letters or self.outbox or promised
@@ -71,9 +74,10 @@ class Image:
             letters = [x for x in letters if x.n != commit.deferred.n] + [commit.deferred]
         times = [row.at for row in schedules.values()]
         times += [x.next for x in letters if x.next > commit.at]
-        times += promised
+        times += [t for t in promised if t]
         commit.next_due = min(times, default=None)
         under_way = commit.outbox or self.outbox or self.more or any(x.next <= commit.at for x in letters)
+        under_way = under_way or not all(promised)
         commit.armed = self._sooner(commit.next_due, commit.at) if under_way else commit.next_due
 
     def settle(self, ids: Collection[str], at: float, promised: Collection[float] = ()) -> float | None:
@@ -81,7 +85,8 @@ class Image:
         for one in ids:
             self.outbox.pop(one, None)
         under_way = self.outbox or self.more or any(x.next <= at for x in self.letters.values())
-        due = min((t for t in (self.due, *promised) if t is not None), default=None)
+        under_way = under_way or not all(promised)
+        due = min((t for t in (self.due, *promised) if t), default=None)
         self.armed = self._sooner(due, at) if under_way else due
         return self.armed
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .address import Address
 from .commit import Commit
-from .errors import LimitExceeded, Rejected
+from .errors import LimitExceeded, Rejected, RoostError
 from .release import reply
 from .result import stored
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .cell import Cell
     from .image import Image
     from .mailbox import Waiting
+    from .ports import Store
 
 
 async def replay(cell: Cell, waiting: Waiting, image: Image) -> bool:
@@ -31,12 +32,28 @@ async def replay(cell: Cell, waiting: Waiting, image: Image) -> bool:
         commit.sgen, commit.seq, commit.released = image.sgen, image.seq, image.version
         commit.consumed = letter.n
         image.plan(commit, cell.promised.values())
-        await store.commit(commit)
+        try:
+            await store.commit(commit)
+        except RoostError:
+            cell.forget()  # it may have been consumed
+            raise
         image.apply(commit)
+        cell.consumed(letter.n)
     elif found.fingerprint != waiting.fingerprint:
         raise other_arguments(trigger.id)
     await reply(cell, waiting, stored(found, image.version))
     return True
+
+
+async def happened(store: Store, commit: Commit) -> bool:
+    """Whether a commit whose answer was lost is in the store after all (semantics 3)."""
+    handled = commit.handled
+    if handled is not None:
+        found = await store.outcome(commit.address, handled.source, handled.principal, handled.id)
+        if found is not None and found.expires == handled.expires:
+            return True
+    snapshot = await store.load(commit.address)
+    return getattr(snapshot, "version", -1) == commit.version and getattr(snapshot, "at", None) == commit.at
 
 
 def other_arguments(id: str) -> Rejected:

@@ -10,7 +10,7 @@ from .errors import Quarantined, RoostError, TransientError
 from .image import Image
 from .lifecycle import move
 from .mailbox import Waiting
-from .release import deliver
+from .release import deliver, send
 from .trigger import Disconnect, Trigger
 from .wake import letter_waiting
 
@@ -47,7 +47,7 @@ async def load(cell: Cell) -> None:
         image.due = image.earliest()
         image.settle((), runtime.host.now())
         await runtime.store.arm(cell.address, image.armed)
-        await runtime.alarms.arm(cell.address, image.armed)
+        await cell.arm(image.armed)
     await _recover(cell, image)
 
 
@@ -77,4 +77,4 @@ async def _recover(cell: Cell, image: Image) -> None:
             cell.kick()
     behind = tuple(c for c, v in known.items() if v < image.version and c in image.connections)
     if behind and image.released < image.version and image.exists and cell.kind.stateful:
-        await runtime.wire.send(cell.address, [Frame(behind, frames.state(cell.view()))], image.version)
+        await send(cell, [Frame(behind, frames.state(cell.view()))], image.version)

@@ -80,7 +80,8 @@ class Store(Protocol):
     async def park(self, address: Address, letter: Letter, limit: int, armed: float) -> Letter:
         """Append to the mailbox; the letter with its `n`. The same (source, principal, id) again: the first one.
 
-        In the same write `armed` becomes the earlier of itself and the column, and a letter with a `next` lowers
+        In the same write `armed` becomes the earlier of itself and the column, the first one's sender may never have
+        known; and a letter with a `next` lowers
         `due` to it. LimitExceeded `mailbox` when `limit` letters wait; Rejected 422 when the id waits with other
         arguments.
         """

@@ -29,19 +29,21 @@ async def release(cell: Cell, tick: Tick, waiting: Waiting, commit: Commit | Non
     reply_frames(waiting, result, out)
     if cell.lives:
         await flush(cell)
-    if out or watched:
-        for cid in await runtime.wire.send(address, out, 0 if image is None else image.version):
-            cell.vanished(cid)
-    for hangup in tick.hangups:
-        await runtime.wire.close(address, hangup.cid, hangup.code, hangup.reason)
+    try:
+        if out or watched:
+            for cid in await runtime.wire.send(address, out, 0 if image is None else image.version):
+                cell.vanished(cid)
+        for hangup in tick.hangups:
+            await runtime.wire.close(address, hangup.cid, hangup.code, hangup.reason)
+    except RoostError as error:  # frames are at most once; what else the commit owes must still leave
+        unsent(cell, error)
     if commit is not None:
         if commit.log and cell.subscribers:
             for entry in commit.log:
                 for one in cell.subscribers:
                     one.push(entry_item(entry))
         if commit.armed != cell.armed:
-            cell.armed = commit.armed
-            await runtime.alarms.arm(address, commit.armed)
+            await cell.arm(commit.armed)
         if commit.outbox:
             deliver(cell, commit.outbox)
     cell.finish(waiting, result)
@@ -54,7 +56,7 @@ async def reply(cell: Cell, waiting: Waiting, result: TickResult) -> None:
     if cell.lives:
         await flush(cell)
     if out:
-        await cell.runtime.wire.send(cell.address, out, 0)
+        await send(cell, out, 0)
     cell.finish(waiting, result)
 
 
@@ -81,7 +83,20 @@ async def flush(cell: Cell) -> None:
     """Send the chunks that wait."""
     if cell.lives:
         lives, cell.lives = cell.lives, []
-        await cell.runtime.wire.send(cell.address, lives, 0)
+        await send(cell, lives, 0)
+
+
+async def send(cell: Cell, out: list[Frame], version: int) -> None:
+    """Send frames; those the wire can't take are lost."""
+    try:
+        await cell.runtime.wire.send(cell.address, out, version)
+    except RoostError as error:
+        unsent(cell, error)
+
+
+def unsent(cell: Cell, error: RoostError) -> None:
+    """Frames were lost: nobody waits for them, so the log is told."""
+    cell.runtime.log.warning("%s: frames were lost: %s", cell.address, error.message)
 
 
 async def breathe(cell: Cell) -> None:

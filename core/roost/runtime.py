@@ -18,7 +18,7 @@ from .agent import World
 from .asker import TickAsker
 from .cell import Cell
 from .commit import Busy, Entry, Envelope, Frame, Letter, Page, Snapshot
-from .errors import NotFound, TransientError
+from .errors import NotFound, RoostError, TransientError
 from .export import dead_letter
 from .image import REDELIVER
 from .inbox import other_arguments
@@ -207,8 +207,7 @@ class Runtime(World):
             raise TransientError("the host is shutting down", code="shutting-down")
         cell = self.cell(address)
         token = object()
-        if letter.next:
-            cell.promised[token] = letter.next
+        cell.promised[token] = letter.next
         cell.parking += 1
         try:
             armed = letter.next or self.host.now() + REDELIVER
@@ -216,9 +215,15 @@ class Runtime(World):
         finally:
             cell.parking -= 1
             cell.promised.pop(token, None)
+            if not cell.parking:
+                cell.eaten = set()
 
     async def alarm(self, address: Address) -> None:
         """The platform's alarm: queue what is due, re-arm what is not; never raises."""
+        self.rouse(address)
+
+    def rouse(self, address: Address) -> None:
+        """Have an agent look what is due."""
         if not self.closing and address.kind in self.app.kinds:
             self.cell(address).alarm()
 
@@ -308,7 +313,11 @@ class Runtime(World):
     async def redrive(self, address: Address, id: str | None) -> int:
         """Dead letters back into the mailbox, ids kept; how many."""
         self.app.kind(address.kind)
-        count = await self.store.redrive(address, id)
+        try:
+            count = await self.store.redrive(address, id)
+        except TransientError:
+            self.cell(address).doubt()  # they may wait there after all
+            raise
         if count:
             await self.store.arm(address, self.host.now())  # should this host die before they run
             await self.hibernate(address)
@@ -370,7 +379,10 @@ class Runtime(World):
 
     async def send_late(self, address: Address, frames: Sequence[Frame]) -> None:
         """Frames that no tick released: refusals."""
-        await self.wire.send(address, frames, 0)
+        try:
+            await self.wire.send(address, frames, 0)
+        except RoostError as error:
+            self.log.warning("%s: frames were lost: %s", address, error.message)
 
     async def drain(self, seconds: float) -> None:
         """Refuse new triggers and let running ticks end."""

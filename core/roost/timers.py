@@ -86,7 +86,15 @@ class Timers:
 
     async def _redrive(self) -> None:
         after: Address | None = None
-        while self.runtime is not None and (found := self._store.unfinished(1000, after)):
+        while self.runtime is not None:
+            try:
+                found = self._store.unfinished(1000, after)
+            except Exception:
+                log.exception("the timers could not read the store; trying again in %.0f s", RESCAN)
+                await self._host.sleep(RESCAN)
+                continue
+            if not found:
+                return
             await self._wake(found)
             after = found[-1]
 

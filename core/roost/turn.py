@@ -15,6 +15,7 @@ from .around import wrapped
 from .commit import AlreadyHandled, Commit, DeadLetter, Handled, Letter, Schedule
 from .errors import AgentError, Conflict, LimitExceeded, RoostError, TransientError, Unknown
 from .guard import Overrun, within
+from .inbox import happened
 from .perform import perform
 from .release import breathe, live, release
 from .result import TickResult, hidden, outcome_of, problem_bytes, stored
@@ -101,6 +102,8 @@ async def turn(cell: Cell, waiting: Waiting, image: Image) -> None:
             tick.discard()
         else:
             image.apply(commit)
+            if commit.consumed is not None:
+                cell.consumed(commit.consumed)
     if result is None:
         if error is not None:
             result = TickResult(outcome_of(error), error=error, version=image.version)
@@ -238,15 +241,8 @@ async def _store(cell: Cell, waiting: Waiting, commit: Commit) -> TickResult | N
 
 async def _settle(cell: Cell, waiting: Waiting, commit: Commit, lost: Unknown) -> TickResult | None:
     """The answer to a commit was lost: the store itself tells whether it happened (semantics 3)."""
-    store = cell.runtime.store
     try:
-        handled = commit.handled
-        if handled is not None:
-            found = await store.outcome(commit.address, handled.source, handled.principal, handled.id)
-            if found is not None and found.expires == handled.expires:
-                return None
-        snapshot = await store.load(commit.address)
-        if getattr(snapshot, "version", -1) == commit.version and getattr(snapshot, "at", None) == commit.at:
+        if await happened(cell.runtime.store, commit):
             return None
     except RoostError:
         pass

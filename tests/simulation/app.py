@@ -106,29 +106,30 @@ class Actor(Agent[Memory]):
     async def take(self, op: str, i: int, step: Step) -> None:
         """One step of a plan."""
         do, *rest = step
+        born = f"{op[op.find('g') :] if 'g' in op else ''}g{self._tick.image.generation}"
         match do:
             case "tell":
                 to, inner, plan = rest
-                self.tell(self.agent(Actor, to).work, inner, plan, by=self.state.token)
+                self.tell(self.agent(Actor, to).work, inner + born, plan, by=self.state.token)
             case "spread":
                 to, inner, how = rest
-                self.tell(self.agent(Actor, to).fail, inner, how)
+                self.tell(self.agent(Actor, to).fail, inner + born, how)
             case "ask":
                 to, inner, plan = rest
-                await self.ask(op, to, inner, plan)
+                await self.ask(op, to, inner + born, plan)
             case "schedule":
                 key, delay, inner, plan = rest
-                self.schedule(key, delay, self.ring, inner, plan, self._tick.at + delay)
+                self.schedule(key, delay, self.ring, inner + born, plan, self._tick.at + delay)
             case "at":
                 key, delay, inner, plan = rest
                 when = datetime.fromtimestamp(self._tick.at + delay, UTC)
-                self.schedule(key, when, self.ring, inner, plan, when.timestamp())
+                self.schedule(key, when, self.ring, inner + born, plan, when.timestamp())
             case "every":
                 key, seconds, inner = rest
-                self.schedule(key, Every(seconds), self.ring, inner, [], 0.0)
+                self.schedule(key, Every(seconds), self.ring, inner + born, [], 0.0)
             case "cron":
                 key, expression, inner = rest
-                self.schedule(key, Cron(expression, tz="Europe/Paris"), self.ring, inner, [], 0.0)
+                self.schedule(key, Cron(expression, tz="Europe/Paris"), self.ring, inner + born, [], 0.0)
             case "unschedule":
                 self.unschedule(rest[0])
             case "calm":
@@ -179,8 +180,6 @@ class Actor(Agent[Memory]):
         if how == "transient" and witness().troubled():  # it is tried again for ever
             raise TransientError("not now", retry_after=0.1)
         raise ValueError("a defect of the author")
-
-
 
 
 APP = (Actor,)

@@ -203,7 +203,7 @@ class Client:
 
     async def speak(self, socket: Socket) -> None:
         """One to three numbered frames, perhaps out of order: the network may do that where each is a request."""
-        if not socket.open or socket.session is None or socket.machine is None or not socket.machine.host.alive:
+        if self.gone(socket) or socket.session is None:
             return
         batch: list[str] = []
         for _ in range(self.rng.randint(1, 3)):
@@ -221,11 +221,16 @@ class Client:
                 socket.session.text(frame)
             if self.rng.random() < 0.2:
                 await asyncio.sleep(self.rng.random())
-                if not socket.open or not socket.machine.host.alive:
+                if self.gone(socket):
                     return
 
+    @staticmethod
+    def gone(socket: Socket) -> bool:
+        """Nobody is at the other end."""
+        return not (socket.open and socket.machine is not None and socket.machine.host.alive)
+
     def rpc(self, socket: Socket) -> None:
-        if not socket.open or socket.session is None or socket.machine is None or not socket.machine.host.alive:
+        if self.gone(socket) or socket.session is None:
             return
         op = self.planner.op("c")
         frame = {"type": "rpc", "id": op, "method": "work", "args": [op, self.planner.plan()], "key": op}
@@ -243,17 +248,19 @@ class Operator(Client):
 
     async def act(self) -> None:
         address = self.address()
-        kind = self.rng.choice(["hibernate", "hibernate", "destroy", "move", "redrive", "migrate"])
+        kind = self.rng.choice(_OPERATIONS)
         self.note(f"operator:{kind}", str(address))
         try:
-            if kind == "hibernate":
+            if kind == "migrate":
+                await self.admin(address, Trigger("migrate", Nothing(), source="admin"))
+            elif kind == "hibernate":
                 await self.again(kind, lambda r: r.hibernate(address))
             elif kind == "redrive":
                 await self.again(kind, lambda r: r.redrive(address, None))
             elif kind == "move":
                 await self.move(address)
             else:
-                await self.admin(address, Trigger(kind, Nothing(), source="admin"))
+                await self.admin(address, Trigger("destroy", Nothing(), source="admin"))
         except NotFound:
             self.note("operator:absent", str(address))
         except RoostError as error:
@@ -270,12 +277,11 @@ class Operator(Client):
         document = await self.admin(address, Trigger("export", Nothing(), source="admin"))
         if document is None:
             return
-        life = self.cluster.model.life(address)
-        if await self.admin(address, Trigger("destroy", Nothing(), source="admin")) is None or life.exists:
-            return
-        await self.admin(address, Trigger("import", Import(document), source="admin"))
+        if await self.admin(address, Trigger("destroy", Nothing(), source="admin")) is not None:
+            await self.admin(address, Trigger("import", Import(document), source="admin"))
 
 
+_OPERATIONS = ("hibernate", "hibernate", "destroy", "move", "redrive", "migrate")
 _ACT = {
     "call": 10, "unkeyed": 3, "repeat": 4, "clash": 1.5, "tell": 8, "fail": 2, "peek": 2, "connect": 3, "message": 6,
     "rpc": 3, "leave": 1.2,

@@ -102,11 +102,11 @@ class Gateway:
         gone: list[str] = []
         for frame in frames:
             for cid in frame.to:
-                socket = group.get(cid)
-                if socket is None:
+                found = group.get(cid)
+                if found is None:
                     gone.append(cid)
                 else:
-                    socket.take(frame.data)
+                    found.take(frame.data)
         return gone
 
     async def close(self, address: Address, cid: str, code: int, reason: str) -> None:

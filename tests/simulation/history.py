@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from hashlib import blake2b
 
 
-class Violation(Exception):
+@dataclass(frozen=True, slots=True)
+class Violation:
     """A rule does not hold. `rule` names the check that saw it."""
 
-    def __init__(self, rule: str, how: str) -> None:
-        super().__init__(f"{rule}: {how}")
-        self.rule = rule
-        self.how = how
+    rule: str
+    how: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.how}"
 
 
 class History:

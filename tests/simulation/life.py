@@ -25,8 +25,8 @@ class Parked:
     """It was not to be run at once, or has failed before."""
     trouble: int
     """How many faults there had been when it was parked."""
-    known: bool = False
-    """Its sender was told that it is durable."""
+    known: int = 0
+    """The how manieth that a host knew to be durable; 0 = none knows yet."""
 
 
 @dataclass(slots=True)

@@ -34,6 +34,7 @@ class Model:
         """Envelopes that were committed, by id."""
         self.trouble = 0
         """Faults so far."""
+        self.acknowledgements = 0
         self.backwards = False
         """A clock of this run may jump back."""
 
@@ -201,8 +202,8 @@ class Model:
         if letter.later or letter.trouble != self.trouble:
             return
         for other, waits in life.letters.items():
-            same = (waits.lane, waits.later, waits.trouble, waits.known) == (letter.lane, False, self.trouble, True)
-            if other < n and same:
+            same = (waits.lane, waits.later, waits.trouble) == (letter.lane, False, self.trouble)
+            if other < n and same and 0 < waits.known < letter.known:
                 self.broken("lane-order", f"{me}: {letter.op} before {waits.op}, which came first")
 
     def _armed(self, life: Life, sight: Sight, now: float, me: str) -> None:
@@ -216,7 +217,8 @@ class Model:
         if under_way and (after.armed is None or after.armed > max(now, after.at) + REDELIVER + 1):
             self.broken("armed", f"{me}: armed {after.armed} at {now} while letters or envelopes are under way")
         calm, life.trouble = life.trouble == self.trouble, self.trouble  # a wake too many does no harm
-        if calm and not under_way and not after.letters and not life.parking and after.armed != due:
+        soon = after.armed is not None and after.armed <= now + REDELIVER
+        if calm and not (under_way or after.letters or life.parking or soon) and after.armed != due:
             self.broken("armed", f"{me}: armed {after.armed}, due {due}, nothing under way")
 
     # Other writes ------------------------------------------------------------------------------------
@@ -239,7 +241,8 @@ class Model:
         life = self.life(address)
         waits = life.letters.get(letter.n)
         if waits is not None:
-            waits.known = True
+            self.acknowledgements += 1
+            waits.known = waits.known or self.acknowledgements
             if sight.snapshot.armed is None:
                 self.broken("armed", f"{address}: letter {letter.n} waits and nothing is armed")
 

@@ -54,9 +54,9 @@ class ProbeStore:
 
     def sight(self, address: Address) -> Sight:
         """What is stored of an agent."""
-        snapshot = cast(Snapshot, at_once(self.real.load(address)))  # type: ignore[arg-type]
-        kv = at_once(self.real.get(address, ("n",)))  # type: ignore[arg-type]
-        log = at_once(self.real.log(address, max(0, snapshot.seq - TAIL), frozenset(), TAIL))[0]  # type: ignore[arg-type]
+        snapshot = cast(Snapshot, at_once(self.real.load(address)))
+        kv = at_once(self.real.get(address, ("n",)))
+        log = at_once(self.real.log(address, max(0, snapshot.seq - TAIL), frozenset(), TAIL))[0]
         return Sight(snapshot, int(from_json(kv["n"])) if "n" in kv else 0, tuple(log))
 
     # Writes ------------------------------------------------------------------------------------------
@@ -91,11 +91,11 @@ class ProbeStore:
         self.model.history.note("arm", f"{address} {at}")
 
     async def redrive(self, address: Address, id: str | None) -> int:
-        graves = at_once(self.real.dead(address, 0, 1000))  # type: ignore[arg-type]
+        graves = at_once(self.real.dead(address, 0, 1000))
         count = await self.real.redrive(address, id)
         self.model.history.note("redrive", f"{address} {count}")
         ops = [op_of(d.letter.args) for d in graves if id is None or d.letter.id == id]
-        self.model.redriven(address, ops, at_once(self.real.parked(address, 0, 1000)))  # type: ignore[arg-type]
+        self.model.redriven(address, ops, at_once(self.real.parked(address, 0, 1000)))
         return count
 
     # Reads -------------------------------------------------------------------------------------------

@@ -44,7 +44,9 @@ class Setting:
 def draw(rng: Random, *, hosts: int = 1) -> Setting:
     """The setting of a seed. `hosts`: the most that the store allows."""
     calm = rng.random() < 0.15
-    calls = rng.choice([(), (), (), ("store.",), ("store.commit",), ("courier.", "store.park", "store.settle"), ("wire.", "alarms.")])
+    calls = rng.choice(
+        [(), (), (), ("store.",), ("store.commit",), ("courier.", "store.park", "store.settle"), ("wire.", "alarms.")]
+    )
     return Setting(
         hosts=rng.choice([1, 1, hosts]),
         keys=tuple("abcd"[: rng.choice([1, 2, 3, 4])]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from random import Random
@@ -31,7 +31,7 @@ class Maker:
 
 
 @contextmanager
-def _memory(setting: Setting, rng: Random) -> Iterator[Opened]:
+def _memory(setting: Setting, rng: Random) -> Generator[Opened]:
     yield Opened(MemoryStore(log_limit=setting.log_limit))
 
 

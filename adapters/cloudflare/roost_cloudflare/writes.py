@@ -227,7 +227,9 @@ class Writes:
         elif letter.keyed:
             first = sql.rows(_FIRST, letter.id, letter.source, letter.principal)
             if first:
-                return joined(rows.letter(first[0]), letter)
+                waits = joined(rows.letter(first[0]), letter)
+                sql.run("UPDATE head SET armed=? WHERE one=1 AND ifnull(armed>?,1)", armed, armed)
+                return waits
         later = 1 if letter.next > 0 else 0
         found = sql.changed(_TICKET, armed, armed, later, letter.next, letter.next, limit)
         if not found:

@@ -23,6 +23,7 @@ _TICKET: Final = (
     "UPDATE head SET ticket=ticket+1,waiting=waiting+1,armed=min(ifnull(armed,?),?) WHERE aid=? AND waiting<? "
     "RETURNING ticket"
 )
+_ARM: Final = "UPDATE head SET armed=min(ifnull(armed,?),?) WHERE aid=?"
 _DUE: Final = "UPDATE head SET due=min(ifnull(due,?),?) WHERE aid=?"
 _MAIL: Final = f"INSERT INTO mail({rows.LETTER},aid) VALUES({rows.LETTER_MARKS},?)"
 _GRAVES: Final = f"SELECT {rows.DEAD} FROM dead WHERE aid=?"
@@ -48,7 +49,9 @@ class Mail:
         elif letter.keyed:
             first = execute(_FIRST, (aid, letter.id, letter.source, letter.principal)).fetchone()
             if first is not None:
-                return joined(rows.letter(first), letter)
+                waits = joined(rows.letter(first), letter)
+                execute(_ARM, (armed, armed, aid))
+                return waits
         found = execute(_TICKET, (armed, armed, aid, limit)).fetchall()
         if not found:
             raise full(address, execute("SELECT waiting FROM head WHERE aid=?", (aid,)).fetchone()[0])

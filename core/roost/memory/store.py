@@ -78,7 +78,9 @@ class MemoryStore:
                     and first.keyed
                     and (first.source, first.principal) == (letter.source, letter.principal)
                 ):
-                    return joined(first, letter)
+                    first = joined(first, letter)
+                    rows.armed = armed if rows.armed is None else min(rows.armed, armed)
+                    return first
         if len(rows.letters) >= limit:
             raise full(address, len(rows.letters))
         letter = rows.park(letter)

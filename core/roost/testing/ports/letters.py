@@ -116,6 +116,9 @@ async def store_park_arms(store: Store) -> None:
     await pen.write()
     await store.park(pen.address, letter("f"), MANY, 65.0)
     assert (await pen.load()).due is None
+    await pen.write(consumed=None, next_due=30.5, armed=None)
+    await store.park(pen.address, letter("f"), MANY, 80.0)  # it waits: whoever sends it again wants it run all the same
+    assert (await pen.load()).armed == 80.0
 
 
 @port_case("7", "a full mailbox refuses; whoever waits already is still joined; room made is room")
