@@ -15,7 +15,7 @@ SEED = 20261128
 
 
 async def test_backends_do_the_same() -> None:
-    harnesses = {name: find(name).harness() for name in ("memory", "local")}
+    harnesses = {name: find(name).harness() for name in ("memory", "local", "cloudflare")}
     found = await compare(harnesses, range(SEED, SEED + 2), 30, crashes=True, say=print)
     assert not found, "\n".join(f"scripts/parity --seeds 1 --from {d.seed} --length 30\n{d.text}" for d in found)
 
