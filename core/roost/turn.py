@@ -15,10 +15,10 @@ from .around import wrapped
 from .commit import AlreadyHandled, Commit, DeadLetter, Handled, Letter, Schedule
 from .errors import AgentError, Conflict, LimitExceeded, RoostError, TransientError, Unknown
 from .guard import Overrun, within
-from .inbox import happened
+from .inbox import happened, other_arguments
 from .perform import perform
 from .release import breathe, live, release
-from .result import TickResult, hidden, outcome_of, problem_bytes, stored
+from .result import TickResult, failed, hidden, outcome_of, problem_bytes, stored
 from .tick import Stamp, Tick
 from .trigger import Call, Occurrence, Trigger
 
@@ -227,6 +227,8 @@ async def _store(cell: Cell, waiting: Waiting, commit: Commit) -> TickResult | N
         done = await store.commit(commit)
         if isinstance(done, AlreadyHandled):
             cell.forget()
+            if done.handled.fingerprint != waiting.fingerprint:
+                return failed(other_arguments(done.handled.id))
             return stored(done.handled, commit.base)
         return None
     except Unknown as lost:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 from collections.abc import AsyncIterator
 
 import pytest
 
 from roost_lambda.client import Client
-from roost_lambda.schema import table
 
-_numbers = itertools.count()
+from . import emulator
 
 
 @pytest.fixture
 async def dynamo() -> AsyncIterator[tuple[str, Client]]:
     """(name of a fresh table, a way to it)"""
-    client = Client(endpoint=os.environ["ROOST_AWS"], region="us-east-1")
-    name = f"t-{os.getpid()}-{next(_numbers)}"
-    await client("create_table", table(name))
-    yield name, client
-    client.close()
+    async with emulator.dynamo() as found:
+        yield found

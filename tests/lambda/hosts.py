@@ -203,8 +203,9 @@ class Doorbells:
 class Fleet:
     """Makes hosts over one table, and answers doorbells with one that never fails."""
 
-    def __init__(self, name: str, calls: Calls) -> None:
+    def __init__(self, name: str, calls: Calls, kinds: Sequence[type[Agent[Any, Any]]] = (Counter, Slow, Busy)) -> None:
         self.name = name
+        self.kinds = list(kinds)
         self.calls = calls
         self.clock = Clock()
         self.bells = Doorbells(self.clock)
@@ -218,11 +219,17 @@ class Fleet:
         host.now = self.clock.now
         self.hosts.append(host)
         store = DynamoStore(Table(self.name, calls or self.calls), now=self.clock.now)
-        return LambdaBackend(App([Counter, Slow, Busy]), store, wire or NoWire(), self.bells, NoFetch(), host)
+        return LambdaBackend(App(self.kinds), store, wire or NoWire(), self.bells, NoFetch(), host)
 
     def start(self) -> None:
         self._drain = self.host()
         self._task = asyncio.create_task(self._answer())
+
+    @property
+    def answering(self) -> LambdaBackend:
+        """The host that answers doorbells."""
+        assert self._drain is not None
+        return self._drain
 
     async def _answer(self) -> None:
         assert self._drain is not None

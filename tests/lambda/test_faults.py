@@ -80,6 +80,7 @@ async def length(fleet: Fleet) -> int:
 
 @pytest.mark.parametrize("fault", ERRORS)
 async def test_errors(fleet: Fleet, fault: Fault) -> None:
+    """The caller does not notice."""
     calls = await length(fleet)
     assert 8 < calls < STORY
     for at in range(1, calls + 1):
@@ -87,11 +88,19 @@ async def test_errors(fleet: Fleet, fault: Fault) -> None:
         faulty = Faulty(fleet.calls, fault, at)
         trigger = increment("id", "story", f"{key}-told")
         result = await fleet.host(faulty).dispatch(Address("counter", key), trigger)
-        if result.error is not None:
-            await until_answered(fleet, key, "id")
-        assert faulty.reached.is_set(), faulty.log
+        assert result.get() == 1 and faulty.reached.is_set(), faulty.log
     for at in range(1, calls + 1):
         await ended(fleet, f"{fault}-{at}", 1)
+
+
+@pytest.mark.parametrize("fault", ERRORS)
+async def test_errors_without_a_key(fleet: Fleet, fault: Fault) -> None:
+    """Nobody could ask again: one update of one item must tell its own success from another's."""
+    for at in (1, 2, 3, 4):  # a cold host: lease, state, kind, commit
+        faulty = Faulty(fleet.calls, fault, at)
+        result = await fleet.host(faulty).dispatch(Address("counter", f"bare-{fault}-{at}"), increment())
+        assert result.get() == 1 and faulty.reached.is_set(), faulty.log
+        assert await count(fleet, f"bare-{fault}-{at}") == 1
 
 
 @pytest.mark.parametrize("fault", DEATHS)

@@ -24,6 +24,7 @@ from roost.trigger import Call, Caller, Lane, Trigger
 
 from . import keys, rows
 from .leases import TableAlarms, TableLeases
+from .memory import Memory
 from .ports import Bells
 from .schema import WAKES
 from .store import DynamoStore
@@ -40,6 +41,7 @@ class LambdaRuntime(Runtime):
     """A runtime whose every verb ends when nothing is left undone."""
 
     platform: TableAlarms
+    memory: Memory
 
     def tenant(self, address: Address) -> Tenant:
         """The cell of an agent."""
@@ -55,7 +57,12 @@ class LambdaRuntime(Runtime):
         self, address: Address, trigger: Trigger, live: Callable[[bytes, bytes], None] | None = None
     ) -> TickResult:
         self.tenant(address).linger(self.host.now() + LINGER)
-        result = await super().dispatch(address, trigger, live)
+        if trigger.id is not None and trigger.source != "schedule":
+            self.memory.asked[address] = trigger.source, trigger.principal, trigger.id
+        try:
+            result = await super().dispatch(address, trigger, live)
+        finally:
+            self.memory.asked.pop(address, None)
         await self.quiet(address)
         return result
 
@@ -115,7 +122,7 @@ class LambdaBackend:
         courier = TableCourier()
         ports = Ports(store, courier, wire, alarms, host, fetch, TableLeases(store.mail, bells, host))
         self.runtime = LambdaRuntime(app, ports, capabilities, config=config)
-        self.runtime.platform = alarms
+        self.runtime.platform, self.runtime.memory = alarms, store.memory
         self.courier = courier
         courier.runtime = self.runtime
 

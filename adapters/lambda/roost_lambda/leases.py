@@ -27,16 +27,16 @@ class TableLeases:
         self._bells = bells
         self._host = host
         self._name = f"{host.entropy():016x}"
-        self._held = mail.memory.held
+        self._memory = mail.memory
 
     def lease(self) -> Lease:
         return Lease(self._name, self._host.now() + HOLD)
 
     def holds(self, address: Address) -> bool:
-        return address in self._held
+        return address in self._memory.held
 
     def lost(self, address: Address) -> None:
-        self._held.pop(address, None)
+        self._memory.let_go(address)
 
     async def leave(self, address: Address, left: bool, released: int, force: bool) -> bool:
         return await self._mail.leave(address, left, released, force)

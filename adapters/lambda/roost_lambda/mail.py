@@ -59,21 +59,24 @@ class Mail:
             f" OR {owner} = {change.value(rows.s(lease.owner))}"
         )
         known = self.memory.of(address)
-        spare: Item | None = None
+        cold = known.head is None
+        epoch = keys.FIRST if known.head is None else known.head.epoch
+        asked = self.memory.asked.pop(address, None)
+        self.memory.early.pop(address, None)
         try:
-            if known.head is None:
-                item, spare = await asyncio.gather(
-                    self.table.update(pk, keys.HEAD, change, "ALL_NEW"),
-                    self.table.get(pk, keys.state(keys.FIRST, 0)),
-                )
-            else:
-                item = await self.table.update(pk, keys.HEAD, change, "ALL_NEW")
+            item, spare, early = await asyncio.gather(
+                self.table.update(pk, keys.HEAD, change, "ALL_NEW"),
+                self.table.get(pk, keys.state(epoch, 0)) if cold else _nothing(),
+                self.table.get(pk, keys.inbox(epoch, *asked)) if asked is not None else _nothing(),
+            )
         except Refused as refused:
             if refused.code != "ConditionalCheckFailedException":
                 raise TransientError(f"DynamoDB refused a lease: {refused}", code="store") from refused
             return Busy(head(refused.item).until)
         found = known.head = head(item)
         self.memory.held[address] = Held(found.fence, lease.owner, lease.until, found.bell)
+        if asked is not None:
+            self.memory.early[address] = keys.inbox(epoch, *asked), early
         try:
             return await self.reads.snapshot(address, found, spare)
         except Moved:
@@ -105,7 +108,7 @@ class Mail:
             if stood.fence == held.fence and refused.code == "ConditionalCheckFailedException":
                 held.heard = stood.bell
                 return False
-        self.memory.held.pop(address, None)
+        self.memory.let_go(address)
         self.memory.of(address).head = None
         return True
 
@@ -257,10 +260,12 @@ class Mail:
             if known.sent is None or any(id not in known.sent for id in ids):
                 items = await self.table.range(pk, *keys.whole("O#"))
                 known.sent = {rows.text(x, "i"): x["sk"]["S"] for x in items}
-            await self.table.write([], [(pk, known.sent[id]) for id in ids if id in known.sent])
+            deletes = [(pk, known.sent[id]) for id in ids if id in known.sent]
+            await asyncio.gather(self.table.write([], deletes), self.arm(address, armed))
             for id in ids:
                 known.sent.pop(id, None)
-        await self.arm(address, armed)
+        else:
+            await self.arm(address, armed)
 
     async def arm(self, address: Address, at: float | None) -> None:
         """Set the column alone."""
@@ -311,6 +316,10 @@ class Mail:
                 continue  # somebody else redrove it
         self.memory.forget(address)
         return count
+
+
+async def _nothing() -> None:
+    """Stands where a read is not needed."""
 
 
 class Bell:

@@ -11,7 +11,9 @@ from typing import Final
 
 from roost.address import Address
 from roost.commit import Row, Schedule
+from roost.trigger import Source
 
+from .client import Item
 from .head import Head
 
 AGENTS: Final = 512
@@ -54,6 +56,10 @@ class Memory:
     def __init__(self) -> None:
         self._known: OrderedDict[Address, Known] = OrderedDict()
         self.held: dict[Address, Held] = {}
+        self.asked: dict[Address, tuple[Source, str, str]] = {}
+        """Ids whose outcomes will be asked for when their agent is taken: read with it."""
+        self.early: dict[Address, tuple[str, Item | None]] = {}
+        """Such outcomes, each by its sort key, to be used once."""
 
     def of(self, address: Address) -> Known:
         """What is known; it can be changed."""
@@ -65,6 +71,11 @@ class Memory:
         else:
             self._known.move_to_end(address)
         return found
+
+    def let_go(self, address: Address) -> None:
+        """The lease is given back, or lost."""
+        self.held.pop(address, None)
+        self.early.pop(address, None)
 
     def forget(self, address: Address) -> None:
         self._known.pop(address, None)

@@ -183,8 +183,11 @@ class Reads:
                 return out
 
     async def outcome(self, address: Address, source: Source, principal: str, id: str) -> Handled | None:
-        epoch = await self.epoch(address)
-        return rows.handled(await self.table.get(keys.partition(address), keys.inbox(epoch, source, principal, id)))
+        sk = keys.inbox(await self.epoch(address), source, principal, id)
+        early = self.memory.early.pop(address, None)
+        if early is not None and early[0] == sk and address in self.memory.held:
+            return rows.handled(early[1])
+        return rows.handled(await self.table.get(keys.partition(address), sk))
 
     async def parked(self, address: Address, after: int, limit: int) -> Sequence[Letter]:
         return (await self._page(keys.partition(address), await self.epoch(address), after, limit))[0]

@@ -25,6 +25,7 @@ BUSY: Final = frozenset({
     "TransactionConflict", "TransactionInProgressException", "LimitExceededException",
 })  # fmt: skip
 """Refusals that pass by themselves."""
+READS: Final = frozenset({"get_item", "query", "scan", "batch_get_item"})
 
 
 class Spent:
@@ -75,7 +76,7 @@ class Table:
         attempt = 0
         while True:
             try:
-                return self._count(await self._once(operation, params))
+                return self._count(operation, await self._once(operation, params))
             except Refused as refused:
                 if not passing(refused):
                     raise
@@ -104,22 +105,16 @@ class Table:
         finally:
             self._under_way -= 1
 
-    def _count(self, answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _count(self, operation: str, answer: Mapping[str, Any]) -> Mapping[str, Any]:
         found: Any = answer.get("ConsumedCapacity")
-        for one in found if isinstance(found, list) else [found] if found else ():  # pyright: ignore[reportUnknownVariableType]
-            total = float(one.get("CapacityUnits", 0.0))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-            self._add(answer, one, total)  # pyright: ignore[reportUnknownArgumentType]
+        if found:
+            each: list[Mapping[str, Any]] = found if isinstance(found, list) else [found]
+            units = sum(float(x.get("CapacityUnits", 0.0)) for x in each)
+            if operation in READS:
+                self.spent.reads += units
+            else:
+                self.spent.writes += units
         return answer
-
-    def _add(self, answer: Mapping[str, Any], one: Mapping[str, Any], total: float) -> None:
-        if "WriteCapacityUnits" in one:
-            self.spent.writes += float(one["WriteCapacityUnits"])
-        elif "ReadCapacityUnits" in one:
-            self.spent.reads += float(one["ReadCapacityUnits"])
-        elif "Item" in answer or "Items" in answer or "Responses" in answer or "Count" in answer:
-            self.spent.reads += total
-        else:
-            self.spent.writes += total
 
     # The operations ----------------------------------------------------------------------------------
 

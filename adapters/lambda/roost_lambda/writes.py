@@ -147,7 +147,7 @@ class Writes:
         self.memory.of(commit.address).head = stood
         held = self.memory.held.get(commit.address)
         if held is not None and stood.fence != held.fence:
-            del self.memory.held[commit.address]
+            self.memory.let_go(commit.address)
         if plan.leaving and stood.version == commit.base and stood.fence == plan.found.fence:
             commit.yield_lease = False  # somebody rang: stay
         return stood
@@ -413,7 +413,7 @@ class Plan:
         held = self.held
         if held is not None:
             if self.leaving:
-                self.writes.memory.held.pop(commit.address, None)
+                self.writes.memory.let_go(commit.address)
                 new.heard, new.left, new.owner, new.until = held.heard, False, "", 0.0
             else:
                 held.until = self.writes.now() + HOLD
