@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from .admin import ADMIN
-from .cell import Cell
+from .cell import REARM, Cell
 from .commit import LETTERS, Busy, Commit, Frame, Letter, Snapshot
 from .errors import RoostError, TransientError
 from .image import Image
@@ -173,8 +173,13 @@ class Tenant(Cell):
             else:
                 await self.rearm_later()
             return
-        if self.status != "quarantined":
-            self._queue(image)
+        if self.status == "quarantined":
+            return
+        self._queue(image)
+        if not len(self.mailbox) and image.armed is not None:  # early: its doorbell is spent, so it needs another
+            self.was = None
+            now = self.runtime.host.now()
+            await self.arm(image.armed if image.armed > now else now + REARM)
 
     async def _busy_look(self) -> None:
         try:

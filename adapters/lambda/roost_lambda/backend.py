@@ -51,7 +51,10 @@ class LambdaRuntime(Runtime):
         """Until the agent is given back and its alarm is set."""
         cell = self.tenant(address)
         await cell.quiet()
-        await self.platform.flush(address, cell.was)
+        try:
+            await self.platform.flush(address, cell.was)
+        except RoostError as error:  # what happened has happened; the sweeper rings instead
+            self.log.warning("%s: its alarm could not be set: %s", address, error.message)
 
     async def dispatch(
         self, address: Address, trigger: Trigger, live: Callable[[bytes, bytes], None] | None = None
