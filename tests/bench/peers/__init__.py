@@ -16,6 +16,7 @@ from ..load import compile_load
 from ..server import ROOT
 from .install import install, say
 from .machine import machine, others
+from .page import publish
 from .systems import SYSTEMS
 from .words import TITLES, WORKS
 from .works import Field, Figure, Pace, prepare, works
@@ -28,7 +29,11 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--only", metavar="SYSTEM", action="append", choices=list(SYSTEMS), help="this system alone")
     parser.add_argument("--work", metavar="WORK", action="append", choices=list(WORKS), help="this work alone")
     parser.add_argument("--publish", action="store_true", help="write docs/benchmarks.md and its plot")
+    parser.add_argument("--page", metavar="LINES", type=Path, help="only write them, from the lines of a former run")
     given = parser.parse_args(argv)
+    if given.page is not None:
+        publish([json.loads(line) for line in given.page.read_text().splitlines()])
+        return 0
     pace = Pace(1, 0.5, 0.2, 100, 3, 0.01) if given.quick else Pace()
     tools = install()
     home = ROOT / ".roost"
@@ -41,6 +46,7 @@ def main(argv: Sequence[str]) -> int:
         print(json.dumps(line), flush=True)
 
     before = others()
+    figures: list[Figure] = []
     try:
         program = compile_load(folder)
         with ExitStack() as stack:
@@ -49,8 +55,15 @@ def main(argv: Sequence[str]) -> int:
                 (place := folder / name).mkdir()
                 say(f"{TITLES[name]}: starting")
                 system = SYSTEMS[name](tools)
-                fields.append(Field(program, system, stack.enter_context(system.start(place)), pace))
-            figures = measure(fields, given.work or list(WORKS))
+                try:
+                    field = Field(program, system, stack.enter_context(system.start(place)), pace)
+                    prepare(field)
+                except (BenchFailed, OSError) as error:
+                    say(f"FAILED: {error}")
+                    figures += [{"bench": f"peers.{name}.{work}", "failed": "it did not start"} for work in WORKS]
+                    continue
+                fields.append(field)
+            figures += measure(fields, given.work or list(WORKS))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     out({"bench": "peers.machine", **machine(tools, argv), "others": round(max(before, others()), 2)})
@@ -59,8 +72,6 @@ def main(argv: Sequence[str]) -> int:
     if failed := [str(line["bench"]) for line in figures if "failed" in line]:
         raise BenchFailed(f"these figures could not be taken: {', '.join(failed)}")
     if given.publish:
-        from .page import publish
-
         publish(lines)
     return 0
 
@@ -71,9 +82,7 @@ def measure(fields: Sequence[Field], chosen: Sequence[str]) -> list[Figure]:
     taken: dict[tuple[str, str], list[Figure]] = {}
     failed: dict[tuple[str, str], str] = {}
     courses = [(field.system.name, works(field)) for field in fields]
-    for field in fields:
-        prepare(field)
-    for number in range(max(field.pace.rounds for field in fields)):
+    for number in range(max((field.pace.rounds for field in fields), default=0)):
         for system, course in courses:
             for work in course:
                 at = (system, work.name)
@@ -82,7 +91,7 @@ def measure(fields: Sequence[Field], chosen: Sequence[str]) -> list[Figure]:
                 say(f"round {number + 1}: {TITLES[system]}: {WORKS[work.name]}")
                 try:
                     taken.setdefault(at, []).append(work.once())
-                except BenchFailed as error:
+                except (BenchFailed, OSError) as error:
                     say(f"FAILED: {error}")
                     failed[at] = str(error)[:500]
     lines: list[Figure] = []

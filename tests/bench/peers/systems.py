@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -206,6 +208,31 @@ def workerd(_: Installed) -> System:
     return of_roost("workerd", start, Wake(EVICTED), Schedules(arm_roost, LATE_ROOST, 1_000, FILES))
 
 
+@contextmanager
+def lambda_up(folder: Path) -> Generator[Up]:
+    """The bundle in the emulator, as `roost dev --on aws-emulator` runs it."""
+    port = free_port()
+    shutil.copy(ROOT / "tests/bench/app.py", folder)
+    command = [sys.executable, "-m", "roost_local", "dev", "app:app", "--on", "aws-emulator", "--port", str(port)]
+    with process(command, folder, "aws-emulator") as running:
+        answering(port, "/healthz", running)
+        yield Up(port)
+
+
+def aws(_: Installed) -> System:
+    path = "/v1/agents/counter/k%d/call"
+    emulated = "not measured: it would be the emulator's"
+    return System(
+        "lambda", lambda_up, post(f"{path}/increment", INCREMENT),
+        Load(handshake("/prod?agent=counter&name=k%d"), RPC, **WS),
+        Absent(f"{emulated} 1,000 HTTP requests, one a socket"),
+        Absent("nothing to wake: an agent is read with every call; a function's own cold start is the platform's"),
+        post(f"{path}/ask", '{"args":[]}'),
+        Absent(f"{emulated} EventBridge Scheduler, which is 8 s late; the real one promises a minute"),
+    )  # fmt: skip
+
+
 SYSTEMS: dict[str, Callable[[Installed], System]] = {
-    s.__name__: s for s in (restate, dbos, javascript, python, agents, local, workerd)
-}
+    "restate": restate, "dbos": dbos, "javascript": javascript, "python": python, "agents": agents, "local": local,
+    "workerd": workerd, "lambda": aws,
+}  # fmt: skip

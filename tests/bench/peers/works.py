@@ -53,14 +53,14 @@ def prepare(field: Field) -> None:
     """Make every object that calls and asks are sent to: that costs a file here, a row there, and is not measured."""
     for load in (field.system.http, field.system.ask):
         if not isinstance(load, Absent):
-            drive(field.program, field.up.port, load, names=NAMES, count=NAMES, connections=8, inflight=8)
+            drive(field.program, field.up.port, load, names=NAMES, count=NAMES, connections=8, inflight=8, limit=60)
 
 
 def rate(field: Field, load: Load, lanes: int) -> Figure:
     """Calls a second."""
     pace = field.pace
     told = {"names": NAMES, "connections": NAMES if load.message else lanes, "inflight": lanes}
-    report = drive(field.program, field.up.port, load, **told, seconds=pace.seconds, warm=pace.warm)
+    report = drive(field.program, field.up.port, load, **told, seconds=pace.seconds, warm=pace.warm, limit=20)
     if not report.count:
         raise BenchFailed(f"nothing was answered within {pace.seconds} s")
     return {"value": report.rate, "unit": "1/s", "p50_ms": report.p50_ms, "p99_ms": report.p99_ms}
