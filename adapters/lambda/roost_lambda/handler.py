@@ -115,14 +115,11 @@ def _batch(event: dict[str, Any], look: Callable[[Any], Awaitable[None]]) -> dic
     """Every record on its own: the ones that failed come again."""
     from aws_lambda_powertools.utilities.batch import AsyncBatchProcessor, EventType
 
-    async def all_of() -> dict[str, Any]:
-        processor: Any = AsyncBatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-        with processor(event["Records"], look):
-            await processor.async_process()
-        answer: Any = processor.response()
-        return dict(answer)
-
-    return PROCESS.run(all_of())
+    processor: Any = AsyncBatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+    with processor(event["Records"], look):
+        processor.async_process()  # it runs the loop of this process itself
+    answer: Any = processor.response()
+    return dict(answer)
 
 
 __all__ = ["Deployment", "drain", "relay", "socket", "sweep", "wake", "web"]

@@ -61,7 +61,9 @@ class LambdaHarness:
         parameters = {"App": APP, "AdminToken": TOKEN}
         template = Path(self._folder.name) / "app" / "template.yaml"
         environment = {"ROOST_RESTLESS": "1" if restless else "", "ROOST_LOG_LEVEL": self._level}
-        await asyncio.to_thread(deploy, self._emulator, template, found.runtime, parameters, environment=environment)
+        self.stack = await asyncio.to_thread(
+            deploy, self._emulator, template, found.runtime, parameters, environment=environment
+        )
         self.url = self._emulator.url
         async with httpx.AsyncClient(timeout=60) as client:
             answer = await client.get(f"{self.url}/healthz")

@@ -20,7 +20,8 @@ def set_up() -> None:
     handler.setFormatter(LambdaPowertoolsFormatter(service=service))
     root.handlers[:] = [handler]
     root.setLevel(os.environ.get("ROOST_LOG_LEVEL", "WARNING"))
-    logging.getLogger("botocore").setLevel("WARNING")  # it says where it found credentials, each cold start
+    for noisy in ("botocore", "mangum"):  # where credentials were found, each cold start; every request
+        logging.getLogger(noisy).setLevel("WARNING")
     logging.getLogger("roost").setLevel(os.environ.get("ROOST_LOG_LEVEL", "INFO"))
 
 

@@ -41,6 +41,8 @@ class Stack:
     outputs: Mapping[str, str]
     functions: Mapping[str, str]
     """Logical id -> the function's name."""
+    behind: Mapping[str, str]
+    """What the edge is told to put at the emulator's `url`."""
 
 
 def client(endpoint: str, service: str) -> Any:
@@ -115,6 +117,7 @@ def deploy(
         name,
         outputs,
         {r["LogicalResourceId"]: r["PhysicalResourceId"] for r in rows if r["ResourceType"] == "AWS::Lambda::Function"},
+        behind,
     )
 
 

@@ -22,6 +22,9 @@ FRAME: Final = 32 << 10
 """Bytes of a frame from the client; a server behind ASGI sees whole messages, so one of many frames counts too."""
 MESSAGE: Final = 128 << 10
 """Bytes of a message to the client."""
+AT_ONCE: Final = 8
+"""Frames whose invocations run at once; the rest wait in the order they came. AWS runs a thousand; each of ours is a
+process on this machine."""
 TOO_BIG: Final = 1009
 BINARY: Final = 1003
 GOING_AWAY: Final = 1001
@@ -154,7 +157,9 @@ class Connection:
 
     async def _message(self, text: str) -> None:
         """One invocation of $default. Nothing is awaited before it: frames overtake each other, as on AWS."""
-        result = await self._invoke("$default", "MESSAGE", {"body": text}, {"messageId": uuid.uuid4().hex[:15] + "="})
+        message = {"messageId": uuid.uuid4().hex[:15] + "="}
+        async with _gate:
+            result = await self._invoke("$default", "MESSAGE", {"body": text}, message)
         answer = result.get("body")
         good = isinstance(answer, dict) and 200 <= int(answer.get("statusCode", 500)) < 300
         if result.get("error") or result.get("throttle") or not good:
@@ -181,6 +186,9 @@ class Connection:
             "identity": {"sourceIp": self._source, "userAgent": self._headers.get("user-agent", "")}, **(more or {}),
         }  # fmt: skip
         return await inside.invoke((code, config), {"requestContext": context, "isBase64Encoded": False, **event})
+
+
+_gate = asyncio.Semaphore(AT_ONCE)
 
 
 async def serve(api: str, stage: str, scope: dict[str, Any], receive: Any, send: Any, quotas: Quotas) -> None:
