@@ -117,8 +117,9 @@ class Gateway:
             return
         token = f"{self._backend.runtime.host.entropy():016x}"
 
-        async def run(text: str) -> None:
-            turn.text(text)
+        async def run(texts: list[str]) -> None:
+            for text in texts:
+                turn.text(text)
             await turn.settle()
 
         try:

@@ -75,7 +75,7 @@ class LambdaHarness:
             assert answer.status_code == 200, answer.text
 
     async def crash(self) -> None:
-        self.emulator.kill_workers()
+        await self.emulator.kill_workers()
 
     async def stop(self) -> None:
         if self._emulator is not None:

@@ -8,7 +8,7 @@ from roost.address import Address
 from roost.errors import RoostError
 from roost.runtime import Runtime
 from roost.session import Session
-from roost.trigger import Call, Caller, Trigger
+from roost.trigger import Caller, Trigger
 
 from .backend import LambdaBackend
 from .sockets import Sockets
@@ -50,7 +50,7 @@ class Outgoing:
 class Turn(Session):
     """The session of a connection for the length of an invocation, which waits for what its frames cause."""
 
-    __slots__ = ("_backend", "_before", "_deadline", "_tasks")
+    __slots__ = ("_backend", "_deadline", "_tasks")
     line: Outgoing
 
     def __init__(
@@ -62,23 +62,13 @@ class Turn(Session):
         self._backend = backend
         self._deadline = deadline
         self._tasks: list[asyncio.Task[None]] = []
-        self._before: asyncio.Task[None] | None = None
 
     def _post(self, trigger: Trigger) -> None:
-        payload = trigger.payload
-        readonly = False
-        if isinstance(payload, Call):
-            action = self.runtime.app.kind(self.address.kind).actions.get(payload.action)
-            readonly = action is not None and action.options.readonly
-        task = asyncio.ensure_future(self._run(trigger, None if readonly else self._before))
-        self._tasks.append(task)
-        if not readonly:
-            self._before = task
+        # A task's first step puts its trigger in the mailbox, and tasks take their first steps in the order they
+        # were made: the frames of a connection are one lane.
+        self._tasks.append(asyncio.ensure_future(self._run(trigger)))
 
-    async def _run(self, trigger: Trigger, before: asyncio.Task[None] | None) -> None:
-        """One trigger, after the one before: a connection's frames are one lane."""
-        if before is not None:
-            await before
+    async def _run(self, trigger: Trigger) -> None:
         given = Trigger(
             trigger.kind, trigger.payload, trigger.id, trigger.source, trigger.caller, trigger.lane, self._deadline
         )
@@ -92,6 +82,5 @@ class Turn(Session):
         """Wait until everything is done and said."""
         await self.line.flush()
         while self._tasks:
-            task = self._tasks.pop()
-            await task
+            await self._tasks.pop()
         await self.line.flush()

@@ -30,7 +30,7 @@ GAP: Final = 5.0
 LOOK: Final = 0.1
 """Seconds between two looks for a missing frame."""
 
-Run = Callable[[str], Awaitable[None]]
+Run = Callable[[list[str]], Awaitable[None]]
 
 
 class FrameGap(Exception):
@@ -69,9 +69,12 @@ class Lanes:
         missing: float | None = None
         try:
             while True:
+                turn: list[str] = []
                 while following in waiting:
-                    await run(waiting.pop(following))
+                    turn.append(waiting.pop(following))
                     following += 1
+                if turn:
+                    await run(turn)
                     missing = None
                 for n, found in (await self._found(cid, following)).items():
                     waiting.setdefault(n, found)

@@ -104,12 +104,15 @@ class Ministack:
                 found += [int(pid) for pid in (task / "children").read_text().split()]
         return found
 
-    def kill_workers(self) -> int:
-        """kill -9 to every execution environment, as when the machines under a region's functions die; how many."""
+    async def kill_workers(self) -> int:
+        """kill -9 to every execution environment, as when the machines under all functions die; how many. Returns
+        when they are dead, so that what comes after finds none of them."""
         doomed = self.workers()
         for pid in doomed:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        while any(_runs(pid) for pid in doomed):  # noqa: ASYNC110  the system tells only their parent
+            await asyncio.sleep(0.005)
         return len(doomed)
 
     async def wait(self) -> None:
@@ -138,6 +141,13 @@ class Ministack:
             with suppress(asyncio.CancelledError):
                 await self._reader
             self._reader = None
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def _listening(port: int) -> socket.socket:

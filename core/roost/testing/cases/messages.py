@@ -12,13 +12,12 @@ from ..talk import talk
 
 @case("ws", "on_message gets text as text, binary as bytes, and wrapped messages unwrapped")
 async def messages_arrive_as_sent(stage: Stage) -> None:
-    key = stage.key()
     if not stage.capabilities.binary_frames:
-        async with talk(stage, "room", key) as ws:
+        async with talk(stage, "room", stage.key()) as ws:
             await ws.send(b"\x00\x01\xff")
             await ws.ended()
             assert ws.code == 1003, "a binary frame ends the connection where there are none"
-    async with talk(stage, "room", key) as ws:
+    async with talk(stage, "room", stage.key()) as ws:
         await ws.send("plain é\u0000 text")
         assert await ws.own() == ["heard plain é\u0000 text"]
         if stage.capabilities.binary_frames:
