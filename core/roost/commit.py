@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 from .address import Address
+from .record import record
 from .trigger import Lane, Source
 
 SCHEMA: Final = 1
@@ -18,7 +19,7 @@ SCHEMA: Final = 1
 Outcome: TypeAlias = Literal["value", "agent-error", "rejected", "limit", "transient", "stale"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Handled:
     """One inbox row: the stored outcome of a trigger id."""
 
@@ -33,7 +34,7 @@ class Handled:
     expires: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Put:
     """One operation a key; `value` None deletes it."""
 
@@ -41,7 +42,7 @@ class Put:
     value: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Schedule:
     """One line of the author's schedule list."""
 
@@ -65,14 +66,14 @@ class Schedule:
         return self.due if self.next is None else self.next
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unschedule:
     """Removes a line."""
 
     key: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Envelope:
     """A tell on its way to another agent. At least once until settled; the id dedupes."""
 
@@ -90,7 +91,7 @@ class Envelope:
     """When to try the delivery again."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Letter:
     """A parked call: a durable tell that waits in the receiver's mailbox."""
 
@@ -113,7 +114,7 @@ class Letter:
     """A guest: a whole trigger (parcel.py) that another host parked and whose result it waits for."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeadLetter:
     """A letter or occurrence whose last attempt failed. Redrive keeps the id."""
 
@@ -124,7 +125,7 @@ class DeadLetter:
     n: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """One entry of the event log. `seq` is dense per agent, from 1."""
 
@@ -134,7 +135,7 @@ class Entry:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Row:
     """One open connection. `attachment` commits with the tick."""
 
@@ -146,14 +147,14 @@ class Row:
     attachment: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Gone:
     """The row of a connection that is no more."""
 
     cid: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Frame:
     """One frame for one or more connections. Text (UTF-8) unless `binary`."""
 
@@ -162,7 +163,7 @@ class Frame:
     binary: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Hangup:
     """Close a connection after the commit."""
 
@@ -218,21 +219,21 @@ class Commit:
     """Give the agent back in the same write, unless somebody rang."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Committed:
     """The commit is durable."""
 
     version: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AlreadyHandled:
     """Another run of the same id committed first; nothing of this one was written."""
 
     handled: Handled
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lease:
     """A claim on an agent, for backends whose hosts share a store."""
 
@@ -240,14 +241,14 @@ class Lease:
     until: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Busy:
     """Another host holds the lease until then."""
 
     until: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Snapshot:
     """An agent as last committed. `state` None = it does not exist (never made, or destroyed)."""
 
@@ -281,7 +282,7 @@ class Snapshot:
 LETTERS: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Listed:
     """One line of a listing."""
 
@@ -291,7 +292,7 @@ class Listed:
     due: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Page:
     """A page of a listing; `cursor` None = the last."""
 

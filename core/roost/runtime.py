@@ -252,7 +252,9 @@ class Runtime(World):
         kind = agent._kind  # pyright: ignore[reportPrivateUsage]
         agent._world = self  # pyright: ignore[reportPrivateUsage]
         config = self.config.get(kind.name)
-        agent.config = kind.config_type() if config is None else config
+        if config is None:
+            config = self.config[kind.name] = kind.config_type()
+        agent.config = config
         needs = self._needs.get(kind.name)
         agent._resources = await self.resources.need(needs) if needs else {}  # pyright: ignore[reportPrivateUsage]
 

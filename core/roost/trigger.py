@@ -7,8 +7,10 @@ trigger arrives (a trigger may wait), so they travel beside it: see `tick.Stamp`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Literal, TypeAlias
+
+from .record import record
 
 TriggerKind: TypeAlias = Literal[
     "start", "request", "call", "message", "connect", "disconnect", "alarm",
@@ -21,7 +23,7 @@ NEVER_CREATE: Final = frozenset({"alarm", "disconnect", "completed", "export", "
 """Kinds of trigger that find no agent and leave none (semantics 28)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Caller:
     """Who asks, as the auth hook (or the calling agent's address) says. `principal` scopes idempotency keys."""
 
@@ -29,7 +31,7 @@ class Caller:
     claims: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call:
     """Run a method. `wire` is the method's wire name; `internal` allows methods that are not actions."""
 
@@ -43,7 +45,7 @@ class Call:
     internal: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Message:
     """A user message on a connection: text or binary."""
 
@@ -51,7 +53,7 @@ class Message:
     data: str | bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SetState:
     """A client asks to replace the state (`cf_agent_state` from a client)."""
 
@@ -61,7 +63,7 @@ class SetState:
     """The frame's number, for the acknowledgement."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Connect:
     """A WebSocket was accepted."""
 
@@ -73,7 +75,7 @@ class Connect:
     """Digest of the view it was greeted with (frames.digest): another one, committed since, must still be shown."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Disconnect:
     """A WebSocket is gone: seen, or swept at load."""
 
@@ -82,7 +84,7 @@ class Disconnect:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Occurrence:
     """One firing of a schedule; stale unless the table still holds this gen and due time."""
 
@@ -91,7 +93,7 @@ class Occurrence:
     due: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Request:
     """An HTTP request to the agent. `path` is what follows the key, with its slash, or ''."""
 
@@ -107,14 +109,14 @@ class Request:
         return next((v for k, v in self.headers if k.lower() == name), None)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Import:
     """A checked export document to become this agent."""
 
     document: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Nothing:
     """The payload of triggers that are only their kind."""
 
@@ -123,7 +125,7 @@ NOTHING: Final = Nothing()
 Payload: TypeAlias = Call | Message | SetState | Connect | Disconnect | Occurrence | Request | Import | Nothing
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Trigger:
     """One reason to tick. Without an `id` it leaves no inbox row and is at most once."""
 
