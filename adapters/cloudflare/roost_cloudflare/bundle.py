@@ -32,10 +32,11 @@ ENTRY: Final = "roost_entry"
 MARK: Final = ".roost-bundle"
 """Says that a folder is ours to overwrite."""
 HERE: Final = Path(__file__).parent
-OFFLINE: Final = frozenset(
-    f"{name}.py" for name in ("bundle", "cache", "emulator", "harness", "host", "platform", "ports", "probe", "stage",
-                              "wheels", "wrangler")
-) | {"workerd", "__pycache__", "py.typed"}  # fmt: skip
+_TOOLS = (
+    "archive", "bundle", "cache", "emulator", "harness", "host", "npm", "platform", "ports", "probe", "snapshot",
+    "stage", "wheels", "wrangler",
+)  # fmt: skip
+OFFLINE: Final = frozenset(f"{name}.py" for name in _TOOLS) | {"workerd", "__pycache__"}
 """Of this package: what runs on the author's machine, never in a Worker."""
 PROVIDED: Final = frozenset({"js", "pyodide", "pyodide_js", "workers", "_pyodide"})
 """Modules that the platform itself brings."""

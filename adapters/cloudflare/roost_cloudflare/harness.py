@@ -14,7 +14,7 @@ from roost.address import Address
 from roost.ports import Capabilities
 
 from .host import Workerd
-from .stage import HERE, Stage, stage
+from .stage import Stage, stage
 
 TOKEN = "conformance"  # of a Worker on loopback that lives for one run
 ENTRY = """
@@ -26,7 +26,7 @@ Default, RoostAgent, RoostRegistry = serve(app)
 
 def packages() -> list[Path]:
     """The import packages that a Worker takes along."""
-    return [*(Path(m.__file__ or "").parent for m in (roost, roost_http, roost_client)), HERE]
+    return [*(Path(m.__file__ or "").parent for m in (roost, roost_http, roost_client)), Path(__file__).parent]
 
 
 class CloudflareHarness:

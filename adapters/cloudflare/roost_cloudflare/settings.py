@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -27,10 +28,17 @@ class Settings:
         found = _read.get(app)
         if found is None:
             given = interop.variables(env)
+            _listen(given.get("ROOST_LOG_LEVEL", "info"))
             sources = [from_environment(given, app.kinds.values()), _declared.get(app, {})]
             config = resolve(app.kinds.values(), sources)
             found = _read[app] = cls(given.get("ROOST_ADMIN_TOKEN"), bool(given.get("ROOST_RESTLESS")), config)
         return found
+
+
+def _listen(level: str) -> None:
+    """Agents' log lines reach the platform's log from `level` on, others' from warnings on."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("roost").setLevel(level.upper())
 
 
 def declare(app: App, config: Source) -> None:

@@ -38,7 +38,7 @@ def say(text: str) -> None:
 
 def install() -> Installed:
     """Everything, as pinned here. Nothing to do and no network when it is there already."""
-    from roost_cloudflare.stage import node_modules  # the one pin of workerd
+    from roost_cloudflare.npm import node_modules  # the one pin of workerd
 
     HOME.mkdir(parents=True, exist_ok=True)
     venv = kept("venv", HERE / "constraints.txt", "DBOS, PostgreSQL and Restate's SDK from PyPI", make_venv)

@@ -1,70 +1,34 @@
 // Python in a JavaScript Worker: what Cloudflare's own runtime does for a Python Worker, done with Pyodide
 // from npm because the bundle that workerd would fetch is not to be had offline. The Python side can't tell:
 // it sees the same `workers` SDK, classes and handlers. Keep this file free of anything that is Roost's.
-import "./prelude.mjs";
-import pyodideWasm from "./pyodide.asm.wasm";
-import stdlib from "./python_stdlib.zip";
-import site from "./site.zip";
+import { load } from "./load.mjs"; // first: it prepares what Pyodide sees
+import snapshot from "./snapshot.bin"; // the interpreter's memory as snapshot.mjs left it
+import mine from "./mine.zip"; // the entry and what else lies in files; the others are imported as they are
+import ours from "./ours.zip";
+import theirs from "./theirs.zip";
 import settings from "./settings.json";
 import natives from "./natives.mjs"; // [path in site-packages, WebAssembly.Module] of each native extension
-import createPyodideModule from "./pyodide.asm.mjs";
-import { loadPyodide } from "./pyodide.mjs";
 import * as cloudflareWorkersModule from "cloudflare:workers";
 import * as cloudflareSocketsModule from "cloudflare:sockets";
 import { DurableObject } from "cloudflare:workers";
 
 const PACKAGES = "/session/metadata"; // where Cloudflare puts the modules of a Python Worker
 
-// Pyodide probes for a browser and fetches its parts: stand in for both while it loads, then put all back.
-async function load() {
-  const shims = {
-    fetch: async (url) => {
-      if (String(url).endsWith("python_stdlib.zip")) return { ok: true, arrayBuffer: async () => stdlib };
-      if (String(url).endsWith(".wasm")) return { ok: true };
-      throw new Error(`Pyodide fetched ${url}`);
-    },
-    location: "file:///pyodide/",
-    document: { createElement() {} },
-    sessionStorage: {},
-    importScripts: 1,
-  };
-  shims.window = { sessionStorage: {}, document: shims.document };
-  const before = Object.entries(shims).map(([name]) => [name, Object.getOwnPropertyDescriptor(globalThis, name)]);
-  Object.assign(globalThis, shims);
-  const { instantiateStreaming } = WebAssembly;
-  WebAssembly.instantiateStreaming = async (response, imports) => {
-    await response;
-    // Made at once: an asynchronous one would go on outside any request, where the platform forbids timers.
-    return { instance: new WebAssembly.Instance(pyodideWasm, imports), module: pyodideWasm };
-  };
-  try {
-    return await loadPyodide({
-      indexURL: "file:///pyodide/",
-      createPyodideModule,
-      lockFileContents: JSON.stringify(settings.lock),
-      env: { HOME: "/session", PYTHONHASHSEED: "0", ...settings.env },
-    });
-  } finally {
-    WebAssembly.instantiateStreaming = instantiateStreaming;
-    for (const [name, was] of before) {
-      if (was) Object.defineProperty(globalThis, name, was);
-      else delete globalThis[name];
-    }
-  }
-}
-
 async function boot() {
   const began = Date.now();
-  const py = await load();
+  const py = await load({ _loadSnapshot: new Uint8Array(snapshot) });
+  py.runPython("import random; random.seed()"); // or every process would draw what the snapshot draws
   const loaded = Date.now();
   py.FS.mkdirTree(PACKAGES);
-  py.FS.writeFile("/site.zip", new Uint8Array(site));
+  for (const [name, archive] of Object.entries({ mine, ours, theirs })) {
+    py.FS.writeFile(`/session/${name}.zip`, new Uint8Array(archive), { canOwn: true });
+  }
   py.runPython(`
 import sys, zipfile
-sys.path.insert(0, "${PACKAGES}")
-zipfile.ZipFile("/site.zip").extractall("${PACKAGES}")
+sys.path[:0] = ["${PACKAGES}", "/session/ours.zip", "/session/theirs.zip"]
+zipfile.ZipFile("/session/mine.zip").extractall("${PACKAGES}")
 `);
-  py.FS.unlink("/site.zip");
+  py.FS.unlink("/session/mine.zip");
   const module = py._module;
   for (const [name, wasm] of natives) {
     const path = `${PACKAGES}/${name}`;

@@ -165,6 +165,7 @@ def _environment(root: Path, args: argparse.Namespace) -> Mapping[str, str]:
         if not (mark and dot):
             raise Complaint(f"--config {text!r}: it is KIND.FIELD=VALUE, for example counter.step=2", USAGE)
         out[f"ROOST_{kind.replace('-', '_').upper()}__{field.upper()}"] = value
+    out["ROOST_LOG_LEVEL"] = args.log_level
     if args.restless:
         out["ROOST_RESTLESS"] = "1"
     return out
