@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 
 import httpx
 import pytest
@@ -13,6 +14,15 @@ from roost_cloudflare.harness import TOKEN
 from roost_cloudflare.host import Workerd
 
 pytestmark = pytest.mark.anyio
+
+
+def test_the_boot_says_how_long_it_took(workerd: Workerd, capsys: pytest.CaptureFixture[str]) -> None:
+    """Printed, not judged: the machine may be busy. The budget of the imports is in adapters/cloudflare/README.md."""
+    boot = next(line for line in workerd.logs if line.startswith("boot: "))
+    found = re.fullmatch(r"boot: pyodide (\d+) ms, packages (\d+) ms, imports (\d+) ms", boot)
+    assert found, boot
+    with capsys.disabled():
+        print(f"\nworkerd: first answer after {workerd.booted:.1f} s; {boot} (budget of the imports: 3,000 ms)")  # noqa: T201
 
 
 async def counts(client: httpx.AsyncClient, agent: str) -> tuple[int, int, int, int]:

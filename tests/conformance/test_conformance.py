@@ -15,7 +15,7 @@ SEMANTICS = set(range(1, 32)) - {12}
 """Rule 12 (a newer schema) needs two versions of the code: tests/core has it."""
 
 
-@pytest.mark.parametrize("backend", ["memory", "local", "emulated-lambda"])
+@pytest.mark.parametrize("backend", ["memory", "local", "emulated-lambda", "cloudflare"])
 async def test_every_case_passes(backend: str) -> None:
     failures: list[str] = []
 
@@ -23,8 +23,9 @@ async def test_every_case_passes(backend: str) -> None:
         if not line.startswith("ok"):
             failures.append(line)
 
-    report = await run(find(backend).harness(), say=say)
-    assert not report.failed, "\n".join(failures)
+    harness = find(backend).harness()
+    report = await run(harness, say=say)
+    assert not report.failed, "\n".join([*failures, harness.log])
     assert report.passed == 2 * len(catalogue())
 
 
