@@ -1,26 +1,98 @@
-"""A fresh table in the emulated AWS."""
+"""DynamoDB for the tests: ministack, or another endpoint that speaks it, and a table of its own for whoever asks."""
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from functools import cache
+from typing import Any
 
-from roost_lambda.client import Client
+import httpx
+
+from roost_lambda.client import Client, Lost, Refused
+from roost_lambda.emulator.environment import environments
 from roost_lambda.schema import table
 
 _numbers = itertools.count()
+BOOT = 60.0
+"""Seconds within which an emulator must answer; a bound on failure."""
+
+
+@cache
+def ministack() -> str:
+    """The endpoint of this process's emulator, started when first asked for, ended with the process."""
+    python = environments(_say).emulator
+    port = free_port()
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PYTHON"))}
+    environment |= {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port)}
+    command = [str(python.with_name("ministack"))]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    atexit.register(process.kill)
+    endpoint = f"http://127.0.0.1:{port}"
+    await_answer(f"{endpoint}/_ministack/health", process)
+    return endpoint
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def await_answer(url: str, process: subprocess.Popen[bytes]) -> None:
+    """Returns when there is an answer of any kind."""
+    edge = time.monotonic() + BOOT
+    while time.monotonic() < edge and process.poll() is None:
+        with suppress(httpx.TransportError):
+            httpx.get(url)
+            return
+        time.sleep(0.05)
+    process.kill()
+    raise AssertionError(f"{process.args!r} did not start: {process.poll()}")
+
+
+def client(endpoint: str) -> Client:
+    """A way to it, with credentials that mean nothing."""
+    os.environ.setdefault("AWS_ACCESS_KEY_ID", "test")
+    os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
+    return Client(endpoint=endpoint, region="us-east-1")
 
 
 @asynccontextmanager
 async def dynamo(endpoint: str | None = None) -> AsyncIterator[tuple[str, Client]]:
     """(name of a table of its own, a way to it)"""
-    client = Client(endpoint=endpoint or os.environ["ROOST_AWS"], region="us-east-1")
+    calls = client(endpoint or ministack())
     name = f"t-{os.getpid()}-{next(_numbers)}"
-    await client("create_table", table(name))
+    await _surely(calls, "create_table", table(name))
     try:
-        yield name, client
+        yield name, calls
     finally:
-        await client("delete_table", {"TableName": name})
-        client.close()
+        await _surely(calls, "delete_table", {"TableName": name})
+        calls.close()
+
+
+async def _surely(calls: Client, operation: str, params: Mapping[str, Any]) -> None:
+    """Also on a machine so busy that an answer comes too late."""
+    for _ in range(10):
+        try:
+            await calls(operation, params)
+            return
+        except Lost:
+            continue
+        except Refused as refused:
+            if refused.code in ("ResourceInUseException", "ResourceNotFoundException"):
+                return  # done, and not heard
+            raise
+    raise AssertionError(f"{operation}: no answer")

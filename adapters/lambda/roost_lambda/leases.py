@@ -10,8 +10,8 @@ from roost.commit import Lease, Letter
 from roost.ports import Host
 
 from .mail import Bell, Mail
+from .plan import HOLD
 from .ports import Bells
-from .writes import HOLD
 
 HEAL: Final = 1.0
 """Seconds after a lease's end at which the doorbell comes that heals its dead holder."""

@@ -22,9 +22,9 @@ from .change import Change
 from .client import Item, Refused
 from .head import Head, head
 from .memory import Held, Memory
+from .plan import answer_items
 from .reads import Moved, Reads
 from .table import Table
-from .writes import answer_items
 
 WAITS: Final = 30 * 24 * 3600.0
 """Seconds for which an id that waits is remembered, beyond its letter's own time."""

@@ -24,9 +24,10 @@ from roost.trigger import Source
 from .client import Client
 from .mail import Mail
 from .memory import Memory
+from .plan import ITEMS, Desk
 from .reads import Reads
 from .table import Table
-from .writes import ITEMS, Writes
+from .writes import Writes
 
 
 class DynamoStore:
@@ -38,7 +39,7 @@ class DynamoStore:
         self.table = table
         self.memory = Memory()
         self.reads = Reads(table, self.memory, log_limit)
-        self.writes = Writes(table, self.memory, self.reads, log_limit, now, items)
+        self.writes = Writes(Desk(table, self.memory, log_limit, now, items), self.reads)
         self.mail = Mail(table, self.memory, self.reads, now)
 
     @staticmethod

@@ -1,0 +1,327 @@
+"""What one commit writes: the change of the head, the lines of its transaction, and the head after it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import SystemRandom
+from typing import Final
+
+from roost.commit import SCHEMA, Commit, Gone, Handled, Schedule, Unschedule
+from roost.errors import LimitExceeded
+
+from . import keys, rows
+from .change import Change, key
+from .client import Item
+from .head import Head
+from .memory import Held, Memory
+from .table import Table
+
+INLINE: Final = 2048
+"""Bytes of a state that lives in the head: every update is charged for the whole item."""
+PIECE: Final = 350 * 1024
+"""Bytes of a value in one item, which DynamoDB limits to 400 KB with its keys."""
+ITEMS: Final = 100
+"""Lines of one transaction (DynamoDB)."""
+HOLD: Final = 30.0
+"""Seconds of a lease; each commit extends it."""
+GRACE: Final = 24 * 3600.0
+"""Seconds that DynamoDB's own deletion comes after a row is of no use."""
+ANSWER: Final = 3600.0
+"""Seconds the answer to a parked trigger is kept."""
+DEAD: Final = 100_000
+"""Dead letters of one commit are numbered from its version times this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What commits are written with. `ring`: entries a log keeps; `now`: epoch seconds."""
+
+    table: Table
+    memory: Memory
+    ring: int
+    now: Callable[[], float]
+    items: int = ITEMS
+    """Lines a transaction may have."""
+
+
+class Plan:
+    """The lines of one commit. The head comes first."""
+
+    def __init__(self, desk: Desk, commit: Commit, found: Head) -> None:
+        self.desk = desk
+        self.table = desk.table
+        self.commit = commit
+        self.found = found
+        self.pk = keys.partition(commit.address)
+        self.nonce = SystemRandom().randbytes(8)
+        self.held: Held | None = desk.memory.held.get(commit.address)
+        if self.held is not None and self.held.fence != commit.fence:
+            self.held = None
+        self.leaving = commit.yield_lease and self.held is not None
+        self.inbox: int | None = None
+        self.guest: int | None = None
+        self.again: int | None = None
+        """Positions of the lines whose refusal means something."""
+        self.sent: dict[str, str] = {}
+        self.epoch = found.epoch
+        if commit.restored:
+            self.epoch = f"{commit.version}.{self.nonce.hex()}"
+        self.next = self._follow()
+        self.head = self._head()
+        self.rows: list[Item] = []
+        self.lines: list[Item] = [self.table.line(self.pk, keys.HEAD, self.head)]
+        self._state()
+        self._handled()
+        if not commit.destroy:
+            self._effects()
+        self._post()
+        self.many = commit.restored and len(self.lines) + len(self.rows) > desk.items
+        if self.many:
+            return
+        self.lines += [self.table.put_line(x) for x in self.rows]
+        if len(self.lines) > desk.items:
+            raise LimitExceeded(
+                f"one tick made {len(self.lines)} writes; DynamoDB takes {desk.items} at once",
+                limit="commit_operations",
+            )
+
+    def _follow(self) -> Head:
+        """The head after this commit."""
+        commit, after = self.commit, copy.copy(self.found)
+        after.made, after.nonce = True, self.nonce
+        after.fence, after.schema = commit.fence, commit.schema
+        after.generation, after.version, after.at = commit.generation, commit.version, commit.at
+        after.due, after.armed, after.released = commit.next_due, commit.armed, commit.released
+        after.seq, after.sgen = commit.seq, commit.sgen
+        known = self.desk.memory.of(commit.address)
+        if commit.outbox:
+            after.sending = True
+        elif after.sending and known.sent is not None and not known.sent:
+            after.sending = False
+        if commit.destroy:
+            after.generation += 1
+            after.epoch = str(commit.version)
+            after.state, after.pieces, after.stated, after.state_version = None, 0, 0, 1
+            after.seq = after.sgen = after.dead = 0
+            after.first = after.due = after.scheduled = after.peered = None
+            after.left = False
+            return after
+        after.epoch = self.epoch
+        if commit.restored:
+            after.dead, after.first, after.scheduled, after.peered = 0, None, None, None
+        if commit.state is not None:
+            after.state_version = commit.state_version
+            if len(commit.state) <= INLINE:
+                after.state, after.pieces, after.stated = commit.state, 0, 0
+            else:
+                after.state, after.stated = None, commit.version
+                after.pieces = -(-len(commit.state) // PIECE)
+        if commit.log and after.first is None:
+            after.first = commit.log[0].seq
+        after.dead += len(commit.dead)
+        if commit.schedules:
+            after.scheduled = commit.version
+        if commit.connections:
+            after.peered = commit.version
+        return after
+
+    def _head(self) -> Change:
+        commit, old, new = self.commit, self.found, self.next
+        out = Change()
+        out.equal("v", rows.n(old.version) if old.made else None)
+        out.equal("g", rows.n(old.generation) if old.made else None)
+        fence = out.name("f")
+        out.when(f"attribute_not_exists({fence}) OR {fence} <= {out.value(rows.n(commit.fence))}")
+        out.set("v", rows.n(new.version))
+        out.set("x", rows.b(self.nonce))
+        out.set("at", rows.n(new.at))
+        if new.generation != old.generation or not old.made:
+            out.set("g", rows.n(new.generation))
+        if new.fence != old.fence:
+            out.set("f", rows.n(new.fence))
+        if new.schema != SCHEMA or new.schema != old.schema:
+            out.set("sc", rows.n(new.schema))
+        self._moved(out, "q", old.seq, new.seq, 0)
+        self._moved(out, "sg", old.sgen, new.sgen, 0)
+        out.set("r", rows.n(new.released))
+        self._moved(out, "lf", old.first, new.first, None)
+        self._moved(out, "dn", old.dead, new.dead, 0)
+        self._moved(out, "tr", old.scheduled, new.scheduled, None)
+        self._moved(out, "cr", old.peered, new.peered, None)
+        self._moved(out, "sn", old.pieces, new.pieces, 0)
+        self._moved(out, "sr", old.stated, new.stated, 0)
+        self._moved(out, "sv", old.state_version, new.state_version, 1)
+        # A letter may have lowered these since the head was read, so they are always written.
+        out.set("du", None if new.due is None else rows.n(new.due))
+        out.set("ar", None if new.armed is None else rows.n(new.armed))
+        out.set("wk", None if new.due is None else rows.s(keys.shard(self.pk)))
+        out.set("wt", None if new.due is None else rows.n(new.due))
+        if new.state != old.state:
+            out.set("s", None if new.state is None else rows.b(new.state))
+        if new.sending != old.sending:
+            out.set("on", rows.n(1) if new.sending else None)
+        if new.epoch != old.epoch:
+            out.set("ep", rows.s(new.epoch))
+        if new.exists != old.exists:
+            out.set("lk", rows.s(commit.address.kind) if new.exists else None)
+            out.set("ln", rows.s(commit.address.key) if new.exists else None)
+        self._lease(out)
+        return out
+
+    @staticmethod
+    def _moved(out: Change, name: str, old: int | None, new: int | None, none: int | None) -> None:
+        if old != new:
+            out.set(name, None if new is None or new == none else rows.n(new))
+
+    def _lease(self, out: Change) -> None:
+        held = self.held
+        if held is None:
+            return
+        if self.leaving:
+            out.equal("b", rows.n(held.heard) if held.heard else None)
+            out.set("a", rows.n(held.heard) if held.heard else None)
+            out.set("m", None)
+            out.set("lo", None)
+            out.set("lu", None)
+        else:
+            out.set("lu", rows.n(self.desk.now() + HOLD))
+
+    def _state(self) -> None:
+        commit = self.commit
+        if commit.state is not None and self.next.pieces:
+            for i in range(self.next.pieces):
+                data = commit.state[i * PIECE : (i + 1) * PIECE]
+                self.rows.append(
+                    rows.bare(self.pk, keys.state(self.epoch, i), v=rows.n(commit.version), d=rows.b(data))
+                )
+
+    def _handled(self) -> None:
+        row = self.commit.handled
+        if row is None:
+            return
+        self._fits(len(row.value), "result", "its result")
+        sk = keys.inbox(self.epoch, row.source, row.principal, row.id)
+        self.inbox = len(self.lines)
+        line = inbox_line(self.table, self.pk, sk, row, self.commit.at)
+        if self.commit.destroy:  # its inbox goes with it: only look
+            put = line["Put"]
+            line = {"ConditionCheck": {**{k: v for k, v in put.items() if k != "Item"}, "Key": key(self.pk, sk)}}
+        self.lines.append(line)
+
+    def _effects(self) -> None:
+        commit, pk, epoch, out = self.commit, self.pk, self.epoch, self.rows
+        for put in commit.kv:
+            sk = keys.value(epoch, put.key)
+            if put.value is None:
+                self.lines.append(self.table.delete_line(pk, sk))
+            else:
+                self._fits(len(put.value), "value", f"the value at {put.key!r}")
+                out.append(rows.bare(pk, sk, d=rows.b(put.value)))
+        for line in commit.schedules:
+            if isinstance(line, Unschedule):
+                self.lines.append(self.table.delete_line(pk, keys.schedule(epoch, line.key)))
+            else:
+                out.append(rows.put_schedule(pk, epoch, line))
+        for row in commit.connections:
+            if isinstance(row, Gone):
+                self.lines.append(self.table.delete_line(pk, keys.peer(epoch, row.cid)))
+            else:
+                out.append(rows.put_peer(pk, epoch, row))
+        ring = self.desk.ring
+        out += [rows.put_entry(pk, epoch, ring, x) for x in commit.log[-ring:]]
+        out += [rows.put_dead(pk, epoch, commit.version * DEAD + i, x) for i, x in enumerate(commit.dead, 1)]
+
+    def _post(self) -> None:
+        """Letters and envelopes."""
+        commit, pk = self.commit, self.pk
+        for i, envelope in enumerate(commit.outbox):
+            sk = keys.envelope(commit.version, i)
+            self.sent[envelope.id] = sk
+            self.rows.append(rows.put_envelope(pk, sk, envelope))
+        if commit.consumed is not None:
+            sk = keys.letter(commit.consumed)
+            if commit.answer is None:
+                self.lines.append(self.table.delete_line(pk, sk))
+            else:
+                self.guest = len(self.lines)
+                self.lines.append(self.table.delete_line(pk, sk, "attribute_exists(pk)"))
+                self.rows += answer_items(pk, commit.consumed, commit.answer, self.desk.now())
+        if commit.deferred is not None:
+            change = Change()
+            change.when("attribute_exists(pk)")
+            change.set("at", rows.n(commit.deferred.attempts))
+            change.set("nx", rows.n(commit.deferred.next) if commit.deferred.next else None)
+            self.again = len(self.lines)
+            self.lines.append(self.table.line(pk, keys.letter(commit.deferred.n), change))
+
+    def _fits(self, size: int, limit: str, what: str) -> None:
+        if size > PIECE:
+            raise LimitExceeded(f"{what} has {size} bytes; DynamoDB takes {PIECE} in one item", limit=limit)
+
+    async def stage(self) -> None:
+        """An import larger than a transaction: its rows are written under an epoch that nobody sees, then the head."""
+        await self.table.write(self.rows, [])
+
+    def done(self) -> None:
+        """The commit is durable: so is what is remembered."""
+        commit, new = self.commit, self.next
+        known = self.desk.memory.of(commit.address)
+        old = known.head
+        if old is not None:  # the bell may have been seen since
+            new.bell, new.heard = max(new.bell, old.bell), max(new.heard, old.heard)
+        held = self.held
+        if held is not None:
+            if self.leaving:
+                self.desk.memory.let_go(commit.address)
+                new.heard, new.left, new.owner, new.until = held.heard, False, "", 0.0
+            else:
+                held.until = self.desk.now() + HOLD
+        known.head = new
+        if known.sent is not None:
+            known.sent.update(self.sent)
+        if new.pieces and commit.state is not None:
+            known.state, known.stated = commit.state, new.stated
+        self._remember(known.scheduled == (self.found.scheduled or 0))
+
+    def _remember(self, schedules: bool) -> None:
+        commit = self.commit
+        known = self.desk.memory.of(commit.address)
+        if commit.schedules and schedules and not commit.restored:
+            table = {} if self.found.scheduled is None else dict(known.schedules)
+            for line in commit.schedules:
+                if isinstance(line, Schedule):
+                    table[line.key] = line
+                else:
+                    table.pop(line.key, None)
+            known.schedules, known.scheduled = table, commit.version
+        if commit.connections and known.peered == (self.found.peered or 0) and not commit.restored:
+            peers = {} if self.found.peered is None else dict(known.peers)
+            for row in commit.connections:
+                if isinstance(row, Gone):
+                    peers.pop(row.cid, None)
+                else:
+                    peers[row.cid] = row
+            known.peers, known.peered = peers, commit.version
+
+
+def inbox_line(table: Table, pk: str, sk: str, row: Handled, at: float) -> Item:
+    """Put an outcome unless there is one that has not expired. A letter that waits under the id is no outcome."""
+    return table.put_line(
+        rows.put_handled(pk, sk, row, row.expires + GRACE),
+        "attribute_not_exists(o) OR x <= :at",
+        {":at": rows.n(at)},
+    )
+
+
+def answer_items(pk: str, n: int, answer: bytes, now: float) -> list[Item]:
+    """The answer to a guest, in as many pieces as it takes."""
+    pieces = [answer[i : i + PIECE] for i in range(0, len(answer), PIECE)] or [b""]
+    return [
+        rows.bare(
+            pk, keys.answer(n) + (f"~{i}" if i else ""), d=rows.b(x) if x else None, c=rows.n(len(pieces)),
+            ttl=rows.n(int(now + ANSWER)),
+        )
+        for i, x in enumerate(pieces)
+    ]  # fmt: skip
