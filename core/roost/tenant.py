@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 PATIENCE: Final = 27.0
 """Seconds a parked trigger without a deadline is waited for."""
-POLL: Final = (0.02, 0.25)
-"""Seconds between looks for an answer: the first, and what they grow to."""
+POLL: Final = (0.02, 1.0)
+"""Seconds between looks for an answer: the first, and the most; each is about a quarter of the wait so far."""
 LOOK: Final = 5.0
 """Seconds after which whoever waits looks for itself, when nobody should hold the agent any more."""
 LATE: Final = 1.5
@@ -295,7 +295,7 @@ class Tenant(Cell):
                 self.alarm()
                 until = host.now() + LOOK
             await host.sleep(pause * (0.75 + host.entropy() % 512 / 1024))
-            pause = min(longest, pause * 1.5)
+            pause = min(longest, pause * 1.3)
             try:
                 raw = await self.leases.answered(self.address, n)
                 if raw is None and host.now() >= deadline + LATE:

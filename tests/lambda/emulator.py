@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import cache
 from typing import Any
@@ -71,7 +71,7 @@ def client(endpoint: str) -> Client:
 
 
 @asynccontextmanager
-async def dynamo(endpoint: str | None = None) -> AsyncIterator[tuple[str, Client]]:
+async def dynamo(endpoint: str | None = None) -> AsyncGenerator[tuple[str, Client]]:
     """(name of a table of its own, a way to it)"""
     calls = client(endpoint or ministack())
     name = f"t-{os.getpid()}-{next(_numbers)}"

@@ -208,6 +208,7 @@ class Fleet:
         self.kinds = list(kinds)
         self.calls = calls
         self.clock = Clock()
+        self.wire = NoWire()
         self.bells = Doorbells(self.clock)
         self.hosts: list[AsyncioHost] = []
         self._drain: LambdaBackend | None = None
@@ -219,7 +220,7 @@ class Fleet:
         host.now = self.clock.now
         self.hosts.append(host)
         store = DynamoStore(Table(self.name, calls or self.calls), now=self.clock.now)
-        return LambdaBackend(App(self.kinds), store, wire or NoWire(), self.bells, NoFetch(), host)
+        return LambdaBackend(App(self.kinds), store, wire or self.wire, self.bells, NoFetch(), host)
 
     def start(self) -> None:
         self._drain = self.host()

@@ -54,7 +54,7 @@ async def until_answered(fleet: Fleet, key: str, id: str) -> int:
     raise AssertionError(errors)
 
 
-async def ended(fleet: Fleet, key: str, callers: int) -> None:
+async def ended(fleet: Fleet, keys: list[str], callers: int) -> None:
     """Everything that was caused has happened, once."""
     await fleet.settle(ahead=32)  # doorbells that heal
     await fleet.settle(ahead=100)  # the reminder
@@ -62,11 +62,12 @@ async def ended(fleet: Fleet, key: str, callers: int) -> None:
     fleet.clock.ahead += 61
     await fleet.sweep()
     await fleet.settle(ahead=32)
-    assert await count(fleet, key) == callers + 1, "the state and its reminder"
-    assert await count(fleet, f"{key}-told") == callers, "the envelopes"
     store = fleet.host().store
-    for one in (key, f"{key}-told"):
-        assert not await store.parked(Address("counter", one), 0, 10)
+    for key in keys:
+        assert await count(fleet, key) == callers + 1, f"the state and its reminder: {key}"
+        assert await count(fleet, f"{key}-told") == callers, f"the envelopes: {key}"
+        for one in (key, f"{key}-told"):
+            assert not await store.parked(Address("counter", one), 0, 10), one
 
 
 async def length(fleet: Fleet) -> int:
@@ -74,7 +75,7 @@ async def length(fleet: Fleet) -> int:
     faulty = Faulty(fleet.calls)
     host = fleet.host(faulty)
     await host.dispatch(Address("counter", "length"), increment("id", "story", "length-told"))
-    await ended(fleet, "length", 1)
+    await ended(fleet, ["length"], 1)
     return faulty.count
 
 
@@ -89,8 +90,7 @@ async def test_errors(fleet: Fleet, fault: Fault) -> None:
         trigger = increment("id", "story", f"{key}-told")
         result = await fleet.host(faulty).dispatch(Address("counter", key), trigger)
         assert result.get() == 1 and faulty.reached.is_set(), faulty.log
-    for at in range(1, calls + 1):
-        await ended(fleet, f"{fault}-{at}", 1)
+    await ended(fleet, [f"{fault}-{at}" for at in range(1, calls + 1)], 1)
 
 
 @pytest.mark.parametrize("fault", ERRORS)
@@ -120,8 +120,7 @@ async def test_deaths(fleet: Fleet, fault: Fault) -> None:
             await until_answered(fleet, key, "id")
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-    for at in range(1, calls + 1):
-        await ended(fleet, f"{fault}-{at}", 1)
+    await ended(fleet, [f"{fault}-{at}" for at in range(1, calls + 1)], 1)
 
 
 @pytest.mark.parametrize("fault", PAUSES)
@@ -140,8 +139,7 @@ async def test_another_comes_meanwhile(fleet: Fleet, fault: Fault) -> None:
         faulty.go.set()
         answers = await asyncio.wait_for(asyncio.gather(first, second), PATIENCE)
         assert sorted(int(r.get()) for r in answers) == [1, 2], (at, faulty.log)
-    for at in range(1, calls + 1):
-        await ended(fleet, f"{fault}-{at}", 2)
+    await ended(fleet, [f"{fault}-{at}" for at in range(1, calls + 1)], 2)
 
 
 @pytest.mark.parametrize("fault", PAUSES)
@@ -161,8 +159,7 @@ async def test_frozen_past_the_lease(fleet: Fleet, fault: Fault) -> None:
         result = await asyncio.wait_for(late, PATIENCE)
         if result.error is not None:
             await until_answered(fleet, key, "a")
-    for at in range(1, calls + 1):
-        await ended(fleet, f"frozen-{fault}-{at}", 2)
+    await ended(fleet, [f"frozen-{fault}-{at}" for at in range(1, calls + 1)], 2)
 
 
 async def test_errors_are_named(fleet: Fleet) -> None:

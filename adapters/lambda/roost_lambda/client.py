@@ -89,7 +89,8 @@ class Client:
 def _refused(response: Mapping[str, Any]) -> Exception:
     error: Mapping[str, Any] = response.get("Error") or {}
     code = str(error.get("Code", "Unknown"))
-    status = (response.get("ResponseMetadata") or {}).get("HTTPStatusCode", 0)
+    meta: Mapping[str, Any] = response.get("ResponseMetadata") or {}
+    status: int = meta.get("HTTPStatusCode", 0)
     if status >= 500 and code not in ("ServiceUnavailable", "ThrottlingException"):
         return Lost(f"{code}: {error.get('Message', '')}")
     reasons = tuple(Reason(str(r.get("Code")), r.get("Item")) for r in response.get("CancellationReasons") or ())

@@ -25,6 +25,8 @@ BUSY: Final = frozenset({
     "TransactionConflict", "TransactionInProgressException", "LimitExceededException",
 })  # fmt: skip
 """Refusals that pass by themselves."""
+ONE: Final = frozenset({"get_item", "put_item", "update_item", "delete_item", "query", "scan"})
+"""Operations on one table: the others tell their cost table by table."""
 READS: Final = frozenset({"get_item", "query", "scan", "batch_get_item"})
 
 
@@ -108,7 +110,7 @@ class Table:
     def _count(self, operation: str, answer: Mapping[str, Any]) -> Mapping[str, Any]:
         found: Any = answer.get("ConsumedCapacity")
         if found:
-            each: list[Mapping[str, Any]] = found if isinstance(found, list) else [found]
+            each: list[Mapping[str, Any]] = [found] if operation in ONE else found
             units = sum(float(x.get("CapacityUnits", 0.0)) for x in each)
             if operation in READS:
                 self.spent.reads += units
@@ -193,7 +195,8 @@ class Table:
                     "batch_get_item", RequestItems={self.name: {"Keys": wanted, "ConsistentRead": True}}
                 )
                 found += answer["Responses"].get(self.name, ())
-                wanted = (answer.get("UnprocessedKeys") or {}).get(self.name, {}).get("Keys")
+                rest: Mapping[str, Any] = answer.get("UnprocessedKeys") or {}
+                wanted = rest[self.name]["Keys"] if self.name in rest else None
         return found
 
     async def write(self, items: list[Item], deletes: list[tuple[str, str]]) -> None:
@@ -205,7 +208,8 @@ class Table:
             attempt = 0
             while wanted:
                 answer = await self.call("batch_write_item", RequestItems={self.name: wanted})
-                wanted = (answer.get("UnprocessedItems") or {}).get(self.name)
+                rest: Mapping[str, Any] = answer.get("UnprocessedItems") or {}
+                wanted = rest.get(self.name)
                 if wanted:
                     attempt += 1
                     if attempt > 12:
