@@ -1,8 +1,8 @@
 """Frozen, slotted records: what passes between layers.
 
 Frozen for the type checkers, who refuse an assignment. At run time nothing guards them: `__init__` of a frozen
-dataclass sets each field through `object.__setattr__`, which made a Trigger cost 7 µs instead of 2 and a Snapshot
-11 instead of 2, several of them in every tick. Only code of this project, checked strictly, ever holds one.
+dataclass sets each field through `object.__setattr__`, which made a Trigger or a Snapshot take ten times as long, and
+every tick makes several. Only code of this project, checked strictly, ever holds one.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Final
 from ..figure import BenchFailed
 from ..server import ROOT
 from .plot import draw
-from .words import AHEAD, DURABLE, HEAD, TITLES, WORKS
+from .words import AHEAD, DURABLE, HEAD, NONE, TITLES, WORKS
 
 DOCS: Final = ROOT / "docs"
 LINES: Final = DOCS / "benchmarks.jsonl"
@@ -26,8 +26,15 @@ def publish(lines: Sequence[Figure]) -> None:
     LINES.write_text(text)
 
 
+def kept() -> list[Figure]:
+    """The lines of the run that is published; none before the first."""
+    return [json.loads(line) for line in LINES.read_text().splitlines()] if LINES.exists() else []
+
+
 def pages(lines: Sequence[Figure]) -> dict[Path, str]:
-    """The page and the plot of these lines."""
+    """The page and the plot of these lines; without any, a page that says so."""
+    if not lines:
+        return {DOCS / "benchmarks.md": HEAD.format(command="scripts/bench peers --publish") + NONE}
     told, figures = read(lines)
     return {DOCS / "benchmarks.md": page(told, figures), DOCS / "benchmarks.svg": draw(figures)}
 
@@ -84,8 +91,10 @@ def cell(line: Figure | None, notes: list[str]) -> str:
     """A figure as the table shows it; a feature that is missing has a note."""
     if line is None:
         return "not run"
-    if (reason := line.get("absent") or line.get("failed")) is not None:
+    if (reason := line.get("absent")) is not None:
         return f"none {note(str(reason), notes)}"
+    if (reason := line.get("failed")) is not None:
+        return f"not taken {note(' '.join(str(reason).split()), notes)}"
     p50, p99 = number(line["p50_ms"]), number(line["p99_ms"])
     work = str(line["bench"]).split(".", 2)[2]
     if line["unit"] == "1/s":
@@ -153,7 +162,7 @@ def ahead(figures: Figures) -> str:
                 f"{TITLES[s]} ({number(line['value'])}{'/s' if higher else ' ms'})"
                 for (s, w), line in figures.items()
                 if w == work and s in DURABLE and not TITLES[s].startswith("Roost") and "value" in line
-                and "why" not in line and (float(line["value"]) > float(mine["value"])) == higher
+                and line.get("count") == mine.get("count") and (float(line["value"]) > float(mine["value"])) == higher
                 and line["value"] != mine["value"]
             ]  # fmt: skip
             if better:

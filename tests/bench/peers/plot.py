@@ -59,7 +59,7 @@ def panel(work: str, systems: list[str], figures: Figures) -> list[str]:
         weight = ' font-weight="600"' if ours else ""
         out.append(f'<text x="{LABEL - 8}" y="{y + 12}" text-anchor="end"{weight}>{escape(TITLES[system])}</text>')
         if (line := found.get(system)) is None:
-            said = "no such feature" if "absent" in figures.get((system, work), {}) else "not run"
+            said = "none, see the notes" if "absent" in figures.get((system, work), {}) else "not run"
             out.append(f'<text x="{LABEL}" y="{y + 12}" fill="{FAINT}" font-size="11">{said}</text>')
             continue
         value = float(line[member])

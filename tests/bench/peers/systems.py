@@ -87,7 +87,7 @@ def dbos(tools: Installed) -> System:
     return System(
         "dbos",
         partial(dbos_up, tools), post("/increment/k%d"), NO_SOCKETS, NO_SOCKETS, STATELESS,
-        post("/ask/k%d"), Schedules(partial(at, "/arm/t%d"), ("GET", "/late"), 1_000, few),
+        post("/ask/k%d"), Schedules(partial(at, "/arm/t%d"), ("GET", "/late"), 500, few),
     )  # fmt: skip
 
 

@@ -21,6 +21,11 @@ hand-written Durable Objects are one row of SQL a call, with nothing of what an 
 
 """
 
+NONE: Final = """## Figures
+
+None yet. Figures stand here only from a run that had its machine to itself, and there was none so far.
+"""
+
 TITLES: Final = {
     "local": "Roost, local",
     "workerd": "Roost, on workerd",

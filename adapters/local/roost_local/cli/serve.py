@@ -144,7 +144,7 @@ def calm_collector() -> None:
     """Fewer passes of the garbage collector, and none over what stays anyway.
 
     It looks at every live object, so many agents awake make each pass long: of 10,000 schedules due at once it took
-    half the time. Reference counts free nearly all that a tick leaves; cycles wait a little longer.
+    more time than anything else. Reference counts free nearly all that a tick leaves; cycles wait a little longer.
     """
     gc.collect()
     gc.freeze()
