@@ -12,6 +12,7 @@ HERE: Final = frozenset({"metrics", "subscribers", "stored_bytes"})
 """What a host knows of itself."""
 _FAULT: Final = re.compile(r"\b[0-9a-f]{16}\b")
 _KEY: Final = re.compile(r"p\d+-(\d)-[0-9a-f]+")
+_RUN: Final = re.compile(r"x{100,}")
 _ID: Final = re.compile(r"\b[0-9a-f]{20,}\b|\b[0-9a-f]{8}-[0-9a-f-]{27}\b")
 
 
@@ -22,7 +23,7 @@ def named(data: Any) -> Any:
         for name, value in cast("Mapping[str, Any]", data).items():
             if name in HERE or (name == "status" and isinstance(value, str)):  # asleep or awake, not of an answer
                 continue
-            found[name] = (value is not None) if name in TIMES else named(value)
+            found[text(name)] = (value is not None) if name in TIMES else named(value)
         if found.get("kind") == "at" and "ms" in found:  # the spec of a single instant
             found["ms"] = True
         if found.get("target") == "rung" and "args" in found:  # its second argument is when it is due
@@ -36,5 +37,6 @@ def named(data: Any) -> Any:
 
 
 def text(said: str) -> str:
-    """A text with the ids in it named."""
+    """A text with the ids in it named, and long runs of one character told by their length."""
+    said = _RUN.sub(lambda run: f"<{run[0][0]} {len(run[0])} times>", said)
     return _ID.sub("<id>", _FAULT.sub("<fault>", _KEY.sub(r"agent\1", said)))
