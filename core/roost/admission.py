@@ -1,4 +1,4 @@
-"""Who may come in: the origin check of WebSockets and the app's auth hook, the same on every backend."""
+"""Who may come in, and to whom: addresses and origins of WebSockets, the app's auth hook; the same on every backend."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import hmac
 import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
+from .address import Address, check_key
 from .app import Credentials
-from .errors import NotSupported, Rejected, RoostError
+from .errors import NotFound, NotSupported, Rejected, RoostError
 from .result import hidden
 from .trigger import Caller
 
@@ -52,3 +53,27 @@ def check_transport(query: Mapping[str, str]) -> None:
     """The experimental second wire of npm `agents` is refused clearly: it does not hibernate."""
     if query.get("__agents_transport") == "capnweb":
         raise NotSupported("the capnweb transport is not supported: leave out `transport`, use the default wire")
+
+
+def by_query(app: App, query: Mapping[str, str]) -> Address:
+    """The agent that a WebSocket at a deployment's one URL is for: `agent` and `name`. NotFound, Rejected: none."""
+    kind, key = query.get("agent"), query.get("name")
+    if not kind or not key:
+        raise NotFound("connect with `agent` and `name` in the query", code="no-route")
+    return _address(app, kind, key)
+
+
+def by_path(app: App, path: str) -> Address:
+    """The agent of /agents/{kind}/{key}; what follows is the app's own. NotFound, Rejected: none."""
+    parts = path.split("/", 4)
+    if len(parts) < 4 or parts[1] != "agents" or not parts[3]:
+        raise NotFound("connect to /agents/{kind}/{key}", code="no-route")
+    return _address(app, parts[2], unquote(parts[3], errors="surrogateescape"))
+
+
+def _address(app: App, kind: str, key: str) -> Address:
+    try:
+        found = app.kind(kind)
+    except NotFound as error:
+        raise Rejected(f"Invalid request: {error.message}", code=error.code, status=400) from None
+    return Address(found.name, check_key(key))

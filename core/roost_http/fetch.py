@@ -10,6 +10,16 @@ import httpx
 from roost.errors import TransientError
 
 
+def stamped(request: httpx.Request, key: str | None, deadline: float) -> float:
+    """Give a request its key; the seconds it has until the tick's deadline (epoch seconds). TransientError: none."""
+    if key is not None:
+        request.headers.setdefault("idempotency-key", key)
+    left = deadline - time.time()
+    if left <= 0:
+        raise TransientError("the tick's time is over; no request was sent", code="deadline")
+    return left
+
+
 class Pool(httpx.AsyncBaseTransport):
     """The shared connections. A tick's client closing does not close them."""
 
@@ -35,12 +45,7 @@ class Keyed(httpx.AsyncBaseTransport):
         self._deadline = deadline
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        key = self._key()
-        if key is not None:
-            request.headers.setdefault("idempotency-key", key)
-        left = self._deadline - time.time()
-        if left <= 0:
-            raise TransientError("the tick's time is over; no request was sent", code="deadline")
+        left = stamped(request, self._key(), self._deadline)
         limits = request.extensions.get("timeout", {})
         request.extensions["timeout"] = {
             name: left if limits.get(name) is None else min(left, limits[name])

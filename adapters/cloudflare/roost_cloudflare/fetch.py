@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 
 import httpx
 
-from roost.errors import TransientError
+from roost_http.fetch import stamped
 
 from . import interop
 
@@ -45,12 +44,7 @@ class Keyed(httpx.AsyncBaseTransport):
         self._deadline = deadline
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        key = self._key()
-        if key is not None:
-            request.headers.setdefault("idempotency-key", key)
-        left = self._deadline - time.time()
-        if left <= 0:
-            raise TransientError("the tick's time is over; no request was sent", code="deadline")
+        left = stamped(request, self._key(), self._deadline)
         given = request.extensions.get("timeout", {})
         own = [v for v in (given.get("read"), given.get("connect")) if v is not None and v < left]
         seconds = min(own, default=left + 1.0)  # at its own deadline the tick itself ends this

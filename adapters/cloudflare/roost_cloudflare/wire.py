@@ -8,13 +8,12 @@ sent all that was released: an object that dies with something unsent loses its 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from urllib.parse import unquote
 
-from roost.address import Address, check_key
+from roost.address import Address
+from roost.admission import by_path, by_query
 from roost.app import App
 from roost.commit import Frame, Row
 from roost.connection import caller_of
-from roost.errors import NotFound, Rejected
 from roost.runtime import Runtime
 from roost.session import Session
 
@@ -104,17 +103,4 @@ class Sockets:
 
 def socket_address(app: App, path: str, query: Mapping[str, str]) -> Address:
     """The agent a handshake is for; NotFound, Rejected: none."""
-    if path == ROUTED:
-        kind, key = query.get("agent"), query.get("name")
-        if not kind or not key:
-            raise NotFound("connect with `agent` and `name` in the query", code="no-route")
-    else:
-        parts = path.split("/", 4)
-        if len(parts) < 4 or parts[1] != "agents" or not parts[3]:
-            raise NotFound("connect to /agents/{kind}/{key}", code="no-route")
-        kind, key = parts[2], unquote(parts[3], errors="surrogateescape")
-    try:
-        found = app.kind(kind)
-    except NotFound as error:
-        raise Rejected(f"Invalid request: {error.message}", code=error.code, status=400) from None
-    return Address(found.name, check_key(key))
+    return by_query(app, query) if path == ROUTED else by_path(app, path)

@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from roost import frames
-from roost.address import Address, check_key
-from roost.admission import authenticate, check_origin, check_transport
+from roost.address import Address
+from roost.admission import authenticate, by_query, check_origin, check_transport
 from roost.app import Credentials
 from roost.errors import NotFound, Rejected, RoostError
 from roost.session import FRAME_GAP, refuse
@@ -80,21 +79,11 @@ class Gateway:
 
     async def _admit(self, opened: Opened) -> tuple[Address, Caller | None]:
         runtime, query = self._backend.runtime, opened.query
-        address = self._address(query)
+        address = by_query(runtime.app, query)
         check_transport(query)
         check_origin(runtime.app, opened.headers)
         credentials = Credentials(opened.headers, query, address, True, opened.client)
         return address, await authenticate(runtime, credentials, self._admin_token)
-
-    def _address(self, query: Mapping[str, str]) -> Address:
-        kind, key = query.get("agent"), query.get("name")
-        if not kind or not key:
-            raise NotFound("connect with `agent` and `name` in the query", code="no-route")
-        try:
-            found = self._backend.runtime.app.kind(kind)
-        except NotFound as error:
-            raise Rejected(f"Invalid request: {error.message}", code=error.code, status=400) from None
-        return Address(found.name, check_key(key))
 
     # Frames ------------------------------------------------------------------------------------------
 

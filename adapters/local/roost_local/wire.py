@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
-from roost.address import Address, check_key
-from roost.admission import authenticate, check_origin, check_transport
+from roost.address import Address
+from roost.admission import authenticate, by_path, by_query, check_origin, check_transport
 from roost.app import Credentials
-from roost.errors import NotFound, NotSupported, Rejected, RoostError, TransientError
+from roost.errors import NotSupported, RoostError, TransientError
 from roost.runtime import Runtime
 from roost.session import Line, Session, refuse
 from roost.trigger import Caller
@@ -78,21 +78,9 @@ class Agents:
 
     def address(self, path: str, query: Mapping[str, str]) -> Address:
         """The agent a handshake is for; the first path segment after `/agents/` is its kind, the second its key."""
+        app, capabilities = self.runtime.app, self.runtime.capabilities
         if path in (ROUTED, STAGE):
-            kind, key = query.get("agent"), query.get("name")
-            if not kind or not key:
-                raise NotFound("connect with `agent` and `name` in the query", code="no-route")
-        else:
-            if not self.runtime.capabilities.connect_path:
-                raise NotSupported(
-                    f"{self.runtime.capabilities.name} has one WebSocket URL: connect to {STAGE}?agent=...&name=..."
-                )
-            parts = path.split("/", 4)
-            if len(parts) < 4 or not parts[3]:
-                raise NotFound("connect to /agents/{kind}/{key}", code="no-route")
-            kind, key = parts[2], unquote(parts[3], errors="surrogateescape")
-        try:
-            found = self.runtime.app.kind(kind)
-        except NotFound as error:
-            raise Rejected(f"Invalid request: {error.message}", code=error.code, status=400) from None
-        return Address(found.name, check_key(key))
+            return by_query(app, query)
+        if not capabilities.connect_path:
+            raise NotSupported(f"{capabilities.name} has one WebSocket URL: connect to {STAGE}?agent=...&name=...")
+        return by_path(app, path)

@@ -88,13 +88,14 @@ class Stage:
 
     async def until(self, probe: Callable[[], Awaitable[Any]], *, within: float = PATIENCE) -> Any:
         """The probe's first true answer. AssertionError with its last answer when it never comes."""
-        edge = time.monotonic() + within
+        edge, pause = time.monotonic() + within, 0.02
         while True:
             found = await probe()
             if found:
                 return found
             assert time.monotonic() < edge, f"not within {within:.0f} s; last answer: {found!r}"
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(pause)
+            pause = min(1.5 * pause, 0.2)
 
     async def frame(self, socket: ClientConnection, type: str | None = None) -> Any:
         """The next frame (of that type, others passed over), parsed."""
