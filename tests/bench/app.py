@@ -38,6 +38,12 @@ class Counter(Agent[Tally]):
         """Schedule `ring` for `at`, milliseconds since the epoch."""
         self.schedule(f"ring {at}", datetime.fromtimestamp(at / 1000, UTC), self.ring, at)
 
+    @action
+    async def fill(self, at: float, first: int, count: int) -> None:
+        """Many on this one agent, all for `at`."""
+        for n in range(first, first + count):
+            self.schedule(f"ring {n}", datetime.fromtimestamp(at / 1000, UTC), self.ring, at)
+
     async def ring(self, at: float) -> None:
         late.append(round(time.time() * 1000 - at, 1))
         self.state.count += 1

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from . import rest, sqlite
+from . import due, rest, sqlite
 from .calls import Pace, calls, crash
 from .figure import show
 from .load import compile_load
@@ -17,7 +17,7 @@ from .profile import profile
 from .rest import Sizes
 from .server import ROOT
 
-PARTS = ["sqlite", "calls", "crash", "agents", "sockets", "fan"]
+PARTS = ["sqlite", "calls", "crash", "agents", "sockets", "fan", "due"]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
     given = parser.parse_args(argv)
     pace, sizes = Pace(), Sizes(most=1_000_000 if given.long else None)
     if given.quick:
-        pace, sizes = Pace(1, 0.5, 0.2), Sizes(200, 2_000, None, 100, 200, 100, 5)
+        pace, sizes = Pace(1, 0.5, 0.2), Sizes(200, 2_000, None, 100, 200, 100, 5, 200)
     # Beside the repository, not in /tmp: that may be memory, where nothing is ever synced.
     home = ROOT / ".roost"
     home.mkdir(exist_ok=True)
@@ -53,6 +53,8 @@ def main(argv: Sequence[str]) -> int:
             rest.sockets(program, folder, sizes)
         if "fan" in run:
             rest.fan(program, folder, sizes)
+        if "due" in run:
+            due.due(program, folder, sizes)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         if not any(home.iterdir()):

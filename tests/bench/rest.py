@@ -29,6 +29,7 @@ class Sizes:
     sockets: int = 5_000
     hearers: int = 1_000
     rounds: int = 20
+    due: int = 10_000
 
 
 def each(program: Path, server: Server, text: str, count: int, first: int = 0) -> Report:
