@@ -1,6 +1,6 @@
 """AWS's services besides the table: botocore clients, made when first used, called from threads.
 
-Not boto3, whose import alone costs a cold start 100 ms. A call raises botocore's errors; who calls maps them.
+A call raises botocore's errors; who calls maps them.
 """
 
 from __future__ import annotations
@@ -9,22 +9,9 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
-THREADS: Final = 16
-CONFIG: Final[dict[str, Any]] = {
-    "connect_timeout": 2, "read_timeout": 8, "retries": {"mode": "standard", "total_max_attempts": 3},
-    "max_pool_connections": THREADS,
-}  # fmt: skip
-
-
-def client(service: str) -> Any:
-    """One client, with the region, the credentials and the endpoint of the environment."""
-    from botocore.config import Config  # type: ignore[import-untyped]
-    from botocore.session import get_session  # type: ignore[import-untyped]
-
-    session: Any = get_session()
-    return session.create_client(service, config=Config(**CONFIG))
+from .services import THREADS, client
 
 
 def error_code(error: BaseException) -> str:

@@ -10,7 +10,7 @@ import json
 import os
 from typing import Any, Final
 
-from . import aws, events
+from . import events, services
 
 _clients: Final[dict[str, Any]] = {}
 
@@ -19,7 +19,7 @@ def connect(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """The handler."""
     found = _clients.get("lambda")
     if found is None:
-        found = _clients["lambda"] = aws.client("lambda")
+        found = _clients["lambda"] = services.client("lambda")
     payload = json.dumps(events.follow_up(events.opened(event))).encode()
     found.invoke(FunctionName=os.environ["ROOST_SOCKET"], InvocationType="Event", Payload=payload)
     return {"statusCode": 200}
