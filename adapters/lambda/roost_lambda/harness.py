@@ -34,6 +34,10 @@ class LambdaHarness:
     admin_token = TOKEN
     base_path: str | None = "prod"
     capabilities: Capabilities = LAMBDA
+    patience = 60.0
+    pause = 0.25
+    """Each look is an invocation, and every one of a case's at the same time a process of its own."""
+    beside = 6
 
     def __init__(self, log_level: str = "WARNING") -> None:
         self._level = log_level

@@ -9,7 +9,11 @@ from ..ports import Capabilities
 
 
 class Harness(Protocol):
-    """A deployment of the conformance app (`roost.testing.app:app`)."""
+    """A deployment of the conformance app (`roost.testing.app:app`).
+
+    A slow one may say how patient the cases must be: `patience` (seconds, default stage.PATIENCE), `pause` between
+    two looks (stage.PAUSE), and `beside`, how many cases run at once (run.BESIDE).
+    """
 
     url: str
     """Base of the HTTP surface; valid after `start`, may change with `crash`."""

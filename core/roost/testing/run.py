@@ -71,7 +71,7 @@ async def run(
         mode: Mode = "hibernating" if restless else "resident"
         await harness.start(restless=restless)
         try:
-            gate = asyncio.Semaphore(BESIDE)
+            gate = asyncio.Semaphore(getattr(harness, "beside", BESIDE))
 
             async def one(
                 case: Case, gate: asyncio.Semaphore = gate, mode: Mode = mode, restless: bool = restless

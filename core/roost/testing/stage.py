@@ -22,6 +22,8 @@ from .harness import Harness
 
 PATIENCE = 15.0
 """Seconds within which what must happen happens; a bound on failure, not a measurement."""
+PAUSE = 0.02
+"""Seconds between two looks at what must happen."""
 _numbers = itertools.count(1)
 _RUN: Final = secrets.token_hex(3)
 """A deployment that outlives a run meets the next one with other keys."""
@@ -34,6 +36,8 @@ class Stage:
         self.harness = harness
         self.name = name
         self.restless = restless
+        self.patience: float = getattr(harness, "patience", PATIENCE)
+        self.pause: float = getattr(harness, "pause", PAUSE)
 
     @property
     def url(self) -> str:
@@ -76,7 +80,7 @@ class Stage:
             url = f"{base}/{self.harness.base_path}?{urlencode({'agent': kind, 'name': key, **query})}"
         else:
             url = f"{base}/agents/{kind}/{quote(key, safe='')}" + (f"?{urlencode(query)}" if query else "")
-        return connect(url, compression=None, max_size=None, open_timeout=PATIENCE, additional_headers=headers)
+        return connect(url, compression=None, max_size=None, open_timeout=self.patience, additional_headers=headers)
 
     async def evict(self, kind: str, key: str) -> None:
         """Hibernate the agent now."""
@@ -86,22 +90,23 @@ class Stage:
         """kill -9 and restart on the same storage."""
         await self.harness.crash()
 
-    async def until(self, probe: Callable[[], Awaitable[Any]], *, within: float = PATIENCE) -> Any:
+    async def until(self, probe: Callable[[], Awaitable[Any]], *, within: float | None = None) -> Any:
         """The probe's first true answer. AssertionError with its last answer when it never comes."""
-        edge, pause = time.monotonic() + within, 0.02
+        within = max(within or 0.0, self.patience)
+        edge, pause = time.monotonic() + within, self.pause
         while True:
             found = await probe()
             if found:
                 return found
             assert time.monotonic() < edge, f"not within {within:.0f} s; last answer: {found!r}"
             await asyncio.sleep(pause)
-            pause = min(1.5 * pause, 0.2)
+            pause = max(self.pause, min(1.5 * pause, 0.2))
 
     async def frame(self, socket: ClientConnection, type: str | None = None) -> Any:
         """The next frame (of that type, others passed over), parsed."""
         from pydantic_core import from_json
 
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(self.patience):
             while True:
                 raw = await socket.recv()
                 try:

@@ -13,7 +13,7 @@ from pydantic_core import from_json, to_json
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from .stage import PATIENCE, Stage
+from .stage import Stage
 
 GREETING_ENDS = "cf_agent_mcp_servers"
 _ids = itertools.count(1)
@@ -34,7 +34,7 @@ class Talk:
         for index, frame in enumerate(self._kept):
             if wanted(frame):
                 return self._kept.pop(index)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(self.stage.patience):
             while True:
                 raw = await self.socket.recv()
                 try:
