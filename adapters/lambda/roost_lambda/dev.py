@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import tempfile
 from pathlib import Path
+from typing import Any, Final
 
 from roost.platform import Project, Serving
 
@@ -13,10 +15,12 @@ from .emulator.environment import environments
 from .emulator.process import Ministack
 from .emulator.stack import deploy
 
+PORT: Final = "port.json"
+"""The port of the AWS APIs: the addresses of queues hold it, so it stays."""
+
 
 class AwsEmulator:
-    """Fills roost.platform.Emulator. The agents live as long as it: ministack keeps them in memory, and a changed
-    app is deployed into the same one."""
+    """Fills roost.platform.Emulator. ministack writes all it holds to `serving.data` when it stops."""
 
     def __init__(self, project: Project, serving: Serving) -> None:
         self._project = project
@@ -25,27 +29,48 @@ class AwsEmulator:
 
     async def start(self) -> str:
         """Stage, deploy, and say where it is."""
-        say = self._serving.log
+        say, data = self._serving.log, self._serving.data
         found = await asyncio.to_thread(environments, say)
         with tempfile.TemporaryDirectory(prefix="roost-aws-") as temporary:
             folder = Path(temporary) / "app"
             await asyncio.to_thread(write, self._project, "here", folder, say)
-            if self._emulator is None:
-                self._emulator = Ministack(found, say, self._serving.port)
-                await self._emulator.start()
-            environment = {**self._serving.environment, "ROOST_LOG_LEVEL": "INFO"}
-            parameters = {"App": self._project.app, "AdminToken": self._serving.admin_token}
-            await asyncio.to_thread(
-                deploy, self._emulator, folder / "template.yaml", found.runtime, parameters, environment=environment
-            )
-        say(f"WebSockets: {self._emulator.url.replace('http', 'ws', 1)}/prod?agent=KIND&name=KEY")
-        return self._emulator.url
+            data.mkdir(parents=True, exist_ok=True)
+            emulator = Ministack(found, self._log, self._serving.port, _port(data / PORT), data)
+            self._emulator = emulator
+            try:
+                await emulator.start()
+                (data / PORT).write_text(json.dumps(int(emulator.endpoint.rpartition(":")[2])))
+                environment = {"ROOST_LOG_LEVEL": "INFO", **self._serving.environment}
+                parameters = {"App": self._project.app, "AdminToken": self._serving.admin_token}
+                template = folder / "template.yaml"
+                await asyncio.to_thread(deploy, emulator, template, found.runtime, parameters, environment=environment)
+            except BaseException:
+                await self.stop()
+                raise
+        say(f"WebSockets: {emulator.url.replace('http', 'ws', 1)}/prod?agent=KIND&name=KEY")
+        say(f"AWS APIs: {emulator.endpoint}")
+        return emulator.url
+
+    def _log(self, line: str) -> None:
+        """What the functions print; not what ministack says of itself."""
+        if line.startswith("roost-") and '"_aws"' not in line:
+            self._serving.log(line)
 
     async def stop(self) -> None:
-        if self._emulator is not None:
-            await self._emulator.stop()
-            self._emulator = None
+        emulator, self._emulator = self._emulator, None
+        if emulator is not None:
+            await emulator.stop()
 
     async def ended(self) -> None:
-        assert self._emulator is not None
-        await self._emulator.wait()
+        """Returns when ministack ended by itself."""
+        if self._emulator is not None:
+            await self._emulator.wait()
+
+
+def _port(path: Path) -> int:
+    """The port of the last time; 0 = any."""
+    try:
+        found: Any = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return 0
+    return found if isinstance(found, int) else 0

@@ -25,6 +25,7 @@ from .emulator.process import Ministack
 from .emulator.stack import deploy
 
 TOKEN = "conformance-operator"
+WARM = 6
 APP = "roost.testing.app:app"
 
 
@@ -37,7 +38,7 @@ class LambdaHarness:
     patience = 60.0
     pause = 0.25
     """Each look is an invocation, and every one of a case's at the same time a process of its own."""
-    beside = 6
+    beside = 4
 
     def __init__(self, log_level: str = "WARNING") -> None:
         self._level = log_level
@@ -69,9 +70,26 @@ class LambdaHarness:
             deploy, self._emulator, template, found.runtime, parameters, environment=environment
         )
         self.url = self._emulator.url
-        async with httpx.AsyncClient(timeout=60) as client:
-            answer = await client.get(f"{self.url}/healthz")
-            assert answer.status_code == 200, answer.text + self.log
+        await self._warm()
+
+    async def _warm(self) -> None:
+        """Execution environments as a deployment in use has them: one costs a second of this machine to start, and
+        many at once would be measured by the first cases instead."""
+        from websockets.asyncio.client import connect
+
+        async def call() -> None:
+            async with httpx.AsyncClient(timeout=120) as client:
+                answer = await client.get(f"{self.url}/healthz")
+                assert answer.status_code == 200, answer.text + self.log
+
+        async def greet(n: int) -> None:
+            url = f"{self.url.replace('http', 'ws', 1)}/prod?agent=counter&name=warm-{n}"
+            async with asyncio.timeout(120), connect(url, open_timeout=120) as socket:
+                while "cf_agent_mcp_servers" not in str(await socket.recv()):
+                    pass
+
+        await asyncio.gather(*(call() for _ in range(WARM)))
+        await asyncio.gather(*(greet(n) for n in range(WARM)))
 
     async def evict(self, address: Address) -> None:
         async with httpx.AsyncClient(headers={"authorization": f"Bearer {TOKEN}"}, timeout=60) as client:

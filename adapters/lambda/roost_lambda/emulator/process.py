@@ -29,12 +29,18 @@ RUN: Final = (
 
 
 class Ministack:
-    """One emulator. It keeps everything in memory: a new one is empty."""
+    """One emulator. It keeps everything in memory: a new one is empty, unless `state` names a folder, where it writes
+    all at its end and finds it again. `port`: of what is deployed; `own`: of the AWS APIs; 0 takes any."""
 
-    def __init__(self, environments: Environments, log: Say | None = None, port: int = 0) -> None:
+    def __init__(
+        self, environments: Environments, log: Say | None = None, port: int = 0, own: int = 0,
+        state: Path | None = None,
+    ) -> None:  # fmt: skip
         self._environments = environments
         self._log = log
         self._port = port
+        self._own = own
+        self._state = state
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self.logs: deque[str] = deque(maxlen=LINES)
@@ -45,14 +51,16 @@ class Ministack:
 
     async def start(self) -> None:
         """Start it and wait until it answers. TransientError with its log when it does not."""
-        own, front = (_listening(port) for port in (0, self._port))
+        own, front = (_listening(port) for port in (self._own, self._port))
         self.endpoint, self.url = (f"http://127.0.0.1:{s.getsockname()[1]}" for s in (own, front))
         self._port = front.getsockname()[1]
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "ROOST_", "PYTHON"))}
         environment |= {
             "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(own.getsockname()[1]), "AWS_ENDPOINT_URL": self.endpoint,
-            "LAMBDA_ACCOUNT_CONCURRENCY": "1000", "LAMBDA_WARM_TTL_SECONDS": "60", "PYTHONUNBUFFERED": "1",
+            "LAMBDA_ACCOUNT_CONCURRENCY": "1000", "LAMBDA_WARM_TTL_SECONDS": "900", "PYTHONUNBUFFERED": "1",
         }  # fmt: skip
+        if self._state is not None:
+            environment |= {"PERSIST_STATE": "1", "S3_PERSIST": "0", "STATE_DIR": str(self._state)}
         root = str(Path(__file__).parents[2])
         command = [str(self._environments.emulator), "-c", RUN, root, str(own.fileno()), str(front.fileno())]
         with own, front:
@@ -128,7 +136,7 @@ class Ministack:
             self._process = None
             process.send_signal(signal.SIGTERM)
             try:
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(15):
                     await process.wait()
             except TimeoutError:
                 process.kill()
@@ -153,6 +161,10 @@ def _runs(pid: int) -> bool:
 def _listening(port: int) -> socket.socket:
     made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    made.bind(("127.0.0.1", port))
+    try:
+        made.bind(("127.0.0.1", port))
+    except OSError as error:
+        made.close()
+        raise TransientError(f"127.0.0.1:{port} can't be listened on: {error.strerror}", code="port") from error
     made.listen(1024)
     return made
