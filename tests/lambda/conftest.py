@@ -1,4 +1,4 @@
-"""Fixtures of the tests against an emulated DynamoDB."""
+"""Fixtures of the tests against emulated AWS."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 from roost_lambda.client import Client
 
 from . import emulator
-from .deployed import aws, aws_endpoint, deployed
+from .deployed import deployed
 
-__all__ = ["aws", "aws_endpoint", "deployed"]
+__all__ = ["deployed", "dynamo"]
 
 
 @pytest.fixture
-async def dynamo(aws_endpoint: str) -> AsyncIterator[tuple[str, Client]]:
+async def dynamo() -> AsyncIterator[tuple[str, Client]]:
     """(name of a fresh table, a way to it)"""
-    async with emulator.dynamo(aws_endpoint) as found:
+    async with emulator.dynamo() as found:
         yield found
