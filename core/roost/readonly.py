@@ -33,6 +33,9 @@ async def read(cell: Cell, waiting: Waiting) -> None:
         result = TickResult(outcome_of(error), error=error)
     except Exception as error:
         result = TickResult("agent-error", error=hide(cell, trigger, error))
+    except BaseException:  # the host goes: whoever waits must learn it
+        cell.refuse(waiting, TransientError("the host is shutting down", code="shutting-down"))
+        raise
     result.duration = runtime.host.monotonic() - started
     cell.metrics.count("call", result.outcome, result.duration)
     cell.used = runtime.host.monotonic()

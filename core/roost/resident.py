@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from pydantic import BaseModel
@@ -51,7 +51,9 @@ class Resident:
         config: Mapping[str, BaseModel] | None = None,
         idle_after: float = 10.0,
         restless: bool = False,
+        between: Callable[[Ports], Ports] | None = None,
     ) -> None:
+        """`between`: what stands between the runtime and its ports, if anything."""
         self.capabilities = capabilities
         self.store = store
         self.host = host
@@ -59,6 +61,8 @@ class Resident:
         self.timers = Timers(store, host)
         courier = InProcess()
         ports = Ports(store, courier, wire, self.timers, host, fetch)
+        if between is not None:
+            ports = between(ports)
         self.runtime = Runtime(app, ports, capabilities, config=config, idle_after=idle_after, restless=restless)
         self.timers.runtime = courier.runtime = self.runtime
 

@@ -139,6 +139,7 @@ class Client:
         except RoostError as error:
             self.note("clash-refused", f"{op} {error.code}")
             return
+        self.replies.pop(op)  # a fresh agent, or one there was no answer from, may have taken the key for this
         if result is not None and self.cluster.model.life(address).generation == generation:
             self.cluster.history.broken("clash", f"the key {op} was taken for {other} too")
 

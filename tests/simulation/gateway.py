@@ -35,8 +35,8 @@ class Socket:
         self.version = 0
         self.last = 0
         """The `n` of the last news."""
-        self.shown: tuple[int, str] | None = None
-        """(n, token) of the last state frame."""
+        self.shown: tuple[int, str, int] | None = None
+        """(n, token) of the last state frame, and the agent's generation then."""
         self.seen: set[str] = set()
         self.sent = 0
         """Numbered frames so far."""
@@ -135,9 +135,9 @@ class Gateway:
         self.model.history.note("frame", f"{socket.cid} state {n}")
         if token not in self.model.tokens:
             self.model.broken("gate", f"{socket.cid} was shown state {n} {token}, which is not durable")
-        if socket.shown is not None and n < socket.shown[0]:
+        if socket.shown is not None and n < socket.shown[0] and socket.shown[2] == life.generation:
             self.model.broken("frame-order", f"{socket.cid} was shown state {n} after {socket.shown[0]}")
-        socket.shown = n, token
+        socket.shown = n, token, life.generation
 
     def _reply(self, socket: Socket, frame: dict[str, Any]) -> None:
         self.model.history.note("frame", f"{socket.cid} rpc {frame.get('id')}")

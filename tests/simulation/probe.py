@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
@@ -51,6 +52,9 @@ class ProbeStore:
         self.scans = scans
         """Whether a new host finds what the last left undone by a scan; else only by what is armed."""
         self.delivered: set[str] = set()
+        self._writing: set[asyncio.Task[Any]] = set()
+        self.waits = False
+        """The store's writes take time."""
 
     def sight(self, address: Address) -> Sight:
         """What is stored of an agent."""
@@ -61,7 +65,28 @@ class ProbeStore:
 
     # Writes ------------------------------------------------------------------------------------------
 
+    async def _own(self, write: Coroutine[Any, Any, T]) -> T:
+        """Whoever asked may die while the store writes: what it wrote must be seen all the same."""
+        if not self.waits:
+            return await write
+        task = asyncio.get_running_loop().create_task(write)
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+        return await asyncio.shield(task)
+
     async def commit(self, commit: Commit) -> Committed | AlreadyHandled:
+        return await self._own(self._commit(commit))
+
+    async def park(self, address: Address, letter: Letter, limit: int, armed: float) -> Letter:
+        return await self._own(self._park(address, letter, limit, armed))
+
+    async def settle(self, address: Address, ids: Sequence[str], armed: float | None) -> None:
+        await self._own(self._settle(address, ids, armed))
+
+    async def redrive(self, address: Address, id: str | None) -> int:
+        return await self._own(self._redrive(address, id))
+
+    async def _commit(self, commit: Commit) -> Committed | AlreadyHandled:
         note = self.model.history.note
         try:
             done = await self.real.commit(commit)
@@ -75,13 +100,13 @@ class ProbeStore:
         self.model.committed(commit, self.sight(commit.address), self.now())
         return done
 
-    async def park(self, address: Address, letter: Letter, limit: int, armed: float) -> Letter:
+    async def _park(self, address: Address, letter: Letter, limit: int, armed: float) -> Letter:
         found = await self.real.park(address, letter, limit, armed)
         self.model.history.note("park", f"{address} {found.n} {letter.id}")
         self.model.was_parked(address, found)
         return found
 
-    async def settle(self, address: Address, ids: Sequence[str], armed: float | None) -> None:
+    async def _settle(self, address: Address, ids: Sequence[str], armed: float | None) -> None:
         await self.real.settle(address, ids, armed)
         self.model.history.note("settle", f"{address} {' '.join(ids)} armed={armed}")
         self.model.settled(address, ids, self.sight(address), self.now(), self.delivered)
@@ -90,7 +115,7 @@ class ProbeStore:
         await self.real.arm(address, at)
         self.model.history.note("arm", f"{address} {at}")
 
-    async def redrive(self, address: Address, id: str | None) -> int:
+    async def _redrive(self, address: Address, id: str | None) -> int:
         graves = at_once(self.real.dead(address, 0, 1000))
         count = await self.real.redrive(address, id)
         self.model.history.note("redrive", f"{address} {count}")

@@ -108,15 +108,20 @@ async def _world(seed: int, store: str, started: list[History]) -> Outcome:
     history = History(time)
     started.append(history)
     faults = setting.faults(rng.getrandbits(32))
-    with maker.make(setting, rng) as opened:
+    with maker.make(setting, rng, faults) as opened:
         cluster = Cluster(setting, opened.store, rng, history, faults)
         cluster.reopen = opened.reopen
+        cluster.probe.waits = opened.reopen is not None
         cluster.model.backwards = setting.backwards and setting.jumps > 0
 
         def struck(call: str, fault: Fault) -> None:
             cluster.model.trouble += 1
             history.note(f"fault:{call}:{fault}")
 
+        def failed(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+            history.broken("defect", f"{context['message']}: {context.get('exception')!r}")
+
+        asyncio.get_running_loop().set_exception_handler(failed)
         faults.watch = struck
         watch(Watcher(cluster))
         planner = Planner(rng, setting.keys)

@@ -10,7 +10,9 @@ from typing import Final
 
 from roost.memory import MemoryStore
 from roost.resident import OwnedStore
+from roost.testing.faults import Faults
 
+from . import sqlite
 from .setting import Setting
 
 
@@ -26,13 +28,27 @@ class Opened:
 class Maker:
     """How to open one, and how many hosts may use it at once."""
 
-    make: Callable[[Setting, Random], AbstractContextManager[Opened]]
+    make: Callable[[Setting, Random, Faults], AbstractContextManager[Opened]]
     hosts: int = 1
 
 
 @contextmanager
-def _memory(setting: Setting, rng: Random) -> Generator[Opened]:
+def _memory(setting: Setting, rng: Random, faults: Faults) -> Generator[Opened]:
     yield Opened(MemoryStore(log_limit=setting.log_limit))
 
 
-STORES: Final = {"memory": Maker(_memory)}
+@contextmanager
+def _sqlite(setting: Setting, rng: Random, faults: Faults) -> Generator[Opened]:
+    with sqlite.data() as path:
+        now = [sqlite.SimulatedSqlite(path, setting.log_limit, faults)]
+
+        def reopen() -> OwnedStore:
+            now[0].die(rng)
+            now[0] = sqlite.SimulatedSqlite(path, setting.log_limit, faults)
+            return now[0]
+
+        yield Opened(now[0], reopen)
+        now[0].drop()
+
+
+STORES: Final = {"memory": Maker(_memory), "sqlite": Maker(_sqlite)}

@@ -1,5 +1,6 @@
 """The test kit and the conformance suite. Ships with the package, so that anyone can check a deployment."""
 
+from .faults import Faults
 from .world import Peer, World, world
 
-__all__ = ["Peer", "World", "world"]
+__all__ = ["Faults", "Peer", "World", "world"]

@@ -145,6 +145,10 @@ class VirtualHost:
         self._now = max(self._now, end)
         await self.settle()
 
+    def owns(self, task: asyncio.Task[Any] | None) -> bool:
+        """It was spawned here, so it dies with the host."""
+        return task in self._tasks
+
     async def kill(self) -> None:
         """Every task dies where it stands, every timer is forgotten: the host has crashed."""
         self._heap.clear()

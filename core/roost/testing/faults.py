@@ -30,7 +30,7 @@ class Faults:
     """Shares of port calls, 0 to 1, that meet each fault.
 
     `fail`: refused, nothing happened. `lose`: it happened, the answer is lost. `delay`: takes up to `longest`
-    seconds. `crash`: the host dies there, half of the times before, half after. `calls`: only calls whose name
+    seconds; let them pass while the call is awaited. `crash`: the host dies there, half of the times before, half after. `calls`: only calls whose name
     (`store.commit`, `courier.deliver`, `wire.send`, `alarms.arm`...) starts with one of these; () = all.
     """
 
@@ -77,10 +77,18 @@ class Faults:
         if fault == "lose" and call in READS:
             fault = "fail"
         if fault is not None:
-            self.counts[call, fault] += 1
-            if self.watch is not None:
-                self.watch(call, fault)
+            self.strike(call, fault)
         return fault
+
+    def strike(self, call: str, fault: Fault) -> None:
+        """Count a fault."""
+        self.counts[call, fault] += 1
+        if self.watch is not None:
+            self.watch(call, fault)
+
+    def flip(self, share: float) -> bool:
+        """True in this share of cases."""
+        return self._random.random() < share
 
     def _pick(self) -> Fault | None:
         x = self._random.random()

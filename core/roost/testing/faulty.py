@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from ..address import Address
 from ..commit import (
@@ -22,6 +23,7 @@ from ..commit import (
 )
 from ..ports import Alarms, Courier, Wire
 from ..resident import OwnedStore
+from ..runtime import Ports
 from ..trigger import Source, Trigger
 from .faults import Strike
 
@@ -132,3 +134,14 @@ class FaultyAlarms:
 
     async def arm(self, address: Address, at: float | None) -> None:
         await self._strike.on("alarms.arm", self._alarms.arm, address, at)
+
+
+def faulty(ports: Ports, store: OwnedStore, strike: Strike) -> Ports:
+    """`ports` with faults in front of all but the host and the outside."""
+    return replace(
+        ports,
+        store=FaultyStore(store, strike),
+        courier=FaultyCourier(ports.courier, strike),
+        wire=FaultyWire(ports.wire, strike),
+        alarms=FaultyAlarms(ports.alarms, strike),
+    )

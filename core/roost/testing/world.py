@@ -9,6 +9,7 @@ async with world(app, seed=1) as w:
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -19,6 +20,7 @@ from pydantic_core import from_json
 from ..address import Address
 from ..commit import Frame
 from ..config import resolve
+from ..errors import TransientError
 from ..event import Event
 from ..memory import MemoryStore
 from ..ports import Capabilities
@@ -26,6 +28,8 @@ from ..resident import Resident
 from ..session import Session
 from ..trigger import Caller
 from .clock import EPOCH, VirtualHost
+from .faults import Faults, Strike
+from .faulty import faulty
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,8 +138,9 @@ class World:
     """See the file's head. Made by `world`."""
 
     def __init__(
-        self, app: App, host: VirtualHost, *, restless: bool, config: Any, http: Any, idle_after: float
-    ) -> None:
+        self, app: App, host: VirtualHost, *, restless: bool, config: Any, http: Any, idle_after: float,
+        faults: Faults | None,
+    ) -> None:  # fmt: skip
         self.app = app
         self.host = host
         self.store = MemoryStore(log_limit=app.limits.log)
@@ -143,13 +148,29 @@ class World:
         self._config: Mapping[str, BaseModel] = resolve(app.kinds.values(), [config])
         self._fetch = NoFetch(http)
         self._idle_after = idle_after
+        self.faults = faults or Faults()
+        """What fails: `w.faults.once("store.commit", "lose")`; `w.faults.on = False` ends it."""
+        self.crashes = 0
+        """How often the host died."""
+        self._falling: asyncio.Task[None] | None = None
         self._boot()
 
     def _boot(self) -> None:
         self.wire = WorldWire()
+        life = self._life = object()
+
+        async def dead() -> None:
+            if life is self._life:
+                return
+            if self.host.owns(asyncio.current_task()):
+                raise asyncio.CancelledError
+            raise TransientError("the connection to the host was lost", code="lost")
+
+        strike = Strike(self.faults, self.host.sleep, self._fall, dead)
         self.backend = Resident(
             self.app, self.store, self.wire, self._fetch, self.host, WORLD,
             config=self._config, idle_after=self._idle_after, restless=self._restless,
+            between=lambda ports: faulty(ports, self.store, strike),
         )  # fmt: skip
         self.backend.start()
 
@@ -164,11 +185,14 @@ class World:
 
     async def advance(self, *, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0) -> None:
         """Let virtual time pass: schedules fire, back-offs end, agents fall asleep."""
+        await self._stand()
         await self.host.advance(seconds + 60 * minutes + 3600 * hours + 86400 * days)
+        await self._stand()
 
     async def settle(self) -> None:
         """Let everything that can happen now happen, tells delivered included; no time passes."""
         await self.host.settle()
+        await self._stand()
 
     async def state(self, kind: type[Agent[Any, Any]], key: str, /) -> Any:
         """The committed view of the state, as data."""
@@ -201,12 +225,31 @@ class World:
 
     async def crash(self) -> None:
         """The host dies and another starts on the same store; connections are gone."""
-        self.backend.halt()
-        await self.host.kill()
-        self._boot()
+        self._fall()
+        await self._stand()
         await self.settle()
 
+    def _fall(self) -> None:
+        """From here on nothing that this host begun goes any further."""
+        self._life = object()
+        self.crashes += 1
+        self.backend.halt()
+        if self._falling is None:
+            self._falling = asyncio.get_running_loop().create_task(self._restart())
+
+    async def _restart(self) -> None:
+        await self.host.kill()
+        self._falling = None
+        self._boot()
+
+    async def _stand(self) -> None:
+        """Wait until the host that died is back."""
+        while self._falling is not None:
+            await self._falling
+            await self.host.settle()
+
     async def close(self) -> None:
+        await self._stand()
         self.backend.halt()
         await self.host.kill()
         await self.backend.runtime.resources.close()
@@ -222,15 +265,18 @@ async def world(
     config: Mapping[str, Mapping[str, Any]] | None = None,
     http: httpx.AsyncBaseTransport | None = None,
     idle_after: float = 10.0,
+    faults: Faults | None = None,
 ) -> AsyncGenerator[World, None]:
     """All of Roost under a virtual clock. `restless`: agents hibernate between any two ticks.
 
     `seed` decides every random number, `start` is the clock's first time in epoch seconds, `http` answers
-    what agents send out (`httpx.MockTransport(handler)`), `config` is {kind: {field: value}}.
+    what agents send out (`httpx.MockTransport(handler)`), `config` is {kind: {field: value}}, `faults` says which
+    calls between Roost and its platform fail, and how often.
     """
     made = World(
-        app, VirtualHost(seed, start), restless=restless, config=config or {}, http=http, idle_after=idle_after
-    )
+        app, VirtualHost(seed, start), restless=restless, config=config or {}, http=http, idle_after=idle_after,
+        faults=faults,
+    )  # fmt: skip
     try:
         yield made
     finally:
