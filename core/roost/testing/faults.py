@@ -30,8 +30,9 @@ class Faults:
     """Shares of port calls, 0 to 1, that meet each fault.
 
     `fail`: refused, nothing happened. `lose`: it happened, the answer is lost. `delay`: takes up to `longest`
-    seconds; let them pass while the call is awaited. `crash`: the host dies there, half of the times before, half after. `calls`: only calls whose name
-    (`store.commit`, `courier.deliver`, `wire.send`, `alarms.arm`...) starts with one of these; () = all.
+    seconds; let them pass while the call is awaited. `crash`: the host dies there, half of the times before, half
+    after. `calls`: only calls whose name (`store.commit`, `courier.deliver`, `wire.send`, `alarms.arm`...) starts
+    with one of these; () = all.
     """
 
     fail: float = 0.0
