@@ -1,3 +1,6 @@
+# pyright: reportPrivateUsage=false, reportUnknownLambdaType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
+# A patch of the inside of the product reaches into it, and takes what it wraps as it comes.
 """Deliberate defects. Each is one small patch of the product, and each must be seen by the simulation."""
 
 from __future__ import annotations
