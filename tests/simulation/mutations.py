@@ -17,7 +17,6 @@ from roost.errors import RoostError
 from roost.image import Image
 from roost.mailbox import Waiting
 from roost.memory import MemoryStore, rows
-from roost.memory import store as memory_store
 from roost.result import TickResult
 from roost.trigger import Occurrence
 from roost_local.group import GroupCommit
@@ -315,20 +314,6 @@ def _one_scan(m: pytest.MonkeyPatch) -> None:
             after = found[-1]
 
     m.setattr(timers.Timers, "_redrive", redrive)
-
-
-def _join_unarmed(m: pytest.MonkeyPatch) -> None:
-    whole = memory_store.MemoryStore.park
-
-    async def park(self: MemoryStore, address: Any, letter: Any, limit: int, armed: float) -> Any:
-        found = self._rows(address)
-        before, ticket = found.armed, found.ticket
-        answer = await whole(self, address, letter, limit, armed)
-        if found.ticket == ticket:
-            found.armed = before
-        return answer
-
-    m.setattr(MemoryStore, "park", park)
 
 
 def _unpromised(m: pytest.MonkeyPatch) -> None:
