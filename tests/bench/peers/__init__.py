@@ -60,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
                     prepare(field)
                 except (BenchFailed, OSError) as error:
                     say(f"FAILED: {error}")
-                    figures += [{"bench": f"peers.{name}.{work}", "failed": "it did not start"} for work in WORKS]
+                    figures.extend({"bench": f"peers.{name}.{work}", "failed": "it did not start"} for work in WORKS)
                     continue
                 fields.append(field)
             figures += measure(fields, given.work or list(WORKS))
