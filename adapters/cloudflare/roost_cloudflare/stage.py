@@ -59,12 +59,8 @@ def _archives(what: Stage, dependencies: Path, folder: Path, say: Say) -> list[s
     natives = [path.relative_to(dependencies) for path in sorted(dependencies.rglob("*.so"))]
     for n, path in enumerate(natives):
         shutil.copyfile(dependencies / path, folder / f"n{n}.wasm")
-    loose = {path.parts[0] for path in natives}
-    mine: list[tuple[str, bytes]] = [("entry.py", what.entry.encode())]
-    theirs: list[tuple[str, bytes]] = []
-    for name, path in files([(dependencies, dependencies)]):
-        data = b"" if path.suffix == ".so" else path.read_bytes()
-        (mine if name.partition("/")[0] in loose else theirs).append((name, data))
+    loose, theirs = _dependencies(dependencies)
+    mine = [("entry.py", what.entry.encode()), *loose]
     ours: list[tuple[str, bytes]] = []
     for name, path in files((root, root.parent) for root in what.packages):
         (ours if name.startswith("roost") else mine).append((name, path.read_bytes()))
@@ -72,6 +68,17 @@ def _archives(what: Stage, dependencies: Path, folder: Path, say: Say) -> list[s
     link(compiled(packed(ours), say), folder / "ours.zip")
     (folder / "mine.zip").write_bytes(packed(mine))
     return [path.as_posix() for path in natives]
+
+
+def _dependencies(folder: Path) -> tuple[list[tuple[str, bytes]], list[tuple[str, bytes]]]:
+    """(name, content) of the packages with native extensions, and of the others."""
+    native = {path.relative_to(folder).parts[0] for path in folder.rglob("*.so")}
+    loose: list[tuple[str, bytes]] = []
+    pure: list[tuple[str, bytes]] = []
+    for name, path in files([(folder, folder)]):
+        data = b"" if path.suffix == ".so" else path.read_bytes()
+        (loose if name.partition("/")[0] in native else pure).append((name, data))
+    return loose, pure
 
 
 def _natives(paths: Sequence[str]) -> str:
@@ -132,7 +139,7 @@ def main() -> None:
         sys.stderr.write(f"setup: {line}\n")
 
     snapshot(say)
-    compiled(packed((n, p.read_bytes()) for n, p in files([(modules((), say),) * 2]) if "pydantic_core" not in n), say)
+    compiled(packed(_dependencies(modules((), say))[1]), say)
 
 
 if __name__ == "__main__":
