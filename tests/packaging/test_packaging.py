@@ -95,6 +95,20 @@ def test_a_new_project_answers(python: Path, tmp_path: Path) -> None:
     assert "Traceback" not in rest, rest
 
 
+def test_a_new_project_is_bundled_for_cloudflare(python: Path, tmp_path: Path) -> None:
+    """With what the wheel holds: the pins, and Roost's own source."""
+    roost = python.parent / "roost"
+    run(roost, "new", "counter", "hello", cwd=tmp_path)
+    said = run(roost, "bundle", "cloudflare", cwd=tmp_path / "hello")
+    assert "KiB compressed of 10 MiB" in said
+    staged = tmp_path / "hello" / "dist" / "cloudflare"
+    assert {"main.py", "roost", "roost_cloudflare"} <= {path.name for path in (staged / "src").iterdir()}
+    command = "from roost_cloudflare.npm import GLUE; print(*sorted(p.name for p in GLUE.iterdir()))"
+    held = run(python, "-I", "-c", command, cwd=tmp_path).split()
+    ours = {path.name for path in (ROOT / "adapters/cloudflare/roost_cloudflare/workerd").iterdir()}
+    assert ours == set(held)
+
+
 def address(lines: IO[str], seconds: float = 30) -> str:
     """The URL that the server prints when it listens."""
     seen, end = "", time.monotonic() + seconds
