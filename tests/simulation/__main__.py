@@ -68,9 +68,9 @@ def main() -> int:
         for outcome in bad:
             failed += 1
             if failed <= 5:
-                print(replay(outcome, given.store, given.tail))
+                print(replay(outcome, given.store, given.tail), flush=True)
             else:
-                print(f"seed {outcome.seed}: {outcome.violation}")
+                print(f"seed {outcome.seed}: {outcome.violation}", flush=True)
         if sys.stderr.isatty():
             rate = done / (time.monotonic() - started)
             print(
