@@ -72,7 +72,7 @@ class LocalHarness:
         self._process = await asyncio.create_subprocess_exec(*command, env=env, stdout=asyncio.subprocess.PIPE)
         assert self._process.stdout is not None
         line = ""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):  # a bound on failure: a busy machine is slow to start
             while not (found := re.search(r"http://[\d.]+:(\d+)", line)):
                 raw = await self._process.stdout.readline()
                 assert raw, "the server ended before it listened; its error is above"
