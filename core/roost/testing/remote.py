@@ -17,6 +17,7 @@ from ..address import Address
 from ..errors import NotSupported, Rejected, RoostError, TransientError
 from ..ports import Capabilities
 from .app import app
+from .stage import PATIENCE
 
 DEPLOY: Final = """\
   deploy the suite's own agents, in a deployment of their own, and name its URL:
@@ -39,6 +40,7 @@ class RemoteHarness:
         self.url = url
         self.admin_token = token
         self.base_path = base_path
+        self.patience = PATIENCE
         self.capabilities = _capabilities(said)
         self.version: str = said["version"]
         """Of Roost there."""

@@ -12,7 +12,7 @@ from roost.testing.publish import options, publish
 
 from .complaint import REFUSED, UNREACHABLE, USAGE, Complaint
 from .report import put, say, style
-from .serve import Commands
+from .serve import Commands, seconds
 from .server import admin_token
 
 if TYPE_CHECKING:
@@ -32,13 +32,17 @@ def add(commands: Commands) -> None:
     parser.add_argument("--token", help="its admin token (default: $ROOST_ADMIN_TOKEN)")
     parser.add_argument("--only", default="*", metavar="GLOB", help="the cases whose name matches")
     parser.add_argument("--base-path", metavar="PATH", help="where WebSockets come in if there is one URL for all")
+    parser.add_argument(
+        "--patience", type=seconds, default=15.0, metavar="S",
+        help="seconds within which what must happen happens; more for a slow deployment (default: %(default)g)",
+    )  # fmt: skip
     options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     token: str = args.token or os.environ.get("ROOST_ADMIN_TOKEN") or admin_token(args.url)
-    found = asyncio.run(_examine(args.url, token, args.only, args.base_path))
+    found = asyncio.run(_examine(args.url, token, args.only, args.base_path, args.patience))
     for path in publish(found, args):
         say(f"written: {path}")
     for name in found.summary().needs_harness:
@@ -48,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     return 0 if good else REFUSED
 
 
-async def _examine(url: str, token: str, only: str, base_path: str | None) -> Document:
+async def _examine(url: str, token: str, only: str, base_path: str | None, patience: float) -> Document:
     from roost.testing.remote import look
     from roost.testing.report import document
     from roost.testing.run import run as run_cases
@@ -57,6 +61,7 @@ async def _examine(url: str, token: str, only: str, base_path: str | None) -> Do
         harness = await look(url, token, base_path=base_path)
     except RoostError as error:
         raise Complaint(error.message, UNREACHABLE if error.code == "unreachable" else USAGE) from error
+    harness.patience = patience
     modes = [harness.restless]
     report = await run_cases(harness, modes=modes, only=only, crashes=False, say=put)
     if not report.outcomes and not report.unable:
