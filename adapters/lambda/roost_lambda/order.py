@@ -17,6 +17,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from roost.session import GAP_BYTES, GAP_FRAMES
+
 from .client import Refused
 from .keys import connection
 from .table import Table
@@ -89,7 +91,8 @@ class Lanes:
                     count = risen
                     continue
                 missing = missing or self.now()
-                if self.now() > min(missing + GAP, end):
+                large = len(waiting) > GAP_FRAMES or sum(map(len, waiting.values())) > GAP_BYTES
+                if large or self.now() > min(missing + GAP, end):
                     raise FrameGap(following)
                 await self.sleep(LOOK)
         except FrameGap:
@@ -162,6 +165,7 @@ class Lanes:
 
     async def _found(self, cid: str, following: int) -> dict[int, str]:
         """The frames that others left, from the number on."""
+        # One page, 1 MiB, is as much as may wait behind a gap; what follows a run is found at the next look.
         answer = await self.table.call(
             "query", KeyConditionExpression="pk = :p AND sk BETWEEN :a AND :z", ConsistentRead=True,
             ExpressionAttributeValues={

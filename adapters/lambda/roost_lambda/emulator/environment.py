@@ -29,8 +29,8 @@ def environments(say: Say) -> Environments:
     """Make or find them. NotSupported: pip could not."""
     base = cache()
     return Environments(
-        _made(base / "ministack", HERE / "constraints-ministack.txt", ["ministack", "aws-sam-translator"], say),
-        _made(base / "runtime", HERE / "constraints-runtime.txt", ["awslambdaric", "boto3"], say),
+        made(base / "ministack", HERE / "constraints-ministack.txt", ["ministack", "aws-sam-translator"], say),
+        made(base / "runtime", HERE / "constraints-runtime.txt", ["awslambdaric", "boto3"], say),
     )
 
 
@@ -41,7 +41,8 @@ def cache() -> Path:
     return Path.home() / ".cache" / "roost" / "aws"
 
 
-def _made(folder: Path, pins: Path, names: list[str], say: Say) -> Path:
+def made(folder: Path, pins: Path, names: list[str], say: Say) -> Path:
+    """The Python of a virtual environment with these packages as `pins` (a constraints file) has them."""
     python = folder / "bin" / "python"
     stamp = folder / STAMP
     wanted = hashlib.sha256(pins.read_bytes() + sys.version.encode()).hexdigest()
