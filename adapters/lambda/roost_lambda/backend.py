@@ -62,8 +62,15 @@ class LambdaRuntime(Runtime):
         self.tenant(address).linger(self.host.now() + LINGER)
         if trigger.id is not None and trigger.source != "schedule":
             self.memory.asked[address] = trigger.source, trigger.principal, trigger.id
+        future = self.host.future()
+
+        def done(result: TickResult) -> None:
+            if not future.done():
+                future.set_result(result)
+
         try:
-            result = await super().dispatch(address, trigger, live)
+            self.post(address, trigger, done, live)
+            result: TickResult = await future  # a parked trigger is taken back first: only then nobody runs it
         finally:
             self.memory.asked.pop(address, None)
         await self.quiet(address)

@@ -128,10 +128,15 @@ class Table:
 
     async def update(self, pk: str, sk: str, change: Change, returns: str = "NONE") -> Item:
         """A conditional update. Refused carries the item that stood in the way."""
-        answer = await self.call(
-            "update_item", Key=key(pk, sk), ReturnValues=returns, ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            **change.params(),
-        )  # fmt: skip
+        try:
+            answer = await self.call(
+                "update_item", Key=key(pk, sk), ReturnValues=returns, ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **change.params(),
+            )  # fmt: skip
+        except Refused as refused:
+            if refused.code == "ConditionalCheckFailedException" and refused.item is None:
+                refused.item = await self.get(pk, sk)  # there is none, or a DynamoDB that does not say
+            raise
         return answer.get("Attributes") or {}
 
     async def query(
