@@ -41,9 +41,10 @@ class Seat:
 
     async def _read(self) -> None:
         try:
-            async for raw in self.socket:
-                self.frames.append(json.loads(raw) if str(raw).startswith(("{", "[")) else str(raw))
-                self.news.set()
+            with suppress(ConnectionClosed):  # its code is looked at below
+                async for raw in self.socket:
+                    self.frames.append(json.loads(raw) if str(raw).startswith(("{", "[")) else str(raw))
+                    self.news.set()
         finally:
             self.closed = self.socket.close_code
             self.news.set()
