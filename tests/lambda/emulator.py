@@ -9,10 +9,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from functools import cache
-from typing import Any
 
 import httpx
 
@@ -75,24 +74,21 @@ async def dynamo(endpoint: str | None = None) -> AsyncGenerator[tuple[str, Clien
     """(name of a table of its own, a way to it)"""
     calls = client(endpoint or ministack())
     name = f"t-{os.getpid()}-{next(_numbers)}"
-    await _surely(calls, "create_table", table(name))
+    await _exists(calls, name)
     try:
         yield name, calls
     finally:
-        await _surely(calls, "delete_table", {"TableName": name})
+        with suppress(Lost, Refused):
+            await calls("delete_table", {"TableName": name})
         calls.close()
 
 
-async def _surely(calls: Client, operation: str, params: Mapping[str, Any]) -> None:
-    """Also on a machine so busy that an answer comes too late."""
+async def _exists(calls: Client, name: str) -> None:
+    """Make the table; also on a machine so busy that an answer comes too late."""
     for _ in range(10):
-        try:
-            await calls(operation, params)
+        with suppress(Lost, Refused):
+            await calls("create_table", table(name))
+        with suppress(Lost, Refused):
+            await calls("describe_table", {"TableName": name})
             return
-        except Lost:
-            continue
-        except Refused as refused:
-            if refused.code in ("ResourceInUseException", "ResourceNotFoundException"):
-                return  # done, and not heard
-            raise
-    raise AssertionError(f"{operation}: no answer")
+    raise AssertionError(f"the table {name} could not be made")

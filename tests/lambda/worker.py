@@ -9,6 +9,7 @@ import asyncio
 import sys
 
 from roost.address import Address
+from roost.errors import TransientError
 
 from .emulator import client
 from .hosts import Fleet, increment
@@ -26,7 +27,7 @@ async def work(table: str, endpoint: str, name: str, calls: int, callers: int, a
             address = Address("counter", f"a{n % agents}")
             while True:
                 result = await host.dispatch(address, increment(f"{name}-{n}"))
-                if result.error is None:
+                if not isinstance(result.error, TransientError):
                     sys.stdout.write(f"{address.key} {int(result.get())}\n")
                     break
 
