@@ -37,8 +37,9 @@ async def replay(cell: Cell, waiting: Waiting, image: Image) -> bool:
         except RoostError:
             cell.forget()  # it may have been consumed
             raise
+        finally:
+            cell.consumed(letter.n)
         image.apply(commit)
-        cell.consumed(letter.n)
     elif found.fingerprint != waiting.fingerprint:
         raise other_arguments(trigger.id)
     await reply(cell, waiting, stored(found, image.version))

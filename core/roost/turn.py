@@ -97,13 +97,13 @@ async def turn(cell: Cell, waiting: Waiting, image: Image) -> None:
             cell.seal(tick, waiting, commit, error, value)
         image.plan(commit, cell.promised.values())
         answer = await _store(cell, waiting, commit)
+        if commit.consumed is not None:
+            cell.consumed(commit.consumed)  # whatever is known of it: if it waits after all, the next load finds it
         if isinstance(answer, TickResult):
             result, commit = answer, None
             tick.discard()
         else:
             image.apply(commit)
-            if commit.consumed is not None:
-                cell.consumed(commit.consumed)
     if result is None:
         if error is not None:
             result = TickResult(outcome_of(error), error=error, version=image.version)

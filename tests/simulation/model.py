@@ -208,9 +208,10 @@ class Model:
 
     def _armed(self, life: Life, sight: Sight, now: float, me: str) -> None:
         after = sight.snapshot
-        times = [s.at for s in after.schedules] + [x.next for x in after.letters if x.next > after.at]
-        due = min(times, default=None)
         known = {n for n, x in life.letters.items() if x.known}
+        times = [s.at for s in after.schedules]
+        times += [x.next for x in after.letters if x.next > after.at and x.n in known]
+        due = min(times, default=None)
         under_way = bool(after.outbox or any(x.next <= after.at and x.n in known for x in after.letters))
         if due is not None and (after.armed is None or after.armed > due + EPS):
             self.broken("armed", f"{me}: armed {after.armed}, due {due}")

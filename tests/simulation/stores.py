@@ -12,7 +12,7 @@ from roost.memory import MemoryStore
 from roost.resident import OwnedStore
 from roost.testing.faults import Faults
 
-from . import sqlite
+from . import objects, sqlite
 from .setting import Setting
 
 
@@ -51,4 +51,17 @@ def _sqlite(setting: Setting, rng: Random, faults: Faults) -> Generator[Opened]:
         now[0].drop()
 
 
-STORES: Final = {"memory": Maker(_memory), "sqlite": Maker(_sqlite)}
+@contextmanager
+def _objects(setting: Setting, rng: Random, faults: Faults) -> Generator[Opened]:
+    first = objects.Objects(setting.log_limit)
+
+    def reopen() -> OwnedStore:
+        again = objects.Objects(setting.log_limit, first.disks)
+        for address in first.disks:
+            again.at(address)
+        return again
+
+    yield Opened(first, reopen)
+
+
+STORES: Final = {"memory": Maker(_memory), "objects": Maker(_objects), "sqlite": Maker(_sqlite)}
