@@ -16,6 +16,8 @@ from .probe import at_once
 PATIENCE = 240.0
 """Virtual seconds after the last fault within which all that is under way must have ended."""
 LATE = 60.0
+CIRCLING = 8
+"""Attempts after which letters that ask each other's agents are known to go in circles: see docs/simulation.md."""
 
 
 async def rest(cluster: Cluster, clients: list[Client]) -> None:
@@ -31,6 +33,9 @@ async def rest(cluster: Cluster, clients: list[Client]) -> None:
 
 async def judge(cluster: Cluster, clients: list[Client]) -> None:
     """What must hold when nothing is under way any more."""
+    if any(x.attempts >= CIRCLING for a in cluster.model.lives for x in cluster.probe.sight(a).snapshot.letters):
+        cluster.history.note("livelock")
+        return
     cluster.history.note("judge")
     for address in list(cluster.model.lives):
         _at_rest(cluster, address)
