@@ -99,7 +99,7 @@ class Resident:
         try:
             session = await self._admit(head, line)
         except RoostError as error:
-            interop.hibernate(self.ctx, server, "")
+            server.accept()  # not to hibernate: the close of one that may waits 10 s, until the object sleeps
             refuse(line, error)
             return interop.upgraded(client)
         interop.hibernate(self.ctx, server, session.cid)
