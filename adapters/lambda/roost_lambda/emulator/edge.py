@@ -1,8 +1,8 @@
 """One origin in front of a deployed stack, as CloudFront is where the stack has a domain: HTTP goes to the Function
 URL, WebSockets at /{stage} to the WebSocket API.
 
-Control, on ministack's own port: `PUT /_edge` with {"url", "api", "stage"} says what stands behind it; with "idle"
-and "life" too, the quotas of connections.
+Control, on ministack's own port: `PUT /_edge` with {"url", "function", "api", "stage"} says what stands behind it;
+with "idle" and "life" too, the quotas of connections.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Edge:
         elif not self._behind:
             await self._nothing(kind, receive, send)
         elif kind == "http":
-            await function_url.serve(self._behind["url"], scope, receive, send)
+            await function_url.serve(self._behind["url"], self._behind["function"], scope, receive, send)
         else:
             await websocket.serve(self._behind["api"], self._behind["stage"], scope, receive, send, self._quotas)
 
@@ -45,7 +45,7 @@ class Edge:
             body += message.get("body", b"")
             more = message.get("more_body", False)
         given = json.loads(body)
-        self._behind = {k: given[k] for k in ("url", "api", "stage")}
+        self._behind = {k: given[k] for k in ("url", "function", "api", "stage")}
         self._quotas.idle = given.get("idle", self._quotas.idle)
         self._quotas.life = given.get("life", self._quotas.life)
         await send({"type": "http.response.start", "status": 204, "headers": []})

@@ -107,18 +107,15 @@ def deploy(
         raise TransientError("\n".join([f"the deployment ended as {status}", *reasons]), code="deploy")
     rows = cfn.describe_stack_resources(StackName=name)["StackResources"]
     outputs = {o["OutputKey"]: o["OutputValue"] for o in stack.get("Outputs", [])}
-    behind = {
-        "url": outputs["FunctionUrl"].split("//")[1].split(".")[0],
-        "api": outputs["SocketApiId"],
-        "stage": "prod",
+    functions = {
+        r["LogicalResourceId"]: r["PhysicalResourceId"] for r in rows if r["ResourceType"] == "AWS::Lambda::Function"
     }
+    behind = {
+        "url": outputs["FunctionUrl"].split("//")[1].split(".")[0], "function": functions["Web"],
+        "api": outputs["SocketApiId"], "stage": "prod",
+    }  # fmt: skip
     httpx.put(f"{endpoint}/_edge", json=behind).raise_for_status()
-    return Stack(
-        name,
-        outputs,
-        {r["LogicalResourceId"]: r["PhysicalResourceId"] for r in rows if r["ResourceType"] == "AWS::Lambda::Function"},
-        behind,
-    )
+    return Stack(name, outputs, functions, behind)
 
 
 def packed(folder: Path, runtime: Path) -> bytes:
