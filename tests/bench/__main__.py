@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
-from . import local, peers
+from . import cloudflare, local, peers
 from .figure import BenchFailed
 
 
@@ -16,7 +16,9 @@ def aws(argv: Sequence[str]) -> int:
     return main(argv)
 
 
-BENCHES: dict[str, Callable[[Sequence[str]], int]] = {"lambda": aws, "local": local.main, "peers": peers.main}
+BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
+    "cloudflare": cloudflare.main, "lambda": aws, "local": local.main, "peers": peers.main,
+}  # fmt: skip
 
 
 def main(argv: Sequence[str]) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Protocol
 
 from .figure import BenchFailed, Beside, show
 from .load import Report, Run, handshake, request
@@ -29,6 +30,16 @@ class Work:
     bare: bool = False
     counts: bool = False
     """Each reply acknowledges one increment."""
+
+
+class Served(Protocol):
+    """A server under test, of whatever kind."""
+
+    @property
+    def port(self) -> int: ...
+    def cpu(self) -> float:
+        """Seconds of CPU time it has used."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +87,14 @@ def ws(lanes: int) -> Iterator[Work]:
     yield work("read", "/agents/counter/k%d", READ)
 
 
-def begin(program: Path, server: Server, work: Work, **more: float) -> Run:
+def begin(program: Path, server: Served, work: Work, **more: float) -> Run:
     """Start a load on a server."""
     token = secrets.token_hex(4)
     told = {k: v.replace("@run", token) if isinstance(v, str) else v for k, v in work.options.items()}
     return Run(program, server.port, **told, **more)
 
 
-def sample(program: Path, server: Server, work: Work, pace: Pace) -> Sample:
+def sample(program: Path, server: Served, work: Work, pace: Pace) -> Sample:
     """One run of a load."""
     used, all_used = server.cpu(), busy()
     try:

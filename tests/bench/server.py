@@ -84,8 +84,7 @@ class Server:
 
     def cpu(self) -> float:
         """Seconds of CPU time it has used, all threads."""
-        stat = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(stat[11]) + int(stat[12])) / TICKS
+        return cpu_of(self.process.pid)
 
     def ask(self, method: str, path: str, body: str | None = None) -> Any:
         """The JSON that one request is answered, on a connection of its own."""
@@ -117,6 +116,12 @@ class Server:
                 self.kill()
         self._reader.join(5)
         return self.process.returncode
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of CPU time a process has used, all threads."""
+    stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(stat[11]) + int(stat[12])) / TICKS
 
 
 def busy() -> float:

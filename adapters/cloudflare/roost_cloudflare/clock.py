@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
 
 from roost.aio import AsyncioHost
 from roost.ports import Timeout, Timer
@@ -59,11 +59,26 @@ class Bound:
 class ObjectHost(AsyncioHost):
     """Clock, entropy and tasks of one object."""
 
+    at_once = True
+    """Off while a connection opens: what its `on_connect` closes or sends must not come before the upgrade."""
+
     def call_later(self, delay: float, call: Callable[[], object], /) -> Timer:
         return Never() if delay == math.inf else interop.Timeout(delay, call)
 
     def timeout(self, seconds: float, /) -> Timeout:
         return Bound(seconds)
+
+    def spawn(self, work: Coroutine[Any, Any, Any], /) -> Timer:
+        """Runs it until it has to wait, at once: a turn of the loop costs as much as a tick."""
+        if not self.at_once:
+            return super().spawn(work)
+        task = interop.started(work)
+        if task.done():
+            self._ended(task)
+        else:
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+        return cast(Timer, task)
 
     async def sleep(self, seconds: float, /) -> None:
         await interop.pause(seconds)

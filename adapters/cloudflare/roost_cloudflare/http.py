@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from typing import Any
+from urllib.parse import unquote
 
 from roost_http.asgi import ASGIApp
 
@@ -25,45 +26,41 @@ BODILESS = frozenset({101, 204, 205, 304})
 class Head:
     """The first part of a request."""
 
-    __slots__ = ("headers", "host", "method", "path", "query", "request", "scheme", "upgrade")
+    __slots__ = ("fields", "headers", "host", "method", "path", "query", "request", "scheme", "upgrade")
 
     def __init__(self, request: interop.Js) -> None:
         self.request = request
         self.method, url, found = interop.head_of(request)
         self.headers: list[tuple[str, str]] = [(k, v) for k, v in found]
+        self.fields = fields = dict(self.headers)
         self.scheme, _, rest = url.partition("://")
         rest = rest.partition("#")[0]
         front, _, self.query = rest.partition("?")
         self.host, slash, path = front.partition("/")
         self.path = slash + path or "/"
-        self.upgrade = interop.is_upgrade(self.headers)
+        self.upgrade = fields.get("upgrade", "").lower() == "websocket"
 
     @property
     def body(self) -> bool:
         """There may be one: asking for it costs a turn of the loop. That a body is chunked the platform hides."""
-        return self.method not in ("GET", "HEAD") or any(k == "content-length" and v != "0" for k, v in self.headers)
+        return self.method not in ("GET", "HEAD") or self.fields.get("content-length", "0") != "0"
 
     @property
     def streams(self) -> bool:
         """The answer may have to go out while it is made: events, or whatever the author's own app does."""
         return (
             not self.path.startswith(("/v1/", "/agents/"))
-            or any(k == "accept" and "text/event-stream" in v for k, v in self.headers)
+            or "text/event-stream" in self.fields.get("accept", "")
             or self.path.endswith("/events")
         )
 
-    @property
-    def fields(self) -> dict[str, str]:
-        return dict(self.headers)
-
     def scope(self) -> dict[str, Any]:
-        from urllib.parse import unquote
-
         headers = [(k.encode("utf-8"), v.encode("utf-8")) for k, v in self.headers]
-        client = next((v for k, v in self.headers if k == "cf-connecting-ip"), None)
+        client = self.fields.get("cf-connecting-ip")
+        path = unquote(self.path) if "%" in self.path else self.path
         return {
             "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1",
-            "method": self.method, "scheme": self.scheme, "path": unquote(self.path), "raw_path": self.path.encode(),
+            "method": self.method, "scheme": self.scheme, "path": path, "raw_path": self.path.encode(),
             "query_string": self.query.encode(), "root_path": "", "headers": headers, "server": (self.host, None),
             "client": None if client is None else (client, 0),
         }  # fmt: skip

@@ -55,7 +55,7 @@ class Resident:
     def __init__(self, app: App, settings: Settings, ctx: interop.Js, env: interop.Js, address: Address) -> None:
         from .fetch import PlatformFetch
 
-        host = ObjectHost()
+        host = self.host = ObjectHost()
         registries = Registries(interop.Namespace(env, "ROOST_REGISTRY"))
         courier = ObjectCourier(interop.Namespace(env, "ROOST_AGENT"), registries)
         self.address = address
@@ -105,10 +105,13 @@ class Resident:
         interop.hibernate(self.ctx, server, session.cid)
         self.sockets.add(session.cid, line)
         self.sockets.sessions[session.cid] = session
+        self.host.at_once = False
         try:
             await session.open()
         except RoostError as error:
             refuse(line, error)
+        finally:
+            self.host.at_once = True
         return interop.upgraded(client)
 
     async def _admit(self, head: http.Head, line: Line) -> Session:
@@ -186,6 +189,7 @@ class AgentObject(interop.DurableObject):  # type: ignore[misc]  # the SDK has n
         self.env = env
         self._resident: Resident | None = None
         self._held = False
+        interop.quicken()
 
     def _awake(self) -> Resident:
         """What is in memory; made at the first event."""

@@ -52,6 +52,7 @@ def router(app: App, settings: Settings, env: interop.Js) -> Router:
 
 _surfaces: dict[App, Surface] = {}
 """The Worker's own surface, once a process: bindings are the same in every request."""
+_agents: dict[App, interop.Namespace] = {}
 
 
 class Lister:
@@ -69,12 +70,20 @@ class WorkerEntry(interop.WorkerEntrypoint):  # type: ignore[misc]  # the SDK ha
     def __init__(self, ctx: interop.Js, env: interop.Js) -> None:
         self.ctx = ctx
         self.env = env
+        interop.quicken()
 
-    async def fetch(self, request: interop.Js) -> interop.Js:
+    def fetch(self, request: interop.Js) -> interop.Js:
+        """A request for an agent is passed on as it is, and so is the promise of its answer: nothing waits here."""
         path, query = _split(interop.url_of(request))
         address = self._agent(path, query)
-        if address is not None:
-            return await interop.Namespace(self.env, "ROOST_AGENT").forward(str(address), request)
+        if address is None:
+            return self._own(request)
+        agents = _agents.get(self.app)
+        if agents is None:
+            agents = _agents[self.app] = interop.Namespace(self.env, "ROOST_AGENT")
+        return agents.forward(str(address), request)
+
+    async def _own(self, request: interop.Js) -> interop.Js:
         head = http.Head(request)
         if head.upgrade:
             return self._refuse(head)
@@ -117,7 +126,7 @@ class RegistryObject(interop.DurableObject):  # type: ignore[misc]  # the SDK ha
         self.ctx = ctx
         self._shelf: Shelf | None = None
 
-    async def roost(self, text: str) -> str:
+    def roost(self, text: str) -> str:
         if self._shelf is None:
             self._shelf = Shelf(interop.Sql(self.ctx))
         return self._shelf.answer(text)
@@ -136,7 +145,6 @@ def serve(
 
     `config`: {kind: {field: value}}, weaker than the Worker's variables.
     """
-    interop.quicken()
     declare(app, config or {})
     entry = type("Default", (WorkerEntry,), {"app": app})
     agent = type("RoostAgent", (AgentObject,), {"app": app})

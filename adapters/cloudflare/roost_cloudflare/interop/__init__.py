@@ -14,6 +14,7 @@ from .door import raw as raw
 from .door import variables as variables
 from .door import wait_until as wait_until
 from .loop import quicken as quicken
+from .loop import started as started
 from .namespace import Namespace as Namespace
 from .outbound import Outbound as Outbound
 from .outbound import answer_head as answer_head
@@ -21,7 +22,6 @@ from .request import Chunks as Chunks
 from .request import aborted as aborted
 from .request import body_of as body_of
 from .request import head_of as head_of
-from .request import is_upgrade as is_upgrade
 from .request import raw_request as raw_request
 from .request import url_of as url_of
 from .response import Stream as Stream

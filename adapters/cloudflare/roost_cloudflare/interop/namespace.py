@@ -18,13 +18,13 @@ from .request import raw_request
 class Namespace:
     """A binding of objects of one class."""
 
-    __slots__ = ("_binding",)
+    __slots__ = ("_named",)
 
     def __init__(self, env: Js, name: str) -> None:
-        self._binding = getattr(raw(env), name)
+        self._named = getattr(raw(env), name).getByName
 
     def stub(self, name: str) -> Js:
-        return self._binding.get(self._binding.idFromName(name))
+        return self._named(name)
 
     async def ask(self, name: str, text: str) -> str:
         """The RPC method `roost` of the object `name`. TransientError: it is not known whether it ran."""
@@ -34,6 +34,6 @@ class Namespace:
             raise TransientError(f"the object {name} could not be reached: {error}", code="unreachable") from None
         return answer
 
-    async def forward(self, name: str, request: Js) -> Js:
-        """The object's answer to an HTTP request."""
-        return await self.stub(name).fetch(raw_request(request))
+    def forward(self, name: str, request: Js) -> Js:
+        """A promise of the object's answer to an HTTP request."""
+        return self._named(name).fetch(raw_request(request))

@@ -7,9 +7,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import cache
 
 import js  # type: ignore[import-not-found]
+from pydantic_core import from_json
 from pyodide.ffi import JsException, create_once_callable  # type: ignore[import-not-found]
 
 from .door import Js
@@ -19,20 +20,22 @@ def raw_request(request: Js) -> Js:
     return getattr(request, "js_object", request)
 
 
+@cache
+def _natives() -> tuple[Js, Js]:
+    """Looked up once: reading a function from `js` makes a new proxy each time."""
+    return js.Array.from_, js.JSON.stringify
+
+
 def head_of(request: Js) -> tuple[str, str, list[list[str]]]:
-    """Method, URL, headers."""
+    """Method, URL, headers: those as one string, for a list of pairs crosses piece by piece."""
     inner = raw_request(request)
-    headers: list[list[str]] = js.Array.from_(inner.headers).to_py()
-    return inner.method, inner.url, headers
+    listed, stringify = _natives()
+    return inner.method, inner.url, from_json(stringify(listed(inner.headers)))
 
 
 def url_of(request: Js) -> str:
     url: str = raw_request(request).url
     return url
-
-
-def is_upgrade(headers: Sequence[Sequence[str]]) -> bool:
-    return any(k == "upgrade" and v.lower() == "websocket" for k, v in headers)
 
 
 async def body_of(request: Js) -> bytes:

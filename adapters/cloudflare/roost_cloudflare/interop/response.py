@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache, lru_cache
 
 import js  # type: ignore[import-not-found]
 from pyodide.ffi import JsException, to_js  # type: ignore[import-not-found]
@@ -16,10 +17,23 @@ from pyodide.ffi import JsException, to_js  # type: ignore[import-not-found]
 from .door import Js
 
 
+@cache
+def _made() -> Js:
+    return js.Response.new
+
+
+@lru_cache(64)
+def _head(status: int, headers: tuple[tuple[str, str], ...]) -> Js:
+    """Status and headers as JavaScript takes them: few differ, and each costs a dozen crossings to make."""
+    return to_js({"status": status, "headers": headers}, dict_converter=js.Object.fromEntries)
+
+
 def response(status: int, headers: Sequence[tuple[str, str]], body: bytes | None) -> Js:
-    """A whole answer."""
+    """A whole answer. Its length the platform knows."""
     content = None if body is None else _text_or_bytes(body)
-    return js.Response.new(content, status=status, headers=to_js(headers))
+    if content is not None:
+        headers = [pair for pair in headers if pair[0] != "content-length"]
+    return _made()(content, _head(status, tuple(headers)))
 
 
 def _text_or_bytes(body: bytes) -> Js:
