@@ -35,7 +35,7 @@ class AsyncioHost:
     def future(self) -> Future[Any]:
         return self.loop.create_future()
 
-    def spawn(self, work: Coroutine[Any, Any, Any], /) -> Timer:
+    def spawn(self, work: Coroutine[Any, Any, Any], /, *, eager: bool = False) -> Timer:
         task = self.loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)

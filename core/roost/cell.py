@@ -106,7 +106,7 @@ class Cell:
             self.refuse(waiting, full(self.address, len(self.mailbox)))
             return
         self.mailbox.put(waiting)
-        self.kick()
+        self.kick(eager=True)
 
     def put_letter(self, letter: Letter) -> None:
         """Queue a parked letter, unless older ones that are not loaded come first."""
@@ -147,11 +147,11 @@ class Cell:
         self.doubted = True
         self.alarm()
 
-    def kick(self) -> None:
+    def kick(self, *, eager: bool = False) -> None:
         """See that the pump runs."""
         if not self.pumping:
             self.pumping = True
-            self.task = self.runtime.host.spawn(self._pump())
+            self.task = self.runtime.host.spawn(self._pump(), eager=eager)
 
     # The pump ----------------------------------------------------------------------------------------
 

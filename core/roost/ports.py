@@ -213,8 +213,11 @@ class Host(Protocol):
         ...
 
     def future(self) -> Future[Any]: ...
-    def spawn(self, work: Coroutine[Any, Any, Any], /) -> Timer:
-        """Run concurrently; the host keeps a reference and reports what it raises."""
+    def spawn(self, work: Coroutine[Any, Any, Any], /, *, eager: bool = False) -> Timer:
+        """Run concurrently; the host keeps a reference and reports what it raises.
+
+        `eager`: the caller is done, so the work may run until it first waits before this returns.
+        """
         ...
 
     def call_later(self, delay: float, call: Callable[[], object], /) -> Timer: ...

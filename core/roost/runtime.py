@@ -160,7 +160,7 @@ class Runtime(World):
             action = waiting.action = kind.action(payload.action)
             waiting.args, waiting.kwargs = action.bind(payload.args, payload.kwargs)
             if action.options.readonly:
-                self.host.spawn(read(self.cell(address), waiting))
+                self.host.spawn(read(self.cell(address), waiting), eager=True)
                 return
             if trigger.id is not None:
                 waiting.fingerprint = fingerprint_of(payload.action, payload.args, payload.kwargs)

@@ -403,10 +403,10 @@ class Tenant(Cell):
 
     # Being done --------------------------------------------------------------------------------------
 
-    def kick(self) -> None:
+    def kick(self, *, eager: bool = False) -> None:
         if self.landed is not None and not self.landed.done():
             self.landed.set_result(None)
-        super().kick()
+        super().kick(eager=eager)
 
     def ended(self) -> None:
         """The pump is over."""

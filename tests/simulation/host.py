@@ -40,7 +40,7 @@ class SimHost(AsyncioHost):
     def _now(self) -> float:
         return EPOCH + self.loop.time() + self.skew
 
-    def spawn(self, work: Coroutine[Any, Any, Any], /) -> Timer:
+    def spawn(self, work: Coroutine[Any, Any, Any], /, *, eager: bool = False) -> Timer:
         if not self.alive:
             work.close()
             return Never()

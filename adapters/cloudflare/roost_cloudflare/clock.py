@@ -68,9 +68,9 @@ class ObjectHost(AsyncioHost):
     def timeout(self, seconds: float, /) -> Timeout:
         return Bound(seconds)
 
-    def spawn(self, work: Coroutine[Any, Any, Any], /) -> Timer:
-        """Runs it until it has to wait, at once: a turn of the loop costs as much as a tick."""
-        if not self.at_once:
+    def spawn(self, work: Coroutine[Any, Any, Any], /, *, eager: bool = False) -> Timer:
+        """A turn of the loop costs as much as a tick: what may start at once does."""
+        if not (eager and self.at_once):
             return super().spawn(work)
         task = interop.started(work)
         if task.done():

@@ -88,7 +88,7 @@ class VirtualHost:
         self.signs += 1
         return asyncio.get_running_loop().create_future()
 
-    def spawn(self, work: Coroutine[Any, Any, Any], /) -> Timer:
+    def spawn(self, work: Coroutine[Any, Any, Any], /, *, eager: bool = False) -> Timer:
         self.signs += 1
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
