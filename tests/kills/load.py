@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
@@ -135,7 +135,7 @@ async def send(handle: AgentHandle, one: Operation) -> None:
 
 
 @asynccontextmanager
-async def connected(handle: AgentHandle, over: Callable[[], bool]) -> AsyncIterator[Connection | None]:
+async def connected(handle: AgentHandle, over: Callable[[], bool]) -> AsyncGenerator[Connection | None, None]:
     """An open connection; None when the host went before it was open."""
     connection = handle.connect(listen=False)
     try:

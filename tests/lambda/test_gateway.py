@@ -11,6 +11,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from roost_lambda.aws import error_code
 from roost_lambda.emulator.stack import client
 from roost_lambda.harness import LambdaHarness
 
@@ -76,7 +77,7 @@ async def test_a_connection_that_is_gone_is_410_and_a_message_of_more_than_128_k
     for size, code in ((10, "GoneException"), ((128 << 10) + 1, "PayloadTooLargeException")):
         with pytest.raises(ClientError) as refused:
             await asyncio.to_thread(management.post_to_connection, ConnectionId="nobody", Data=b"x" * size)
-        assert refused.value.response["Error"]["Code"] == code
+        assert error_code(refused.value) == code
 
 
 async def test_idle_and_old_connections_end(deployed: LambdaHarness) -> None:

@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httpx
 from websockets.asyncio.client import ClientConnection
@@ -24,6 +24,11 @@ PATIENCE: Final = 60.0
 """Seconds until an act must be over; a bound on failure, not a measurement."""
 AHEAD: Final = 600.0
 """Seconds: what is due later is not waited for."""
+
+
+def member(document: Any, name: str) -> Any:
+    """A member of a JSON object; None: it has none, or is no object."""
+    return cast("dict[str, Any]", document).get(name) if isinstance(document, dict) else None
 
 
 class Seat:
@@ -113,7 +118,7 @@ class Play:
     def _line(self, what: str, answer: Any) -> str:
         found: dict[str, Any] = {"act": what, "answer": named(answer)}
         for label, seat in sorted(self._seats.items()):
-            frames = [f for f in seat.frames if not str(f.get("id") if isinstance(f, dict) else "").startswith("flush")]  # pyright: ignore[reportUnknownMemberType,reportUnknownArgumentType] (JSON)
+            frames = [f for f in seat.frames if not str(member(f, "id")).startswith("flush")]
             if frames:
                 found[f"frames of {label}"] = named(frames)
             seat.frames.clear()
@@ -161,7 +166,7 @@ class Play:
             self._ids += 1
             await seat.say({"type": "rpc", "id": f"r{self._ids}", "method": "play", "args": [self._steps(steps)]})
         last = f"r{self._ids}"
-        await seat.until(lambda f: isinstance(f, dict) and f.get("id") == last)  # pyright: ignore[reportUnknownMemberType] (JSON)
+        await seat.until(lambda f: member(f, "id") == last)
 
     async def _message(self, act: Act) -> None:
         seat = self._seats.get(act.label)
@@ -178,7 +183,7 @@ class Play:
     async def _open(self, act: Act) -> None:
         socket = await self._stage.socket("player", self._keys[act.agent], _pk=act.label)
         seat = self._seats[act.label] = Seat(socket, act.label, act.agent)
-        await seat.until(lambda f: isinstance(f, dict) and f.get("type") == "cf_agent_mcp_servers")  # pyright: ignore[reportUnknownMemberType] (JSON)
+        await seat.until(lambda f: member(f, "type") == "cf_agent_mcp_servers")
 
     async def _close(self, act: Act) -> None:
         seat = self._seats.get(act.label)
@@ -247,7 +252,8 @@ class Play:
     def _letters(self, answer: dict[str, Any]) -> dict[str, Any]:
         """Ids of letters that nobody gave a key are the host's own."""
         body = answer["body"]
-        for letter in body.get("dead_letters", ()) if isinstance(body, dict) else ():
+        letters: list[dict[str, Any]] = member(body, "dead_letters") or []
+        for letter in letters:
             if not str(letter["id"]).startswith("key"):
                 letter["id"] = True
         return answer

@@ -53,7 +53,7 @@ class Writer:
         self._labels = 0
         self._sent: list[Act] = []
         """Acts with keys, to be repeated."""
-        weights = {**WEIGHTS, "crash": WEIGHTS["crash"] if crashes else 0}
+        weights: dict[What, int] = {**WEIGHTS, "crash": WEIGHTS["crash"] if crashes else 0}
         self._whats: list[What] = list(weights)
         self._weights = list(weights.values())
 

@@ -63,7 +63,7 @@ class SqsBells:
             raise TransientError(f"{address}: its bell did not ring: {error}", code="bell") from error
 
     async def _schedule(self, address: Address, due: float) -> None:
-        from botocore.exceptions import ClientError
+        from botocore.exceptions import ClientError  # pyright: ignore[reportMissingTypeStubs] (it has none)
 
         at = datetime.fromtimestamp(math.ceil(due - EARLY), UTC)
         given: dict[str, Any] = {

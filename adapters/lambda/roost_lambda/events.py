@@ -44,8 +44,10 @@ class Closed:
 def opened(event: Mapping[str, Any]) -> Opened:
     """The handshake of a CONNECT event."""
     context = event["requestContext"]
-    headers = {str(k).lower(): str(v) for k, v in (event.get("headers") or {}).items()}
-    query = {str(k): str(v) for k, v in (event.get("queryStringParameters") or {}).items()}
+    sent: Mapping[str, Any] = event.get("headers") or {}
+    asked: Mapping[str, Any] = event.get("queryStringParameters") or {}
+    headers = {k.lower(): str(v) for k, v in sent.items()}
+    query = {k: str(v) for k, v in asked.items()}
     return Opened(context["connectionId"], query, headers, str(context.get("identity", {}).get("sourceIp", "")))
 
 
@@ -58,7 +60,7 @@ def decode(event: Mapping[str, Any]) -> Opened | Framed | Closed:
     """What happened. ValueError: an event of another kind."""
     if event.get("type") == GREET:
         return Opened(**event["opened"])
-    context = event.get("requestContext") or {}
+    context: Mapping[str, Any] = event.get("requestContext") or {}
     kind, cid = context.get("eventType"), str(context.get("connectionId", ""))
     if kind == "MESSAGE":
         return Framed(cid, str(event.get("body") or ""))

@@ -163,5 +163,8 @@ def number(text: str) -> int | None:
         doc: Any = json.loads(text)
     except ValueError:
         return None
-    seq = doc.get("seq") if isinstance(doc, dict) and doc.get("type") in NUMBERED else None
+    if not isinstance(doc, dict):
+        return None
+    frame = cast("dict[str, Any]", doc)
+    seq = frame.get("seq") if frame.get("type") in NUMBERED else None
     return seq if type(seq) is int and seq > 0 else None

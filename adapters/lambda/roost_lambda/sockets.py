@@ -60,7 +60,7 @@ class Sockets:
 
     async def post(self, cid: str, queue: Sequence[bytes], *, greeting: bool = False) -> bool:
         """Send in order; False when the connection is gone. `greeting`: it may not be quite there yet."""
-        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs] (it has none)
 
         edge = asyncio.get_running_loop().time() + (GREETING if greeting else 0.0)
         async with self._lock(cid):

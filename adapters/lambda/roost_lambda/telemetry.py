@@ -31,7 +31,7 @@ def begin(context: Any) -> None:
     _seen.add(context.function_name)
     for handler in logging.getLogger().handlers:
         if isinstance(handler.formatter, LambdaPowertoolsFormatter):
-            handler.formatter.append_keys(
+            handler.formatter.append_keys(  # pyright: ignore[reportUnknownMemberType] (its keys have no annotation)
                 function_name=context.function_name, function_request_id=context.aws_request_id, cold_start=cold
             )
     if cold:

@@ -10,7 +10,7 @@ import base64
 import json
 import time
 import uuid
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from . import inside
 
@@ -37,15 +37,17 @@ async def serve(url: str, function: str, scope: dict[str, Any], receive: Any, se
     if result.get("error"):
         await _answer(send, 502, {"content-type": "text/plain"}, [], b"Internal Server Error")
         return
-    answer = result.get("body")
-    if not (isinstance(answer, dict) and "statusCode" in answer):  # whatever else is returned is the body, as JSON
-        answer = {"statusCode": 200, "headers": {"content-type": "application/json"}, "body": json.dumps(answer)}
-    text = answer.get("body") or ""
+    returned: Any = result.get("body")
+    answer: dict[str, Any] = cast("dict[str, Any]", returned) if isinstance(returned, dict) else {}
+    if "statusCode" not in answer:  # whatever else is returned is the body, as JSON
+        answer = {"statusCode": 200, "headers": {"content-type": "application/json"}, "body": json.dumps(returned)}
+    text: str = answer.get("body") or ""
     data = base64.b64decode(text) if answer.get("isBase64Encoded") else text.encode()
     if len(json.dumps(answer)) > LIMIT:
         await _answer(send, 502, {"content-type": "text/plain"}, [], b"Internal Server Error")
         return
-    headers = {str(k).lower(): str(v) for k, v in (answer.get("headers") or {}).items()}
+    given: dict[str, Any] = answer.get("headers") or {}
+    headers = {k.lower(): str(v) for k, v in given.items()}
     await _answer(send, int(answer["statusCode"]), headers, answer.get("cookies") or [], data)
 
 

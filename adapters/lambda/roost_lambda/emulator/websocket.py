@@ -13,7 +13,7 @@ import json
 import time
 import uuid
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import parse_qs
 
 from . import inside
@@ -75,11 +75,7 @@ class Connection:
             "queryStringParameters": {k: v[-1] for k, v in query.items()} or None,
             "multiValueQueryStringParameters": query or None,
         }  # fmt: skip
-        result = await self._invoke("$connect", "CONNECT", event)
-        if result.get("error") or result.get("throttle"):
-            return 502
-        answer = result.get("body")
-        return int(answer.get("statusCode", 502)) if isinstance(answer, dict) else 502
+        return _status(await self._invoke("$connect", "CONNECT", event))
 
     async def _refuse(self, status: int) -> None:
         if "websocket.http.response" not in (self._scope.get("extensions") or {}):
@@ -160,9 +156,7 @@ class Connection:
         message = {"messageId": uuid.uuid4().hex[:15] + "="}
         async with _gate:
             result = await self._invoke("$default", "MESSAGE", {"body": text}, message)
-        answer = result.get("body")
-        good = isinstance(answer, dict) and 200 <= int(answer.get("statusCode", 500)) < 300
-        if result.get("error") or result.get("throttle") or not good:
+        if not 200 <= _status(result) < 300:
             failure = {"message": "Internal server error", "connectionId": self._id, "requestId": str(uuid.uuid4())}
             await self._row["outbox"].put(json.dumps(failure))
 
@@ -186,6 +180,14 @@ class Connection:
             "identity": {"sourceIp": self._source, "userAgent": self._headers.get("user-agent", "")}, **(more or {}),
         }  # fmt: skip
         return await inside.invoke((code, config), {"requestContext": context, "isBase64Encoded": False, **event})
+
+
+def _status(result: dict[str, Any]) -> int:
+    """The status that a function answered; 502: it answered none."""
+    answer: Any = result.get("body")
+    if result.get("error") or result.get("throttle") or not isinstance(answer, dict):
+        return 502
+    return int(cast("dict[str, Any]", answer).get("statusCode", 502))
 
 
 _gate = asyncio.Semaphore(AT_ONCE)

@@ -113,16 +113,16 @@ class Player(Agent[Score]):
     async def _outward(self, step: Step) -> Any:
         """Steps that reach others: agents, the clock, connections."""
         match step:
-            case ["tell", str(key), list(steps)]:
+            case ["tell", str(key), [*steps]]:
                 self.tell(self.agent(Player, key).play, steps)
-            case ["ask", str(key), list(steps)]:
+            case ["ask", str(key), [*steps]]:
                 try:
                     return await self.agent(Player, key).play(steps)
                 except (TransientError, RoostError) as error:
                     return {"refused": error.code}
-            case ["later", str(name), int() | float() as seconds, list(steps)]:
+            case ["later", str(name), int() | float() as seconds, [*steps]]:
                 self.schedule(name, seconds, self.rung, name, self.now.timestamp() + seconds, steps)
-            case ["every", str(name), int() | float() as seconds, list(steps)]:
+            case ["every", str(name), int() | float() as seconds, [*steps]]:
                 self.schedule(name, Every(seconds), self.rung, name, None, steps)
             case ["drop", str(name)]:
                 return self.unschedule(name)
