@@ -10,11 +10,11 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from .admin import ADMIN, administer
+from .attempt import attempt
 from .commit import Busy, Commit, Envelope, Frame, Letter, Snapshot
 from .errors import Quarantined, RoostError, TransientError
 from .image import Image
-from .inbox import full, other_arguments, replay
+from .inbox import full, other_arguments
 from .lifecycle import Status, move
 from .load import load
 from .mailbox import Mailbox, Waiting
@@ -22,9 +22,9 @@ from .metrics import Metrics
 from .release import reply_frames
 from .result import TickResult, failed
 from .subscribe import Subscriber
-from .trigger import NEVER_CREATE, NOTHING, Connect, Disconnect, Occurrence, Trigger
-from .turn import hide, turn
-from .wake import build, due_now, letter_waiting, missing
+from .trigger import Disconnect, Occurrence
+from .turn import hide
+from .wake import build, due_now, letter_waiting
 
 if TYPE_CHECKING:
     from .address import Address
@@ -195,7 +195,7 @@ class Cell:
     async def _guarded(self, waiting: Waiting) -> None:
         """Whatever happens to the pump, nobody waits for ever."""
         try:
-            await self._one(waiting)
+            await attempt(self, waiting)
         except Exception as error:  # a defect of Roost or of the store: nothing is known to be stored
             self.forget()
             self.refuse(waiting, hide(self, waiting.trigger, error))
@@ -208,68 +208,6 @@ class Cell:
             if not one.done():
                 one.set_result(None)
         self.naps.clear()
-
-    async def _one(self, waiting: Waiting) -> None:
-        trigger = waiting.trigger
-        try:
-            if trigger.deadline is not None and trigger.deadline <= self.runtime.host.now():
-                raise TransientError(
-                    "nobody waits for this any more: its deadline passed in the queue", code="deadline"
-                )
-            image = self.image or await self.ready()
-            if waiting.letter is not None and waiting.letter.n not in image.letters:
-                self.finish(waiting, TickResult("stale"))  # the agent was destroyed meanwhile
-                return
-            if trigger.kind in ADMIN:
-                await administer(self, waiting, image)
-                return
-            if self.status == "quarantined":
-                raise self.quarantined()
-            if trigger.kind in NEVER_CREATE:
-                done = missing(image, trigger, self.runtime.host.now())
-                if done is not None:
-                    self.finish(waiting, done)
-                    return
-            elif trigger.kind == "connect" and self._connected(trigger):
-                self.finish(waiting, TickResult("value"))
-                return
-            if trigger.id is not None and trigger.source != "schedule" and await replay(self, waiting, image):
-                return
-            if self.agent is None:
-                self.agent = await self.build(image)
-            if image.state is None and trigger.kind not in NEVER_CREATE and "on_start" in self.kind.hooks:
-                await self._start()
-                if (self.image or await self.ready()).state is None:
-                    raise TransientError("the agent could not be started", code="not-started")
-                image = self.image or await self.ready()
-            await turn(self, waiting, image)
-        except Quarantined as error:
-            await self.quarantine(error)
-            if waiting.letter is None:
-                self.refuse(waiting, error)
-            else:
-                self.queued.discard(waiting.letter.n)
-        except RoostError as error:
-            self.refuse(waiting, error)
-            if waiting.letter is not None:
-                self.queued.discard(waiting.letter.n)
-                await self.rearm_later()
-
-    def _connected(self, trigger: Trigger) -> bool:
-        payload = trigger.payload
-        return isinstance(payload, Connect) and self.image is not None and payload.cid in self.image.connections
-
-    async def _start(self) -> None:
-        error: list[RoostError] = []
-
-        def done(result: TickResult) -> None:
-            if result.error is not None:
-                error.append(result.error)
-
-        assert self.image is not None
-        await turn(self, Waiting(Trigger("start", NOTHING, source="admin"), done), self.image)
-        if error:
-            raise error[0]
 
     async def _look(self) -> None:
         try:

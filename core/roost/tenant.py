@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from .admin import ADMIN
 from .cell import REARM, Cell
 from .commit import LETTERS, Busy, Commit, Frame, Letter, Snapshot
 from .errors import RoostError, TransientError
 from .image import Image
 from .mailbox import Waiting
-from .parcel import answer_of, answered, pack
+from .parcel import answer_of
 from .release import reply_frames
 from .result import TickResult, failed, outcome_of
 from .trigger import Disconnect, Occurrence, Trigger
+from .visit import visit
 from .wake import due_now
 
 if TYPE_CHECKING:
@@ -27,14 +27,6 @@ if TYPE_CHECKING:
     from .runtime import Runtime
     from .tick import Tick
 
-PATIENCE: Final = 27.0
-"""Seconds a parked trigger without a deadline is waited for."""
-POLL: Final = (0.02, 1.0)
-"""Seconds between looks for an answer: the first, and the most; each is about a quarter of the wait so far."""
-LOOK: Final = 5.0
-"""Seconds after which whoever waits looks for itself, when nobody should hold the agent any more."""
-LATE: Final = 1.5
-"""Seconds after a deadline until a parked trigger is taken back: by then its tick, if it ran, has committed."""
 LINGER: Final = 1.0
 """Seconds a host goes on for others after its own trigger came; then the doorbell's host takes over."""
 TURNED: Final = 0.03
@@ -246,70 +238,8 @@ class Tenant(Cell):
                 await self.rearm_later()
             self._drop(waiting)
             return True
-        self.visits += 1
-        deadline = trigger.deadline if trigger.deadline is not None else self.runtime.host.now() + PATIENCE
-        entropy = self.runtime.host.entropy
-        letter = None if trigger.kind in ADMIN else pack(trigger, f"{entropy():016x}{entropy():016x}", deadline)
-        work = self._insist(waiting, deadline) if letter is None else self._visit(waiting, letter, deadline)
-        self.runtime.host.spawn(work)
+        visit(self, waiting)
         return True
-
-    async def _insist(self, waiting: Waiting, deadline: float) -> None:
-        """The rare trigger that can't be parked tries again in a while."""
-        host = self.runtime.host
-        try:
-            await host.sleep(0.05 + host.entropy() % 100 / 1000)
-            if host.now() >= deadline:
-                self.refuse(waiting, TransientError("another host works on this agent", code="busy"))
-            else:
-                self.mailbox.put(waiting)
-                self.kick()
-        finally:
-            self.visits -= 1
-            self._rested()
-
-    async def _visit(self, waiting: Waiting, letter: Letter, deadline: float) -> None:
-        """Park a trigger and wait for what it comes to."""
-        try:
-            try:
-                letter, until = await self.leases.post(self.address, letter, self.runtime.limits.mailbox, None)
-            except RoostError as error:
-                self.refuse(waiting, error)
-                return
-            result = await self._wait(letter.n, until, deadline)
-            if result is None:
-                self.refuse(waiting, TransientError("its turn did not come before its deadline", code="deadline"))
-            else:
-                self.finish(waiting, result)
-        finally:
-            self.visits -= 1
-            self._rested()
-
-    async def _wait(self, n: int, until: float, deadline: float) -> TickResult | None:
-        """The answer to the guest `n`; None = it was taken back. `until`: when the holder's lease ends."""
-        host = self.runtime.host
-        pause, longest = POLL
-        while True:
-            if host.now() >= until:  # nobody holds the agent, or whoever did is dead
-                self.away = 0.0
-                self.alarm()
-                until = host.now() + LOOK
-            await host.sleep(pause * (0.75 + host.entropy() % 512 / 1024))
-            pause = min(longest, pause * 1.3)
-            try:
-                raw = await self.leases.answered(self.address, n)
-                if raw is None and host.now() >= deadline + LATE:
-                    if await self.leases.withdraw(self.address, n):
-                        return None
-                    raw = await self.leases.answered(self.address, n)
-                    if raw is None:
-                        return None
-            except RoostError as error:
-                if host.now() >= deadline + LATE:
-                    return failed(error)
-                continue
-            if raw is not None:
-                return answered(raw)
 
     # What leaves -------------------------------------------------------------------------------------
 
@@ -372,7 +302,7 @@ class Tenant(Cell):
             await self.runtime.send_late(self.address, out)
         finally:
             self.visits -= 1
-            self._rested()
+            self.rested()
 
     def vanished(self, cid: str) -> None:
         """The wire found a connection gone."""
@@ -410,9 +340,10 @@ class Tenant(Cell):
 
     def ended(self) -> None:
         """The pump is over."""
-        self._rested()
+        self.rested()
 
-    def _rested(self) -> None:
+    def rested(self) -> None:
+        """Something is over: whoever waits for all of it may go on."""
         if self.idle:
             rests, self.rests = self.rests, []
             for one in rests:

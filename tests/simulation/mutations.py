@@ -55,7 +55,7 @@ def _no_inbox(m: pytest.MonkeyPatch) -> None:
     async def never(*_: object) -> bool:
         return False
 
-    m.setattr("roost.cell.replay", never)
+    m.setattr("roost.attempt.replay", never)
     _no_inbox_in_store(m)
 
 
@@ -77,7 +77,7 @@ def _no_dedupe(m: pytest.MonkeyPatch) -> None:
     async def calls_only(one: cell.Cell, waiting: Waiting, image: Image) -> bool:
         return waiting.letter is None and await whole(one, waiting, image)
 
-    m.setattr("roost.cell.replay", calls_only)
+    m.setattr("roost.attempt.replay", calls_only)
     _no_inbox_in_store(m)
 
 
@@ -177,13 +177,13 @@ def _stale_runs(m: pytest.MonkeyPatch) -> None:
             return None
         return whole(image, trigger, now)
 
-    m.setattr("roost.cell.missing", missing)
+    m.setattr("roost.attempt.missing", missing)
 
 
 def _early_rings(m: pytest.MonkeyPatch) -> None:
     due, missing = wake.due_now, wake.missing
     m.setattr("roost.cell.due_now", lambda kind, image, now, queued: due(kind, image, now + 1.5, queued))
-    m.setattr("roost.cell.missing", lambda image, trigger, now: missing(image, trigger, now + 1.5))
+    m.setattr("roost.attempt.missing", lambda image, trigger, now: missing(image, trigger, now + 1.5))
 
 
 def _no_savepoint(m: pytest.MonkeyPatch) -> None:
@@ -264,7 +264,7 @@ def _key_for_anything(m: pytest.MonkeyPatch) -> None:
         waiting.fingerprint = b""
         return await whole(one, waiting, image)
 
-    m.setattr("roost.cell.replay", replay)
+    m.setattr("roost.attempt.replay", replay)
 
 
 def _no_print(whole: Callable[..., Any]) -> Callable[..., Any]:
