@@ -245,3 +245,17 @@ class Fetch(Protocol):
     def client(self, idempotency_key: Callable[[], str | None], deadline: float) -> httpx.AsyncClient:
         """A client for one tick: each request takes a key; none outlives `deadline` (epoch seconds)."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What a backend fills."""
+
+    store: Store
+    courier: Courier
+    wire: Wire
+    alarms: Alarms
+    host: Host
+    fetch: Fetch
+    leases: Leases | None = None
+    """Where hosts share the store."""

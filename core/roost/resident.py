@@ -10,9 +10,9 @@ from pydantic import BaseModel
 from .address import Address
 from .app import App
 from .commit import Envelope
-from .ports import Capabilities, Fetch, Host, Store, Wire
+from .ports import Capabilities, Fetch, Host, Ports, Store, Wire
 from .result import TickResult
-from .runtime import Ports, Runtime
+from .runtime import Runtime
 from .timers import DueStore, Timers
 from .trigger import Trigger
 

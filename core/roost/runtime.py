@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -41,21 +40,7 @@ if TYPE_CHECKING:
     from .agent import Agent
     from .app import App
     from .kind import Kind
-    from .ports import Alarms, Capabilities, Courier, Fetch, Host, Leases, Store, Timer, Wire
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """What a backend fills."""
-
-    store: Store
-    courier: Courier
-    wire: Wire
-    alarms: Alarms
-    host: Host
-    fetch: Fetch
-    leases: Leases | None = None
-    """Where hosts share the store."""
+    from .ports import Capabilities, Ports, Timer
 
 
 GRACE: Final = 0.05

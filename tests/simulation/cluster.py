@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from roost.address import Address
 from roost.commit import Envelope, Letter
 from roost.errors import RoostError, TransientError
-from roost.ports import Capabilities
+from roost.ports import Capabilities, Ports
 from roost.resident import OwnedStore
-from roost.runtime import Ports, Runtime
+from roost.runtime import Runtime
 from roost.session import Session
 from roost.testing.clock import EPOCH
 from roost.testing.faults import Faults, Strike

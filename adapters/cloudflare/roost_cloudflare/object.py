@@ -17,8 +17,8 @@ from roost.address import Address
 from roost.admission import authenticate, check_origin, check_transport
 from roost.app import App, Credentials
 from roost.errors import RoostError, TransientError
-from roost.ports import Capabilities
-from roost.runtime import Ports, Runtime
+from roost.ports import Capabilities, Ports
+from roost.runtime import Runtime
 from roost.session import Session, refuse
 from roost.trigger import Disconnect, Trigger
 from roost_http import Surface

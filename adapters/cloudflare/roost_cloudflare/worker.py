@@ -12,8 +12,9 @@ from roost.address import Address
 from roost.app import App
 from roost.config import Source
 from roost.errors import NotSupported, RoostError
+from roost.ports import Ports
 from roost.result import TickResult, failed
-from roost.runtime import Ports, Runtime
+from roost.runtime import Runtime
 from roost.session import refuse
 from roost.trigger import Call, Trigger
 from roost_http import Surface

@@ -16,9 +16,9 @@ from roost.address import Address
 from roost.app import App
 from roost.commit import Envelope
 from roost.errors import RoostError
-from roost.ports import Capabilities, Fetch, Host, Wire
+from roost.ports import Capabilities, Fetch, Host, Ports, Wire
 from roost.result import TickResult
-from roost.runtime import Ports, Runtime
+from roost.runtime import Runtime
 from roost.tenant import LINGER, Tenant
 from roost.trigger import Call, Caller, Lane, Trigger
 

@@ -21,9 +21,8 @@ from ..commit import (
     Page,
     Snapshot,
 )
-from ..ports import Alarms, Courier, Wire
+from ..ports import Alarms, Courier, Ports, Wire
 from ..resident import OwnedStore
-from ..runtime import Ports
 from ..trigger import Source, Trigger
 from .faults import Strike
 
