@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from .errors import NotFound, NotSupported
 
@@ -55,12 +55,13 @@ class Bundle:
 
     folder: Path
     size: int
-    """Bytes as the platform counts them against `limit`."""
+    """Bytes as the platform counts them against `limit`: `counted`."""
     limit: int
     parts: Sequence[tuple[str, int]] = ()
     """(what, bytes) of the largest parts, largest first."""
     deploy: Sequence[str] = ()
     """Commands that deploy it, to be run in `folder`."""
+    counted: Literal["compressed", "unzipped"] = "compressed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,10 @@ class Capabilities:
     """The server chooses close codes."""
     binary_frames: bool = True
     """WebSockets carry binary frames; False: a binary message is {"type": "roost_message", "base64"} both ways."""
+    resident: bool = True
+    """An agent stays awake between calls; False: it is asleep whenever nothing runs."""
+    takeover: float = 0.0
+    """Seconds for which calls to an agent whose host died may end in TransientError; 0 = the next one finds it."""
     sse_window: float = 50.0
     """Seconds an SSE response stays open; 0 = what is there, then close."""
     idle_timeout: float | None = None

@@ -1,6 +1,7 @@
 // Drives the unmodified AgentClient and agentFetch against the server at ROOST_URL, one JSON line a check.
 // AGENTS_VERSION picks the client (0.32 or 0.21); BASE_PATH, where set, is the one URL of a deployment that
-// routes by the query's `agent` and `name` instead of by path (an API Gateway stage is one).
+// routes by the query's `agent` and `name` instead of by path (an API Gateway stage is one); with ONE_URL every client
+// connects there. LIMIT: ms for one step.
 import { randomUUID } from "node:crypto";
 import { connect, createServer } from "node:net";
 
@@ -8,7 +9,7 @@ const version = process.env.AGENTS_VERSION ?? "0.32";
 const { AgentClient, agentFetch } = await import(`agents-${version}/client`);
 const server = new URL(process.env.ROOST_URL);
 const run = randomUUID().slice(0, 8); // fresh agents each run: the server may be a lasting deployment
-const LIMIT = 8000; // ms for one check
+const LIMIT = Number(process.env.LIMIT ?? 8000);
 const WS = server.protocol === "https:" ? "wss" : "ws";
 const clients = [];
 let failed = 0;
@@ -38,6 +39,7 @@ class Seen {
 
 function open(agent, name, options = {}) {
   const seen = new Seen();
+  const one = process.env.ONE_URL ? { basePath: process.env.BASE_PATH, query: { agent, name } } : {};
   const client = new AgentClient({
     agent,
     name,
@@ -48,6 +50,7 @@ function open(agent, name, options = {}) {
     onIdentity: (n, a) => seen.add({ identity: n, agent: a }),
     onStateUpdate: (state, source) => seen.add({ state, source }),
     onStateUpdateError: (error) => seen.add({ refused: error }),
+    ...one,
     ...options,
   });
   clients.push(client);

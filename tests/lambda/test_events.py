@@ -9,7 +9,7 @@ import pytest
 
 from roost.address import Address
 from roost_lambda.bells import heard, message
-from roost_lambda.events import Closed, Framed, Opened, decode, follow_up, opened
+from roost_lambda.events import Closed, Framed, Opened, Resumed, decode, follow_up, opened, resume
 from roost_lambda.gateway import number
 
 
@@ -46,6 +46,10 @@ def test_a_frame_and_an_end() -> None:
     ended = event("DISCONNECT", context={"disconnectStatusCode": 1001, "disconnectReason": "Going away"})
     assert decode(ended) == Closed("L0SM9cOFvHcCIhw=", 1001, "Going away")
     assert decode(event("DISCONNECT", context={"disconnectStatusCode": None})).__class__ is Closed
+
+
+def test_a_lane_that_goes_on() -> None:
+    assert decode(json.loads(json.dumps(resume("L0SM9cOFvHcCIhw=")))) == Resumed("L0SM9cOFvHcCIhw=")
 
 
 @pytest.mark.parametrize("other", [{}, {"Records": []}, {"requestContext": {"http": {}}, "version": "2.0"}])

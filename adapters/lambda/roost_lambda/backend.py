@@ -25,13 +25,14 @@ from roost.trigger import Call, Caller, Lane, Trigger
 from . import keys, rows
 from .leases import TableAlarms, TableLeases
 from .memory import Memory
+from .plan import HOLD
 from .ports import Bells
 from .schema import WAKES
 from .store import DynamoStore
 
 LAMBDA = Capabilities(
     "lambda", frame_order=False, http_stream=False, connect_path=False, close_code=False, binary_frames=False,
-    sse_window=0.0, idle_timeout=600.0, max_connection=7200.0,
+    resident=False, takeover=HOLD, sse_window=0.0, idle_timeout=600.0, max_connection=7200.0,
 )  # fmt: skip
 OVERDUE = 60.0
 """Seconds after its time at which a wake counts as lost: Scheduler is accurate to a minute."""

@@ -56,7 +56,8 @@ def bundle(project: Project, out: Path, say: Say) -> Bundle:
         (made / MARK).write_text("Made by `roost bundle lambda`; overwritten by the next one.\n")
         shutil.rmtree(out, ignore_errors=True)
         made.rename(out)
-    return Bundle(out, max(sizes), LIMIT, parts[:12], (f"sam deploy --guided -t {out / 'arm64' / 'template.yaml'}",))
+    deploy = f"sam deploy --guided -t {out / 'arm64' / 'template.yaml'}"
+    return Bundle(out, max(sizes), LIMIT, parts[:12], (deploy,), "unzipped")
 
 
 def write(project: Project, machine: Machine, folder: Path, say: Say) -> None:

@@ -57,6 +57,11 @@ class Deployment:
         """410: nobody is there. The row goes; what the agent keeps of it goes with $disconnect, or a sweep."""
         await self.backend.unbind(cid)
 
+    async def again(self, event: Mapping[str, Any]) -> None:
+        """Have this function invoked with an event, later."""
+        name, payload = os.environ["AWS_LAMBDA_FUNCTION_NAME"], json.dumps(event).encode()
+        await self.aws.call("lambda", "invoke", FunctionName=name, InvocationType="Event", Payload=payload)
+
     @staticmethod
     async def open(environment: Mapping[str, str]) -> Deployment:
         """Rejected: the app can't be found, or its config is not complete."""

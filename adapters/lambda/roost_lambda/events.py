@@ -12,6 +12,8 @@ from typing import Any, Final
 
 GREET: Final = "roost.greet"
 """Marks the asynchronous invocation that follows $connect."""
+RESUME: Final = "roost.resume"
+"""Marks the one that follows an invocation which ran out of time before its frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,13 @@ class Closed:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """Frames of this connection wait for an invocation."""
+
+    cid: str
+
+
 def opened(event: Mapping[str, Any]) -> Opened:
     """The handshake of a CONNECT event."""
     context = event["requestContext"]
@@ -56,10 +65,17 @@ def follow_up(handshake: Opened) -> dict[str, Any]:
     return {"type": GREET, "opened": asdict(handshake)}
 
 
-def decode(event: Mapping[str, Any]) -> Opened | Framed | Closed:
+def resume(cid: str) -> dict[str, Any]:
+    """The event of the invocation that runs what waits."""
+    return {"type": RESUME, "cid": cid}
+
+
+def decode(event: Mapping[str, Any]) -> Opened | Framed | Resumed | Closed:
     """What happened. ValueError: an event of another kind."""
     if event.get("type") == GREET:
         return Opened(**event["opened"])
+    if event.get("type") == RESUME:
+        return Resumed(event["cid"])
     context: Mapping[str, Any] = event.get("requestContext") or {}
     kind, cid = context.get("eventType"), str(context.get("connectionId", ""))
     if kind == "MESSAGE":

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from typing import Any, Final, cast
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeAlias, cast
 
 from roost import frames
 from roost.address import Address
@@ -20,7 +21,7 @@ from roost.session import FRAME_GAP, refuse
 from roost.trigger import Caller, Connect, Disconnect, Trigger
 
 from .backend import LambdaBackend
-from .events import Closed, Framed, Opened
+from .events import Closed, Framed, Opened, Resumed, resume
 from .line import Outgoing, Turn
 from .order import GAP, FrameGap, Lanes
 from .sockets import Sockets
@@ -28,23 +29,28 @@ from .sockets import Sockets
 LIFE: Final = 7500.0
 """Seconds after which a connection's row may go: API Gateway ends every connection after 7200."""
 NUMBERED: Final = ("rpc", "cf_agent_state", "roost_message")
+Again: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
+"""Has this function invoked with an event, later."""
 log = logging.getLogger("roost")
 
 
 class Gateway:
     """The socket side of one process."""
 
-    def __init__(self, backend: LambdaBackend, sockets: Sockets, lanes: Lanes, admin_token: str | None) -> None:
+    def __init__(
+        self, backend: LambdaBackend, sockets: Sockets, lanes: Lanes, again: Again, admin_token: str | None
+    ) -> None:
         self._backend = backend
         self._sockets = sockets
         self._lanes = lanes
+        self._again = again
         self._admin_token = admin_token
 
-    async def handle(self, event: Opened | Framed | Closed, end: float) -> None:
+    async def handle(self, event: Opened | Framed | Resumed | Closed, end: float) -> None:
         """`end`: epoch seconds by which the invocation must be done."""
         if isinstance(event, Opened):
             await self.greet(event, end)
-        elif isinstance(event, Framed):
+        elif isinstance(event, (Framed, Resumed)):
             await self.frame(event, end)
         else:
             await self.close(event, end)
@@ -87,8 +93,8 @@ class Gateway:
 
     # Frames ------------------------------------------------------------------------------------------
 
-    async def frame(self, framed: Framed, end: float) -> None:
-        """One frame, in its order if it is numbered."""
+    async def frame(self, framed: Framed | Resumed, end: float) -> None:
+        """One frame, in its order if it is numbered; or those that wait for theirs."""
         found = await self._ready(framed.cid, end)
         if found is None:
             line = Outgoing(self._sockets, Address("", ""), framed.cid)
@@ -99,8 +105,8 @@ class Gateway:
         line = Outgoing(self._sockets, address, framed.cid)
         caller = Caller(data["principal"], data["claims"]) if "principal" in data else None
         turn = Turn(self._backend, self._backend.runtime, address, framed.cid, data["label"], caller, line, end)
-        seq = number(framed.text)
-        if seq is None:
+        seq = number(framed.text) if isinstance(framed, Framed) else None
+        if seq is None and isinstance(framed, Framed):
             turn.text(framed.text)
             await turn.settle()
             return
@@ -112,7 +118,13 @@ class Gateway:
             await turn.settle()
 
         try:
-            await self._lanes.take(framed.cid, seq, framed.text, token, run, end)
+            if isinstance(framed, Resumed):
+                done = await self._lanes.resume(framed.cid, token, run, end)
+            else:
+                assert seq is not None
+                done = await self._lanes.take(framed.cid, seq, framed.text, token, run, end)
+            if not done:
+                await self._again(resume(framed.cid))
         except FrameGap as gap:
             error = Rejected(
                 f"frame {gap.seq} did not come within {GAP:.0f} s; reconnect and send again", code="frame-gap",

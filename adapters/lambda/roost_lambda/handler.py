@@ -47,7 +47,7 @@ def socket(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
         found = PROCESS.deployment()
         lanes = Lanes(found.store.table)
-        gateway = _made["socket"] = Gateway(found.backend, found.sockets, lanes, found.admin_token)
+        gateway = _made["socket"] = Gateway(found.backend, found.sockets, lanes, found.again, found.admin_token)
     from .events import decode
 
     PROCESS.run(gateway.handle(decode(event), end_of(context)))

@@ -30,7 +30,8 @@ APP = "roost.testing.app:app"
 
 
 class LambdaHarness:
-    """Fills roost.testing.harness.Harness. `log_level`: what the functions print."""
+    """Fills roost.testing.harness.Harness. `log_level`: what the functions print. `project`: another app than the
+    suite's, without what warms it."""
 
     admin_token = TOKEN
     base_path: str | None = "prod"
@@ -40,8 +41,9 @@ class LambdaHarness:
     """Each look is an invocation, and every one of a case's at the same time a process of its own."""
     beside = 4
 
-    def __init__(self, log_level: str = "WARNING") -> None:
+    def __init__(self, log_level: str = "WARNING", project: Project | None = None) -> None:
         self._level = log_level
+        self._project = project or Project(APP, Path.cwd())
         self._emulator: Ministack | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self.url = ""
@@ -60,17 +62,18 @@ class LambdaHarness:
         found = await asyncio.to_thread(environments, _say)
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="roost-lambda-")
-            await asyncio.to_thread(write, Project(APP, Path.cwd()), "here", Path(self._folder.name) / "app", _say)
+            await asyncio.to_thread(write, self._project, "here", Path(self._folder.name) / "app", _say)
         self._emulator = Ministack(found)
         await self._emulator.start()
-        parameters = {"App": APP, "AdminToken": TOKEN}
+        parameters = {"App": self._project.app, "AdminToken": TOKEN}
         template = Path(self._folder.name) / "app" / "template.yaml"
         environment = {"ROOST_RESTLESS": "1" if restless else "", "ROOST_LOG_LEVEL": self._level}
         self.stack = await asyncio.to_thread(
             deploy, self._emulator, template, found.runtime, parameters, environment=environment
         )
         self.url = self._emulator.url
-        await self._warm()
+        if self._project.app == APP:
+            await self._warm()
 
     async def _warm(self) -> None:
         """Execution environments as a deployment in use has them: one costs a second of this machine to start, and

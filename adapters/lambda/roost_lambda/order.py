@@ -2,7 +2,8 @@
 
 One invocation of a connection holds its lane and runs frames as their turn comes; the others leave theirs in the
 table and go. A frame is put first and counted second, and the lane is let go only if the count has not risen since
-the holder last looked, so no frame is left behind. An invocation that dies holding the lane leaves a gap, which
+the holder last looked, so no frame is left behind. A holder out of time leaves its frames too and says so: another
+invocation takes the lane. One that dies holding the lane leaves a gap, which
 closes the connection: our client comes back and sends again.
 
     pk #conn#cid   sk Q            next, count, holder, until, ttl
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -51,23 +52,33 @@ class Lanes:
     now: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep)
 
-    async def take(self, cid: str, seq: int, text: str, token: str, run: Run, end: float) -> None:
-        """Run this frame now, or leave it to whoever holds the lane. FrameGap: one before it never came."""
+    async def take(self, cid: str, seq: int, text: str, token: str, run: Run, end: float) -> bool:
+        """Run this frame now, or leave it to whoever holds the lane. FrameGap: one before it never came.
+
+        False: time is over and frames wait; `resume` them in another invocation.
+        """
         put = False
         while True:
             row = await self._enter(cid, token)
             if row is not None:
-                await self._hold(cid, row, seq, text, token, run, end)
-                return
+                own = {} if put else {seq: text}
+                return await self._hold(cid, row, own, token, run, end)
             if not put:
                 await self._put(cid, seq, text)
                 put = True
             if await self._count(cid):
-                return
+                return True
 
-    async def _hold(self, cid: str, row: dict[str, Any], seq: int, text: str, token: str, run: Run, end: float) -> None:
+    async def resume(self, cid: str, token: str, run: Run, end: float) -> bool:
+        """Run what another invocation left, unless somebody does. FrameGap and the answer: as `take`."""
+        row = await self._enter(cid, token)
+        return True if row is None else await self._hold(cid, row, {}, token, run, end)
+
+    async def _hold(
+        self, cid: str, row: dict[str, Any], own: Mapping[int, str], token: str, run: Run, end: float
+    ) -> bool:
         following, count = _number(row, "next") or 1, _number(row, "count")
-        waiting = {seq: text} if seq >= following else {}
+        waiting = {n: text for n, text in own.items() if n >= following}
         missing: float | None = None
         try:
             while True:
@@ -80,19 +91,23 @@ class Lanes:
                     missing = None
                 for n, found in (await self._found(cid, following)).items():
                     waiting.setdefault(n, found)
+                if waiting and self.now() > end:
+                    for n, text in own.items():
+                        if n in waiting:
+                            await self._put(cid, n, text)
+                    await self._leave(cid, token, following, None)
+                    return False
                 if following in waiting:
-                    if self.now() > end:
-                        raise FrameGap(following)
                     continue
                 if not waiting:
                     risen = await self._leave(cid, token, following, count)
                     if risen is None:
-                        return
+                        return True
                     count = risen
                     continue
                 missing = missing or self.now()
                 large = len(waiting) > GAP_FRAMES or sum(map(len, waiting.values())) > GAP_BYTES
-                if large or self.now() > min(missing + GAP, end):
+                if large or self.now() > missing + GAP:
                     raise FrameGap(following)
                 await self.sleep(LOOK)
         except FrameGap:

@@ -6,6 +6,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import time
@@ -16,6 +17,8 @@ from . import inside
 
 LIMIT: Final = 6 << 20
 """Bytes of a request or a response: Lambda's payload quota."""
+AT_ONCE: Final = 20
+"""Requests whose invocations run at once; the rest wait. AWS runs a thousand; each of ours is a process here."""
 TEXT: Final = ("application/json", "application/xml", "application/javascript")
 HOP: Final = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade", "content-length"})
 
@@ -30,7 +33,8 @@ async def serve(url: str, function: str, scope: dict[str, Any], receive: Any, se
     code, config, _ = inside.functions._get_func_record_for_ref_in_scope(
         function, account_id="000000000000", region=region
     )
-    result = await inside.invoke((code, config), event(url, region, scope, body))
+    async with _gate:
+        result = await inside.invoke((code, config), event(url, region, scope, body))
     if result.get("throttle"):
         await _answer(send, 429, {"content-type": "application/json"}, [], b'{"Reason":"Rate exceeded"}')
         return
@@ -91,6 +95,9 @@ def event(url: str, region: str, scope: dict[str, Any], body: bytes) -> dict[str
         made["isBase64Encoded"] = text is None
         made["body"] = base64.b64encode(body).decode() if text is None else text
     return made
+
+
+_gate = asyncio.Semaphore(AT_ONCE)
 
 
 async def _read(receive: Any) -> bytes | None:

@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     for what, count in made.parts:
         put(f"  {count / 1024:>8,.0f} KiB  {what}")
-    put(f"{made.folder}: {made.size / 1024:,.0f} KiB compressed of {size(made.limit, 'bytes')}")
+    put(f"{made.folder}: {made.size / 1024:,.0f} KiB {made.counted} of {size(made.limit, 'bytes')}")
     for line in made.deploy:
         say(f"  {line}")
     return 0
