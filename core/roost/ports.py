@@ -54,6 +54,8 @@ class Capabilities:
     """WebSockets carry binary frames; False: a binary message is {"type": "roost_message", "base64"} both ways."""
     resident: bool = True
     """An agent stays awake between calls; False: it is asleep whenever nothing runs."""
+    operator_first: bool = True
+    """An operator's destroy or export goes before the letters that wait; False: once its host gets the agent."""
     takeover: float = 0.0
     """Seconds for which calls to an agent whose host died may end in TransientError; 0 = the next one finds it."""
     sse_window: float = 50.0

@@ -32,7 +32,7 @@ from .store import DynamoStore
 
 LAMBDA = Capabilities(
     "lambda", frame_order=False, http_stream=False, connect_path=False, close_code=False, binary_frames=False,
-    resident=False, takeover=HOLD, sse_window=0.0, idle_timeout=600.0, max_connection=7200.0,
+    resident=False, operator_first=False, takeover=HOLD, sse_window=0.0, idle_timeout=600.0, max_connection=7200.0,
 )  # fmt: skip
 OVERDUE = 60.0
 """Seconds after its time at which a wake counts as lost: Scheduler is accurate to a minute."""

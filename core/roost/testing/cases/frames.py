@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import Any
 
+from ...frames import wrapped
 from ..case import case
 from ..stage import Stage
 from ..talk import Talk, talk, type_of
@@ -183,9 +184,10 @@ async def call_frames_need_an_id(stage: Stage) -> None:
 async def other_frames_need_on_message(stage: Stage) -> None:
     async with talk(stage, "clerk", stage.key()) as ws:
         call = '{"type":"rpc","id":"x","method":"echo","args":[%s]}'
+        binary = b"\x00\x01" if stage.capabilities.binary_frames else wrapped(b"\x00\x01").decode()
         for frame in (
             "{not json", "", "null", "[1,2]", '"text"', '{"type":"cf_agent_state"}', '{"type":"other"}', '{"args":[]}',
-            b"\x00\x01", call % "NaN", call % "Infinity", call % "01", call % "1", call % '"\\ud800"',
+            binary, call % "NaN", call % "Infinity", call % "01", call % "1", call % '"\\ud800"',
         ):  # fmt: skip
             if frame == call % "1":
                 await ws.send(frame)
