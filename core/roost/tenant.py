@@ -290,12 +290,16 @@ class Tenant(Cell):
 
     def refuse(self, waiting: Waiting, error: RoostError) -> None:
         result = failed(error)
+        self.reply(waiting, result)
+        self.finish(waiting, result)
+
+    def reply(self, waiting: Waiting, result: TickResult) -> None:
+        """The replies that no release says."""
         out: list[Frame] = []
         reply_frames(waiting, result, out)
         if out:
             self.visits += 1
             self.runtime.host.spawn(self._say(out))
-        self.finish(waiting, result)
 
     async def _say(self, out: list[Frame]) -> None:
         try:

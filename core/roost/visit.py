@@ -53,15 +53,17 @@ async def _parked(tenant: Tenant, waiting: Waiting, letter: Letter, deadline: fl
     """Park a trigger and wait for what it comes to."""
     try:
         try:
-            letter, until = await tenant.leases.post(tenant.address, letter, tenant.runtime.limits.mailbox, None)
+            kept, until = await tenant.leases.post(tenant.address, letter, tenant.runtime.limits.mailbox, None)
         except RoostError as error:
             tenant.refuse(waiting, error)
             return
-        result = await _wait(tenant, letter.n, until, deadline)
+        result = await _wait(tenant, kept.n, until, deadline)
         if result is None:
             tenant.refuse(waiting, TransientError("its turn did not come before its deadline", code="deadline"))
-        else:
-            tenant.finish(waiting, result)
+            return
+        if kept.trigger != letter.trigger:  # it joined a letter of its key: the release replies to that one's sender
+            tenant.reply(waiting, result)
+        tenant.finish(waiting, result)
     finally:
         tenant.visits -= 1
         tenant.rested()

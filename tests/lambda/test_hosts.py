@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from functools import partial
@@ -15,6 +16,7 @@ from roost.errors import TransientError
 from roost.parcel import pack
 from roost.result import TickResult
 from roost.trigger import NOTHING, Call, Caller, Connect, Disconnect, Message, Request, Trigger
+from roost_lambda import keys, rows
 from roost_lambda.client import Client
 
 from .faults import Faulty
@@ -72,6 +74,24 @@ async def test_who_finds_it_held_gets_the_holders_answer(fleet: Fleet) -> None:
     results = [(await t).get() for t in (first, *others)]
     assert results[0] == 1 and sorted(results) == list(range(1, 10))
     assert not await fleet.host().store.parked(a, 0, 100)
+
+
+async def test_everybody_who_repeats_a_key_over_a_connection_is_replied_to(fleet: Fleet) -> None:
+    """Wherever each of them came in, and though they share one letter."""
+    a = Address("slow", "a")
+    Slow.gates["a"] = entered, free = asyncio.Event(), asyncio.Event()
+
+    def call(rpc: str) -> Trigger:
+        return Trigger("call", Call("increment", cid=f"of {rpc}", rpc=rpc), "k")
+
+    calls = [asyncio.create_task(fleet.host().dispatch(a, call("first")))]
+    await entered.wait()
+    calls += [asyncio.create_task(fleet.host().dispatch(a, call(rpc))) for rpc in ("second", "third")]
+    await until(partial(posted, fleet, a, 2))
+    free.set()
+    assert [(await one).get() for one in calls] == [1, 1, 1]
+    replies = sorted((f.to, json.loads(f.data)["id"]) for f, _ in fleet.wire.sent)
+    assert replies == [(("of first",), "first"), (("of second",), "second"), (("of third",), "third")]
 
 
 async def test_a_guest_nobody_waits_for_is_taken_back(fleet: Fleet) -> None:
@@ -145,6 +165,12 @@ async def test_every_kind_of_trigger_can_be_a_guest(fleet: Fleet) -> None:
 
 async def parked(fleet: Fleet, address: Address, n: int) -> bool:
     return len(await fleet.host().store.parked(address, 0, 100)) >= n
+
+
+async def posted(fleet: Fleet, address: Address, n: int) -> bool:
+    """Whether so many were parked, those that joined a letter counted."""
+    row = await fleet.host().store.table.get(keys.partition(address), keys.TICKETS)
+    return row is not None and rows.whole(row, "n") >= n
 
 
 async def until(probe: Callable[[], Awaitable[bool]]) -> None:

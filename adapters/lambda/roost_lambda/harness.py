@@ -101,6 +101,9 @@ class LambdaHarness:
 
     async def crash(self) -> None:
         await self.emulator.kill_workers()
+        async with asyncio.timeout(self.patience), httpx.AsyncClient(timeout=self.patience) as client:
+            while (await client.get(f"{self.url}/healthz")).status_code != 200:
+                """One was given to an environment that had just died."""
 
     async def stop(self) -> None:
         if self._emulator is not None:
