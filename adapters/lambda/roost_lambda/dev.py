@@ -52,8 +52,8 @@ class AwsEmulator:
         return emulator.url
 
     def _log(self, line: str) -> None:
-        """What the functions print; not what ministack says of itself."""
-        if line.startswith("roost-") and '"_aws"' not in line:
+        """What the functions print, and why one can't start; not what else ministack says of itself."""
+        if (line.startswith("roost-") and '"_aws"' not in line) or "ERROR [lambda]" in line:
             self._serving.log(line)
 
     async def stop(self) -> None:

@@ -19,10 +19,11 @@ def set_up() -> None:
     service = os.environ.get("POWERTOOLS_SERVICE_NAME", "roost")
     handler.setFormatter(LambdaPowertoolsFormatter(service=service))
     root.handlers[:] = [handler]
-    root.setLevel(os.environ.get("ROOST_LOG_LEVEL", "WARNING"))
+    level = os.environ.get("ROOST_LOG_LEVEL", "").upper()
+    root.setLevel(level or "WARNING")
     for noisy in ("botocore", "mangum"):  # where credentials were found, each cold start; every request
         logging.getLogger(noisy).setLevel("WARNING")
-    logging.getLogger("roost").setLevel(os.environ.get("ROOST_LOG_LEVEL", "INFO"))
+    logging.getLogger("roost").setLevel(level or "INFO")
 
 
 def begin(context: Any) -> None:

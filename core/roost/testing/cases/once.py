@@ -143,7 +143,8 @@ async def crash_after_the_reply_loses_nothing(stage: Stage) -> None:
 
 @case("3", "calls repeated by their keys through a crash apply once each, whichever answers were lost", crashes=True)
 async def crash_among_many_calls_applies_each_once(stage: Stage) -> None:
-    async with stage.client(retries=50, backoff=Backoff(first=0.02, most=0.3)) as client:
+    timeout = 30 + stage.patience + stage.capabilities.takeover
+    async with stage.client(retries=50, backoff=Backoff(first=0.02, most=0.3), timeout=timeout) as client:
         once = client.agent("once", stage.key())
         done = 0
 
