@@ -57,3 +57,11 @@ def made(folder: Path, pins: Path, names: list[str], say: Say) -> Path:
             raise NotSupported(f"{' '.join(command)} failed:\n{done.stderr.strip() or done.stdout.strip()}")
     stamp.write_text(wanted)
     return python
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"setup: {line}\n")
+
+
+if __name__ == "__main__":
+    environments(_say)
