@@ -1,7 +1,7 @@
 """What all tests share.
 
 Async tests run on anyio's own pytest plugin: mark a module with `pytestmark = pytest.mark.anyio`. With `-n` each
-file runs in one process, so that it starts its servers once; a folder whose files share a server is named here.
+process starts the servers that its tests ask for.
 """
 
 from pathlib import Path
@@ -14,8 +14,6 @@ settings.register_profile("roost", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("roost")
 
 TESTS = Path(__file__).parent
-SHARED = {"cloudflare", "lambda"}
-"""Folders whose files share one server for the session."""
 LONGEST = ("cloudflare", "lambda", "simulation", "conformance")
 """Begun first, so that no process is left with a long one at the end."""
 
@@ -29,8 +27,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def folder(item: pytest.Item) -> str:
         return item.path.relative_to(TESTS).parts[0]
 
-    for item in items:
-        name = folder(item)
-        group = name if name in SHARED else item.nodeid if name == "conformance" else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: LONGEST.index(folder(item)) if folder(item) in LONGEST else len(LONGEST))
