@@ -56,8 +56,6 @@ class Capabilities:
     """An agent stays awake between calls; False: it is asleep whenever nothing runs."""
     operator_first: bool = True
     """An operator's destroy or export goes before the letters that wait; False: once its host gets the agent."""
-    takeover: float = 0.0
-    """Seconds for which calls to an agent whose host died may end in TransientError; 0 = the next one finds it."""
     sse_window: float = 50.0
     """Seconds an SSE response stays open; 0 = what is there, then close."""
     idle_timeout: float | None = None
@@ -149,6 +147,10 @@ class Leases(Protocol):
         """What `Store.load` is given: this host's name, and until when."""
         ...
 
+    async def renew(self, address: Address) -> None:
+        """Put off the lease's end while a tick runs; `holds` tells whether it was lost."""
+        ...
+
     def holds(self, address: Address) -> bool:
         """This host has the agent: it took it, did not give it back, and no commit found it lost."""
         ...
@@ -160,8 +162,8 @@ class Leases(Protocol):
     async def leave(self, address: Address, left: bool, released: int, force: bool) -> bool:
         """Give the agent back; False = somebody rang since its letters were last read.
 
-        `left`: letters stay behind. `released`: the version whose frames are out. `force`: whatever waits is left
-        to others; False = somebody rang since the last try.
+        `left`: letters stay behind. `released`: the version whose frames are out. `force`: leave all
+        the same; whatever waits is left to others.
         """
         ...
 

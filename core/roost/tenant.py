@@ -6,11 +6,12 @@ answer (semantics 10). Frames are out before the agent is given back, so a later
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from .cell import REARM, Cell
 from .commit import LETTERS, Busy, Commit, Frame, Letter, Snapshot
-from .errors import RoostError, TransientError
+from .errors import Quarantined, RoostError, TransientError
 from .image import Image
 from .mailbox import Waiting
 from .parcel import answer_of
@@ -18,17 +19,19 @@ from .release import reply_frames
 from .result import TickResult, failed, outcome_of
 from .trigger import Disconnect, Occurrence, Trigger
 from .visit import visit
-from .wake import due_now
+from .wake import due_now, letter_waiting
 
 if TYPE_CHECKING:
     from .address import Address
     from .kind import Kind
-    from .ports import Future, Leases
+    from .ports import Future, Leases, Timer
     from .runtime import Runtime
     from .tick import Tick
 
 LINGER: Final = 1.0
 """Seconds a host goes on for others after its own trigger came; then the doorbell's host takes over."""
+RENEW: Final = 2.0
+"""Seconds after which a lease that is still needed is renewed: three may fail before it ends."""
 TURNED: Final = 0.03
 """Seconds for which an agent that was found held is not asked for again."""
 
@@ -36,7 +39,7 @@ TURNED: Final = 0.03
 class Tenant(Cell):
     """See the file's head."""
 
-    __slots__ = ("answers", "away", "dropped", "landed", "rests", "stay", "tries", "visits", "was")
+    __slots__ = ("answers", "away", "dropped", "keeper", "landed", "rests", "shown", "stay", "tries", "visits", "was")
     leases: Leases
 
     def __init__(self, runtime: Runtime, kind: Kind, address: Address) -> None:
@@ -54,6 +57,9 @@ class Tenant(Cell):
         """Triggers parked from here that are waited for, and refusals being sent."""
         self.away = 0.0
         self.tries = 0
+        self.keeper: Timer | None = None
+        self.shown = 0
+        """The last version whose frames this host let out: a tick ends when they are."""
         self.was: float | None = None
         """What the platform was armed for when the agent was taken."""
 
@@ -70,7 +76,24 @@ class Tenant(Cell):
         else:
             self.tries = 0
             self.was = found.armed
+            if found.released < self.shown <= found.version:  # what this host let out it need not let out again
+                found = replace(found, released=self.shown)
+            if self.keeper is None:
+                self.keeper = self.runtime.host.call_later(RENEW, self._keep)
         return found
+
+    def _keep(self) -> None:
+        self.keeper = None
+        if self.leases.holds(self.address):
+            self.runtime.host.spawn(self._renew())
+
+    async def _renew(self) -> None:
+        try:
+            await self.leases.renew(self.address)
+        except RoostError as error:
+            self.runtime.log.warning("%s: its lease was not renewed: %s", self.address, error.message)
+        if self.keeper is None and self.leases.holds(self.address):
+            self.keeper = self.runtime.host.call_later(RENEW, self._keep)
 
     async def glance(self) -> Image:
         """The agent as committed, taking no lease."""
@@ -111,12 +134,11 @@ class Tenant(Cell):
         return self._done()
 
     async def _hand_over(self, image: Image) -> None:
-        """Leave letters to another host: its doorbell first, then the agent."""
+        """Leave letters to another host. A doorbell before would find the agent held; should this host die before it
+        rings, the one that each first letter sent for the lease's end does."""
         self.dropped = False
-        for _ in range(5):
-            await self._call()
-            if await self.leases.leave(self.address, True, image.version, True):
-                return
+        await self.leases.leave(self.address, True, image.version, True)
+        await self._call()
 
     async def _call(self) -> None:
         try:
@@ -186,6 +208,16 @@ class Tenant(Cell):
             pass
         self.tries = 0
         await self.rearm_later()
+
+    async def quarantine(self, error: Quarantined) -> None:
+        await super().quarantine(error)
+        image = self.image
+        if image is None:
+            return
+        for letter in image.letters.values():  # somebody waits for these; tells stay parked
+            if letter.trigger is not None and letter.n not in self.queued:
+                self.queued.add(letter.n)
+                self.mailbox.put(letter_waiting(self.kind, letter))
 
     # Running -----------------------------------------------------------------------------------------
 
@@ -336,6 +368,11 @@ class Tenant(Cell):
             await self.leases.call(self.address, 0.0)
 
     # Being done --------------------------------------------------------------------------------------
+
+    def forget(self) -> None:
+        if self.image is not None:
+            self.shown = self.image.version
+        super().forget()
 
     def kick(self, *, eager: bool = False) -> None:
         if self.landed is not None and not self.landed.done():

@@ -25,14 +25,13 @@ from roost.trigger import Call, Caller, Lane, Trigger
 from . import keys, rows
 from .leases import TableAlarms, TableLeases
 from .memory import Memory
-from .plan import HOLD
 from .ports import Bells
 from .schema import WAKES
 from .store import DynamoStore
 
 LAMBDA = Capabilities(
     "lambda", frame_order=False, http_stream=False, connect_path=False, close_code=False, binary_frames=False,
-    resident=False, operator_first=False, takeover=HOLD, sse_window=0.0, idle_timeout=600.0, max_connection=7200.0,
+    resident=False, operator_first=False, sse_window=0.0, idle_timeout=600.0, max_connection=7200.0,
 )  # fmt: skip
 OVERDUE = 60.0
 """Seconds after its time at which a wake counts as lost: Scheduler is accurate to a minute."""
@@ -132,7 +131,7 @@ class LambdaBackend:
         alarms = TableAlarms(bells, host)
         courier = TableCourier()
         ports = Ports(store, courier, wire, alarms, host, fetch, TableLeases(store.mail, bells, host))
-        self.runtime = LambdaRuntime(app, ports, capabilities, config=config)
+        self.runtime = LambdaRuntime(app, ports, capabilities, config=config, restless=restless)
         self.runtime.platform, self.runtime.memory = alarms, store.memory
         self.courier = courier
         courier.runtime = self.runtime

@@ -32,6 +32,9 @@ class TableLeases:
     def lease(self) -> Lease:
         return Lease(self._name, self._host.now() + HOLD)
 
+    async def renew(self, address: Address) -> None:
+        await self._mail.renew(address)
+
     def holds(self, address: Address) -> bool:
         return address in self._memory.held
 

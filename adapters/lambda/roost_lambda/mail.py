@@ -22,7 +22,7 @@ from .change import Change
 from .client import Item, Refused
 from .head import Head, head
 from .memory import Held, Memory
-from .plan import answer_items
+from .plan import HOLD, answer_items
 from .reads import Moved, Reads
 from .table import Table
 
@@ -82,11 +82,29 @@ class Mail:
         except Moved:
             raise TransientError(f"{address}: its state is not whole", code="store") from None
 
+    async def renew(self, address: Address) -> None:
+        """Put off the end of the lease; one that is not ours any more is let go."""
+        held = self.memory.held.get(address)
+        if held is None:
+            return
+        until = self.now() + HOLD
+        change = Change()
+        change.equal("f", rows.n(held.fence))
+        change.equal("lo", rows.s(held.owner))  # given back meanwhile, under the same fence
+        change.set("lu", rows.n(until))
+        try:
+            await self.table.update(keys.partition(address), keys.HEAD, change)
+        except Refused:
+            if self.memory.held.get(address) is held:
+                self.memory.let_go(address)
+            return
+        held.until = max(held.until, until)
+
     async def leave(self, address: Address, left: bool, released: int, force: bool) -> bool:
         """Give the agent back; False = somebody rang since the letters were read, so look again.
 
-        `left`: letters stay behind. `released`: the version whose frames are out. `force`: what waits is left to
-        others, the bell stays on.
+        `left`: letters stay behind. `released`: the version whose frames are out. `force`: leave all the same; what
+        waits is left to others, and the bell stays on.
         """
         held = self.memory.held.get(address)
         if held is None:
@@ -97,8 +115,8 @@ class Mail:
         if released:
             change.set("r", rows.n(released))
         change.equal("f", rows.n(held.fence))
-        change.equal("b", rows.n(held.heard) if held.heard else None)
         if not force:
+            change.equal("b", rows.n(held.heard) if held.heard else None)
             change.set("a", rows.n(held.heard) if held.heard else None)
             change.set("m", rows.n(1) if left else None)
         try:

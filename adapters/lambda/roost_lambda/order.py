@@ -13,11 +13,13 @@ closes the connection: our client comes back and sends again.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from roost.errors import RoostError
 from roost.session import GAP_BYTES, GAP_FRAMES
 
 from .client import Refused
@@ -25,14 +27,17 @@ from .keys import connection
 from .table import Table
 
 LANE: Final = "Q"
-HOLD: Final = 30.0
-"""Seconds after which a dead holder's lane is free: an invocation's longest life."""
+HOLD: Final = 6.0
+"""Seconds after which a dead holder's lane is free."""
+RENEW: Final = 2.0
+"""Seconds after which a holder whose frames still run puts that off."""
 KEEP: Final = 7500.0
 """Seconds until DynamoDB may forget: longer than any connection."""
 GAP: Final = 5.0
 LOOK: Final = 0.1
 """Seconds between two looks for a missing frame."""
 
+log = logging.getLogger("roost")
 Run = Callable[[list[str]], Awaitable[None]]
 
 
@@ -87,7 +92,7 @@ class Lanes:
                     turn.append(waiting.pop(following))
                     following += 1
                 if turn:
-                    await run(turn)
+                    await self._running(cid, token, run(turn))
                     missing = None
                 for n, found in (await self._found(cid, following)).items():
                     waiting.setdefault(n, found)
@@ -113,6 +118,26 @@ class Lanes:
         except FrameGap:
             await self._leave(cid, token, following, None)
             raise
+
+    async def _running(self, cid: str, token: str, work: Awaitable[None]) -> None:
+        """Keep the lane while frames run."""
+        keeper = asyncio.ensure_future(self._keep(cid, token))
+        try:
+            await work
+        finally:
+            keeper.cancel()
+
+    async def _keep(self, cid: str, token: str) -> None:
+        while True:
+            await asyncio.sleep(RENEW)
+            try:
+                await self.table.call(
+                    "update_item", Key=_key(cid, LANE), UpdateExpression="SET #u = :u",
+                    ConditionExpression="holder = :h", ExpressionAttributeNames={"#u": "until"},
+                    ExpressionAttributeValues={":h": {"S": token}, ":u": {"N": f"{self.now() + HOLD:.3f}"}},
+                )  # fmt: skip
+            except (Refused, RoostError) as error:
+                log.warning("a lane of frames was not kept: %s", error)
 
     async def _enter(self, cid: str, token: str) -> dict[str, Any] | None:
         """The lane's row, now held by us; None: somebody else holds it."""

@@ -24,8 +24,8 @@ PIECE: Final = 350 * 1024
 """Bytes of a value in one item, which DynamoDB limits to 400 KB with its keys."""
 ITEMS: Final = 100
 """Lines of one transaction (DynamoDB)."""
-HOLD: Final = 30.0
-"""Seconds of a lease; each commit extends it."""
+HOLD: Final = 6.0
+"""Seconds of a lease; commits extend it, and a timer while a tick runs: how long a dead holder keeps others waiting."""
 GRACE: Final = 24 * 3600.0
 """Seconds that DynamoDB's own deletion comes after a row is of no use."""
 ANSWER: Final = 3600.0

@@ -17,7 +17,6 @@ from websockets.asyncio.client import ClientConnection, connect
 from roost_client import AgentHandle, Client
 
 from ..address import Address
-from ..errors import TransientError
 from ..ports import Capabilities
 from .harness import Harness
 
@@ -90,17 +89,6 @@ class Stage:
     async def crash(self) -> None:
         """kill -9 and restart on the same storage."""
         await self.harness.crash()
-
-    async def taken_over(self, call: Callable[[], Awaitable[Any]]) -> Any:
-        """What a call comes to after a crash: at once, or where another host must take the agent over, once it has."""
-        edge = time.monotonic() + self.capabilities.takeover
-        while True:
-            try:
-                return await call()
-            except TransientError:
-                if time.monotonic() >= edge:
-                    raise
-            await asyncio.sleep(self.pause)
 
     async def until(self, probe: Callable[[], Awaitable[Any]], *, within: float | None = None) -> Any:
         """The probe's first true answer. AssertionError with its last answer when it never comes."""

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
+from contextvars import ContextVar
 from typing import Any
 
 from . import inside
-from .websocket import MESSAGE
+from .websocket import AT_ONCE, MESSAGE
 
 OWN: tuple[str, ...] = ("BIND_HOST", "GATEWAY_PORT", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
 
 
 def install() -> None:
     refuse_large_posts()
+    queue_events()
     endpoints()
     logs_at_once()
     show_logs()
@@ -31,6 +34,29 @@ def refuse_large_posts() -> None:
         return await serve(method, api, stage, cid, body, headers)
 
     inside.apigateway.handle_connections_api = limited
+
+
+def queue_events() -> None:
+    """Asynchronous invocations wait in a queue, as on AWS; ministack runs each at once, in a process of its own."""
+    run, accept = inside.functions._execute_function, inside.functions.invoke_async_with_retry
+    queued: ContextVar[bool] = ContextVar("queued", default=False)
+    slots = threading.Semaphore(AT_ONCE)
+
+    def execute(*given: Any, **named: Any) -> Any:
+        if not queued.get():
+            return run(*given, **named)
+        with slots:
+            return run(*given, **named)
+
+    def later(*given: Any, **named: Any) -> None:
+        mark = queued.set(True)  # its thread runs in a copy of this context
+        try:
+            accept(*given, **named)
+        finally:
+            queued.reset(mark)
+
+    inside.functions._execute_function = execute
+    inside.functions.invoke_async_with_retry = later
 
 
 def endpoints() -> None:

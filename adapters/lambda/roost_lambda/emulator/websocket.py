@@ -23,8 +23,8 @@ FRAME: Final = 32 << 10
 MESSAGE: Final = 128 << 10
 """Bytes of a message to the client."""
 AT_ONCE: Final = 8
-"""Frames whose invocations run at once; the rest wait in the order they came. AWS runs a thousand; each of ours is a
-process on this machine."""
+"""Frames whose invocations run at once, and handshakes; the rest wait in the order they came. AWS runs a thousand; each
+of ours is a process on this machine."""
 TOO_BIG: Final = 1009
 BINARY: Final = 1003
 GOING_AWAY: Final = 1001
@@ -75,7 +75,8 @@ class Connection:
             "queryStringParameters": {k: v[-1] for k, v in query.items()} or None,
             "multiValueQueryStringParameters": query or None,
         }  # fmt: skip
-        return _status(await self._invoke("$connect", "CONNECT", event))
+        async with _door:
+            return _status(await self._invoke("$connect", "CONNECT", event))
 
     async def _refuse(self, status: int) -> None:
         if "websocket.http.response" not in (self._scope.get("extensions") or {}):
@@ -190,7 +191,7 @@ def _status(result: dict[str, Any]) -> int:
     return int(cast("dict[str, Any]", answer).get("statusCode", 502))
 
 
-_gate = asyncio.Semaphore(AT_ONCE)
+_gate, _door = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(AT_ONCE)
 
 
 async def serve(api: str, stage: str, scope: dict[str, Any], receive: Any, send: Any, quotas: Quotas) -> None:

@@ -89,14 +89,14 @@ async def frame_gap_closes(stage: Stage) -> None:
 async def frame_gap_in_time_is_forgotten(stage: Stage) -> None:
     async with talk(stage, "room", stage.key()) as ws:
         await ws.send(_numbered(2))
-        await asyncio.sleep(3)  # less than a gap may last
+        await asyncio.sleep(2.7)  # less than a gap may last
         await ws.send(_numbered(4))
         await ws.send(_numbered(1))  # fills the first gap; the second is new
         assert await ws.own(2) == ["heard m1", "heard m2"]
-        await asyncio.sleep(3)  # 6 s after the first gap, 3 s after the second
+        await asyncio.sleep(2.7)  # 5.4 s after the first gap, 2.7 s after the second
         await ws.send(_numbered(3))
         assert await ws.own(2) == ["heard m3", "heard m4"], "the second gap was given the time of the first"
-        await asyncio.sleep(3)  # and no gap is left
+        await asyncio.sleep(2.7)  # and no gap is left
         await ws.send(_numbered(5))
         assert await ws.own() == ["heard m5"]
 
