@@ -108,7 +108,9 @@ async def test_a_renewal_that_is_refused_for_now_is_tried_again(fleet: Fleet, mo
     assert (await tick).get() == 1
 
 
-async def test_a_late_host_leaves_to_another_however_often_it_is_rung(fleet: Fleet) -> None:
+async def test_a_late_host_leaves_to_another_however_often_it_is_rung(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
     a = Address("slow", "e")
     host, free, tick = await entered(fleet, a)
     others = [asyncio.create_task(fleet.host().dispatch(a, increment())) for _ in range(4)]
@@ -121,7 +123,7 @@ async def test_a_late_host_leaves_to_another_however_often_it_is_rung(fleet: Fle
         await fleet.host().store.mail.ring(a)  # before whatever it says
         return await update(*given)
 
-    host.store.table.update = rung  # type: ignore[method-assign]
+    monkeypatch.setattr(host.store.table, "update", rung)
     free.set()
     assert (await tick).get() == 1
     left = await fleet.host().store.load(a)
