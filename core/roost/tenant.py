@@ -115,10 +115,13 @@ class Tenant(Cell):
                 await self._call()
             return self._done()
         image = self.image
-        if image is None:
+        if image is None and not self.dropped:
             await self._retake()
             return False
         try:
+            if image is None:  # reading it again would bring back what was dropped
+                await self._hand_over(self.shown)
+                return self._done()
             late = self.dropped or self.runtime.host.now() >= self.stay
             if not self.dropped and await leases.leave(address, image.waiting > 0, image.version, False):
                 self.forget()
@@ -126,18 +129,18 @@ class Tenant(Cell):
             if leases.holds(address) and not late:
                 await self._gather(image)
                 return False
-            await self._hand_over(image)
+            await self._hand_over(image.version)
         except RoostError as error:
             self.runtime.log.warning("%s: could not be given back: %s", address, error.message)
             leases.lost(address)
         self.forget()
         return self._done()
 
-    async def _hand_over(self, image: Image) -> None:
+    async def _hand_over(self, released: int) -> None:
         """Leave letters to another host. A doorbell before would find the agent held; should this host die before it
         rings, the one that each first letter sent for the lease's end does."""
         self.dropped = False
-        await self.leases.leave(self.address, True, image.version, True)
+        await self.leases.leave(self.address, True, released, True)
         await self._call()
 
     async def _call(self) -> None:

@@ -203,6 +203,9 @@ class Doorbells:
 class Fleet:
     """Makes hosts over one table, and answers doorbells with one that never fails."""
 
+    restless = False
+    """Hosts made from now on forget their agents between any two ticks."""
+
     def __init__(self, name: str, calls: Calls, kinds: Sequence[type[Agent[Any, Any]]] = (Counter, Slow, Busy)) -> None:
         self.name = name
         self.kinds = list(kinds)
@@ -220,7 +223,9 @@ class Fleet:
         host.now = self.clock.now
         self.hosts.append(host)
         store = DynamoStore(Table(self.name, calls or self.calls), now=self.clock.now)
-        return LambdaBackend(App(self.kinds), store, wire or self.wire, self.bells, NoFetch(), host)
+        return LambdaBackend(
+            App(self.kinds), store, wire or self.wire, self.bells, NoFetch(), host, restless=self.restless
+        )
 
     def start(self) -> None:
         self._drain = self.host()

@@ -227,6 +227,26 @@ async def test_64_callers(fleet: Fleet) -> None:
     assert await count(fleet, a) == 64
 
 
+@pytest.mark.parametrize("restless", [False, True])
+async def test_a_connection_sees_each_state_once_whichever_host_made_it(
+    dynamo: tuple[str, Client], restless: bool
+) -> None:
+    fleet = Fleet(*dynamo)
+    fleet.restless = restless
+    fleet.start()
+    a, hosts = Address("counter", "a"), [fleet.host() for _ in range(4)]
+    await hosts[0].dispatch(a, Trigger("connect", Connect("c", "c", 1.0)))
+    calls = [Trigger("call", Call("increment", cid="c", rpc=str(i))) for i in range(24)]
+    async with asyncio.timeout(60):
+        results = await asyncio.gather(*(hosts[i % 4].dispatch(a, call) for i, call in enumerate(calls)))
+        await fleet.settle()
+    assert sorted(r.get() for r in results) == list(range(1, 25))
+    frames = [json.loads(f.data) for f, _ in fleet.wire.sent]
+    assert [f["state"]["count"] for f in frames if f["type"] == "cf_agent_state"] == list(range(1, 25))
+    assert sorted(int(f["id"]) for f in frames if f["type"] == "rpc") == list(range(24))
+    await fleet.stop()
+
+
 async def test_a_dead_holder_is_healed_by_the_doorbell(fleet: Fleet) -> None:
     a = Address("slow", "a")
     Slow.gates["a"] = entered, _ = asyncio.Event(), asyncio.Event()

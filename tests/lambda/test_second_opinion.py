@@ -1,0 +1,35 @@
+"""The store's port suite against Amazon's own DynamoDB Local, which has the last word on conditions and keys."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from roost.errors import LimitExceeded
+from roost.testing.ports import PORT_CASES
+from roost_lambda.store import DynamoStore
+from roost_lambda.table import Table
+
+from .dynamodb_local import ITEMS, dynamodb_local, java
+from .emulator import dynamo
+
+pytestmark = [pytest.mark.anyio, pytest.mark.skipif(java() is None, reason="DynamoDB Local needs Java")]
+PATIENCE = 120.0
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    with dynamodb_local() as found:
+        yield found
+
+
+@pytest.mark.parametrize("name", PORT_CASES)
+async def test_case(endpoint: str, name: str) -> None:
+    async with dynamo(endpoint) as (table, client):
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await PORT_CASES[name].drive(DynamoStore(Table(table, client), items=ITEMS))
+        except LimitExceeded as error:  # a case that needs more lines is refused by name
+            assert error.limit == "commit_operations"
