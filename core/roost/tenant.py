@@ -39,7 +39,20 @@ TURNED: Final = 0.03
 class Tenant(Cell):
     """See the file's head."""
 
-    __slots__ = ("answers", "away", "dropped", "keeper", "landed", "rests", "shown", "stay", "tries", "visits", "was")
+    __slots__ = (
+        "answers",
+        "away",
+        "dropped",
+        "keeper",
+        "landed",
+        "rests",
+        "shown",
+        "stay",
+        "told",
+        "tries",
+        "visits",
+        "was",
+    )
     leases: Leases
 
     def __init__(self, runtime: Runtime, kind: Kind, address: Address) -> None:
@@ -61,7 +74,8 @@ class Tenant(Cell):
         self.shown = 0
         """The last version whose frames this host let out: a tick ends when they are."""
         self.was: float | None = None
-        """What the platform was armed for when the agent was taken."""
+        """What the platform is armed for: the column as this host first found it, since the platform was last told."""
+        self.told = True
 
     # Taking and giving back --------------------------------------------------------------------------
 
@@ -75,7 +89,8 @@ class Tenant(Cell):
             self.away = now + TURNED
         else:
             self.tries = 0
-            self.was = found.armed
+            if self.told:  # else the column is this host's own, of which the platform does not know yet
+                self.was, self.told = found.armed, False
             if found.released < self.shown <= found.version:  # what this host let out it need not let out again
                 found = replace(found, released=self.shown)
             if self.keeper is None:

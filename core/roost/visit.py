@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pydantic_core import from_json, to_json
+
 from .admin import ADMIN
 from .errors import RoostError, TransientError
 from .parcel import answered, pack
@@ -61,12 +63,22 @@ async def _parked(tenant: Tenant, waiting: Waiting, letter: Letter, deadline: fl
         if result is None:
             tenant.refuse(waiting, TransientError("its turn did not come before its deadline", code="deadline"))
             return
+        if waiting.live is not None:
+            _pour(waiting, result, kept.id)
         if kept.trigger != letter.trigger:  # it joined a letter of its key: the release replies to that one's sender
             tenant.reply(waiting, result)
         tenant.finish(waiting, result)
     finally:
         tenant.visits -= 1
         tenant.rested()
+
+
+def _pour(waiting: Waiting, result: TickResult, id: str) -> None:
+    """Whoever ran it gathered its chunks into the result: they go out as the stream that was asked for."""
+    if result.error is None and waiting.live is not None and waiting.action is not None and waiting.action.streams:
+        for i, chunk in enumerate(from_json(result.value) or ()):
+            waiting.live(f"{id}.1.{i}".encode(), to_json(chunk))
+        result.value = b"null"
 
 
 async def _wait(tenant: Tenant, n: int, until: float, deadline: float) -> TickResult | None:

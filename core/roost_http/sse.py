@@ -75,9 +75,9 @@ class Feed:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    async def wait(self, seconds: float, *, whole: bool = False) -> bool:
-        """Return when there is something (`whole`: something new), or after `seconds`; whether there is."""
-        if self.result is not None or (self.parts and not whole):
+    async def wait(self, seconds: float) -> bool:
+        """Return when there is something, or after `seconds`; whether there is."""
+        if self.result is not None or self.parts:
             return True
         self._waiter = self._host.future()
         try:

@@ -1,7 +1,8 @@
 """A call answered as server-sent events: chunks live, the result gated (semantics 18).
 
-An error before the first chunk is an ordinary problem answer, so that its status and Retry-After count.
-After that it is the event `error`. A reader who leaves does not stop the tick: it was posted, not awaited.
+An error before the first chunk is an ordinary problem answer, so that its status and Retry-After count; so is any
+where the backend can't send before the end (`http_stream`). Any other is the event `error`. A reader who leaves does
+not stop the tick: it was posted, not awaited.
 """
 
 from __future__ import annotations
@@ -43,30 +44,29 @@ def ending(result: TickResult) -> bytes:
 async def stream(runtime: Runtime, address: Address, trigger: Trigger, send: Send, cors: Sequence[Header]) -> None:
     """Run the call and send what it makes. RoostError: it failed before anything was sent."""
     feed = Feed(runtime.host)
+    if not runtime.capabilities.http_stream:
+        done = await runtime.dispatch(address, trigger, feed.chunk)
+        if done.error is not None:
+            raise done.error
+        await reply(send, Answer(200, feed.take() + ending(LAGGED if feed.lagged else done), [*HEADERS]), cors)
+        return
     runtime.post(address, trigger, feed.done, feed.chunk)
-    live = runtime.capabilities.http_stream
     started = False
     while True:
-        arrived = await feed.wait(HEARTBEAT, whole=not live)
+        arrived = await feed.wait(HEARTBEAT)
         result = feed.result
         if not started and result is not None and result.error is not None and not feed.parts:
             raise result.error
         if feed.lagged and result is None:
             result = LAGGED
-        if live or result is not None:
-            data = feed.take() if arrived else COMMENT
-            if result is not None:
-                data += ending(result)
-            if not live:
-                await reply(send, Answer(200, data, [*HEADERS]), cors)
-                return
-            if not await _push(
-                send, data, () if started else (*HEADERS, *cors), more=result is None, first=not started
-            ):
-                return
-            started = True
-            if result is not None:
-                return
+        data = feed.take() if arrived else COMMENT
+        if result is not None:
+            data += ending(result)
+        if not await _push(send, data, () if started else (*HEADERS, *cors), more=result is None, first=not started):
+            return
+        started = True
+        if result is not None:
+            return
 
 
 async def _push(send: Send, data: bytes, headers: Sequence[Header], *, more: bool, first: bool) -> bool:

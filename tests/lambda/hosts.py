@@ -9,7 +9,7 @@ import asyncio
 import heapq
 import itertools
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import httpx
@@ -68,6 +68,16 @@ class Counter(Agent[Tally]):
         self.state.count += 1000
         raise TransientError("not now")
 
+    stumbled: ClassVar[set[str]] = set()
+
+    @action
+    async def stumble(self) -> int:
+        """Fails the first time."""
+        if self.key not in self.stumbled:
+            self.stumbled.add(self.key)
+            raise TransientError("not yet")
+        return await self.increment()
+
 
 class Slow(Agent[Tally]):
     """Waits inside its tick until the test lets it go on."""
@@ -87,6 +97,11 @@ class Slow(Agent[Tally]):
     @action(readonly=True)
     async def get(self) -> int:
         return self.state.count
+
+    @action
+    async def count(self, to: int) -> AsyncIterator[int]:
+        for n in range(to):
+            yield n
 
 
 class Book(BaseModel):

@@ -20,7 +20,7 @@ from roost_lambda import keys, rows
 from roost_lambda.client import Client
 
 from .faults import Faulty
-from .hosts import Busy, Fleet, NoWire, Slow, increment
+from .hosts import Busy, Counter, Fleet, NoWire, Slow, increment
 
 pytestmark = pytest.mark.anyio
 
@@ -300,3 +300,35 @@ async def test_tells_and_schedules_arrive(fleet: Fleet) -> None:
     assert await count(fleet, a) == 1
     await fleet.settle(ahead=51)
     assert await count(fleet, a) == 2
+
+
+@pytest.mark.parametrize("restless", [False, True])
+async def test_a_letter_that_failed_has_a_doorbell_for_its_next_attempt(
+    dynamo: tuple[str, Client], restless: bool
+) -> None:
+    """Also if the host that put it off has read the agent anew since."""
+    fleet = Fleet(*dynamo)
+    fleet.restless = restless
+    fleet.start()
+    a = Address("counter", f"stumbles-{restless}")
+    await fleet.host().runtime.tell(a, Call("stumble"))
+    await fleet.settle()
+    assert a.key in Counter.stumbled and await count(fleet, a) == 0
+    await fleet.settle(ahead=20)
+    assert await count(fleet, a) == 1
+    await fleet.stop()
+
+
+async def test_a_guest_that_streams_gets_its_chunks(fleet: Fleet) -> None:
+    a, chunks = Address("slow", "s"), list[tuple[bytes, bytes]]()
+    Slow.gates["s"] = entered, free = asyncio.Event(), asyncio.Event()
+    first = asyncio.create_task(fleet.host().dispatch(a, increment()))
+    await entered.wait()
+    asked = fleet.host().dispatch(a, increment(None, "count", 3), lambda *chunk: chunks.append(chunk))
+    second = asyncio.create_task(asked)
+    await until(partial(parked, fleet, a, 1))
+    free.set()
+    await first
+    assert (await second).value == b"null"
+    assert [raw for _, raw in chunks] == [b"0", b"1", b"2"]
+    assert len({id.rsplit(b".", 1)[0] for id, _ in chunks}) == 1 and chunks[2][0].endswith(b".1.2")

@@ -32,4 +32,5 @@ async def test_case(endpoint: str, name: str) -> None:
             async with asyncio.timeout(PATIENCE):
                 await PORT_CASES[name].drive(DynamoStore(Table(table, client), items=ITEMS))
         except LimitExceeded as error:  # a case that needs more lines is refused by name
-            assert error.limit == "commit_operations"
+            if error.limit != "commit_operations":
+                raise

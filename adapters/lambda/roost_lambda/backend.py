@@ -53,6 +53,7 @@ class LambdaRuntime(Runtime):
         await cell.quiet()
         try:
             await self.platform.flush(address, cell.was)
+            cell.told = True
         except RoostError as error:  # what happened has happened; the sweeper rings instead
             self.log.warning("%s: its alarm could not be set: %s", address, error.message)
 
