@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Final
 
 import httpx
 
 from roost.errors import TransientError
 
+SLACK: Final = 1.0
+"""Seconds a request outlives its tick's deadline by its own clock, so that the tick's end comes first and is named."""
+
 
 def stamped(request: httpx.Request, key: str | None, deadline: float) -> float:
-    """Give a request its key; the seconds it has until the tick's deadline (epoch seconds). TransientError: none."""
+    """Give a request its key; the most seconds it may take. TransientError: the tick's `deadline` (epoch) is over."""
     if key is not None:
         request.headers.setdefault("idempotency-key", key)
     left = deadline - time.time()
     if left <= 0:
         raise TransientError("the tick's time is over; no request was sent", code="deadline")
-    return left
+    return left + SLACK
 
 
 class Pool(httpx.AsyncBaseTransport):

@@ -47,7 +47,7 @@ class Keyed(httpx.AsyncBaseTransport):
         left = stamped(request, self._key(), self._deadline)
         given = request.extensions.get("timeout", {})
         own = [v for v in (given.get("read"), given.get("connect")) if v is not None and v < left]
-        seconds = min(own, default=left + 1.0)  # at its own deadline the tick itself ends this
+        seconds = min(own, default=left)
         headers = [(k, v) for k, v in request.headers.multi_items() if k.lower() not in _NOT_SENT]
         body = await request.aread()
         outbound = interop.Outbound()

@@ -34,6 +34,8 @@ RENEW: Final = 2.0
 KEEP: Final = 7500.0
 """Seconds until DynamoDB may forget: longer than any connection."""
 GAP: Final = 5.0
+LATE: Final = 2.5
+"""Seconds more for the missing frame's invocation to begin: it may be a cold one, and API Gateway had it in time."""
 LOOK: Final = 0.1
 """Seconds between two looks for a missing frame."""
 
@@ -112,7 +114,7 @@ class Lanes:
                     continue
                 missing = missing or self.now()
                 large = len(waiting) > GAP_FRAMES or sum(map(len, waiting.values())) > GAP_BYTES
-                if large or self.now() > missing + GAP:
+                if large or self.now() > missing + GAP + LATE:
                     raise FrameGap(following)
                 await self.sleep(LOOK)
         except FrameGap:

@@ -25,6 +25,8 @@ MESSAGE: Final = 128 << 10
 AT_ONCE: Final = 8
 """Frames whose invocations run at once, and handshakes; the rest wait in the order they came. AWS runs a thousand; each
 of ours is a process on this machine."""
+EACH: Final = 4
+"""Of them, frames of one connection: many of one don't keep those of another waiting."""
 TOO_BIG: Final = 1009
 BINARY: Final = 1003
 GOING_AWAY: Final = 1001
@@ -48,6 +50,7 @@ class Connection:
         self._id = uuid.uuid4().hex[:15] + "="
         self._opened = time.time()
         self._running: set[asyncio.Future[None]] = set()
+        self._turns = asyncio.Semaphore(EACH)
         _, self._account, self._region = inside.apigateway._api_owner(api)
         self._source = (scope.get("client") or ("127.0.0.1", 0))[0]
         self._headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
@@ -155,7 +158,7 @@ class Connection:
     async def _message(self, text: str) -> None:
         """One invocation of $default. Nothing is awaited before it: frames overtake each other, as on AWS."""
         message = {"messageId": uuid.uuid4().hex[:15] + "="}
-        async with _gate:
+        async with self._turns, _gate:
             result = await self._invoke("$default", "MESSAGE", {"body": text}, message)
         if not 200 <= _status(result) < 300:
             failure = {"message": "Internal server error", "connectionId": self._id, "requestId": str(uuid.uuid4())}
