@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from roost_lambda import order
 from roost_lambda.client import Client
-from roost_lambda.order import GAP, FrameGap, Lanes
+from roost_lambda.order import GAP, HOLD, FrameGap, Lanes
 from roost_lambda.table import Table
 
 pytestmark = pytest.mark.anyio
@@ -68,3 +71,21 @@ async def test_a_lane_that_is_held_is_left_to_its_holder(dynamo: tuple[str, Clie
 
     assert await lane.lanes.take(CID, 1, "one", "a", meanwhile, end=1027.0)
     assert lane.ran == ["one"]
+
+
+async def test_a_holder_that_waits_for_a_frame_keeps_its_lane(
+    dynamo: tuple[str, Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the missing frame takes the lane from it, and each waits for the other's."""
+    monkeypatch.setattr(order, "RENEW", 0.005)
+    lane = Lane(dynamo)
+
+    async def sleep(_: float) -> None:
+        lane.now += 1.0
+        await asyncio.sleep(0.05)  # the renewals go by this clock
+        if lane.now == 1001.0 + HOLD:
+            assert await lane.lanes.take(CID, 1, "one", "b", lane.run, end=1050.0)
+
+    lane.lanes.sleep = sleep
+    assert await lane.lanes.take(CID, 2, "two", "a", lane.run, end=1050.0)
+    assert lane.ran == ["one", "two"]

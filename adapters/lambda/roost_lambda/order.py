@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -30,7 +30,7 @@ LANE: Final = "Q"
 HOLD: Final = 6.0
 """Seconds after which a dead holder's lane is free."""
 RENEW: Final = 2.0
-"""Seconds after which a holder whose frames still run puts that off."""
+"""Seconds after which a holder puts that off."""
 KEEP: Final = 7500.0
 """Seconds until DynamoDB may forget: longer than any connection."""
 GAP: Final = 5.0
@@ -69,7 +69,7 @@ class Lanes:
             row = await self._enter(cid, token)
             if row is not None:
                 own = {} if put else {seq: text}
-                return await self._hold(cid, row, own, token, run, end)
+                return await self._keeping(cid, token, self._hold(cid, row, own, token, run, end))
             if not put:
                 await self._put(cid, seq, text)
                 put = True
@@ -79,7 +79,7 @@ class Lanes:
     async def resume(self, cid: str, token: str, run: Run, end: float) -> bool:
         """Run what another invocation left, unless somebody does. FrameGap and the answer: as `take`."""
         row = await self._enter(cid, token)
-        return True if row is None else await self._hold(cid, row, {}, token, run, end)
+        return row is None or await self._keeping(cid, token, self._hold(cid, row, {}, token, run, end))
 
     async def _hold(
         self, cid: str, row: dict[str, Any], own: Mapping[int, str], token: str, run: Run, end: float
@@ -94,7 +94,7 @@ class Lanes:
                     turn.append(waiting.pop(following))
                     following += 1
                 if turn:
-                    await self._running(cid, token, run(turn))
+                    await run(turn)
                     missing = None
                 for n, found in (await self._found(cid, following)).items():
                     waiting.setdefault(n, found)
@@ -121,11 +121,11 @@ class Lanes:
             await self._leave(cid, token, following, None)
             raise
 
-    async def _running(self, cid: str, token: str, work: Awaitable[None]) -> None:
-        """Keep the lane while frames run."""
+    async def _keeping(self, cid: str, token: str, work: Coroutine[Any, Any, bool]) -> bool:
+        """Have the lane while frames run or are waited for."""
         keeper = asyncio.ensure_future(self._keep(cid, token))
         try:
-            await work
+            return await work
         finally:
             keeper.cancel()
 
@@ -138,7 +138,9 @@ class Lanes:
                     ConditionExpression="holder = :h", ExpressionAttributeNames={"#u": "until"},
                     ExpressionAttributeValues={":h": {"S": token}, ":u": {"N": f"{self.now() + HOLD:.3f}"}},
                 )  # fmt: skip
-            except (Refused, RoostError) as error:
+            except Refused:
+                return  # let go, or taken over
+            except RoostError as error:
                 log.warning("a lane of frames was not kept: %s", error)
 
     async def _enter(self, cid: str, token: str) -> dict[str, Any] | None:
