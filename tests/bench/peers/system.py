@@ -78,3 +78,5 @@ class System:
     wake: Wake | Absent
     ask: Load | Absent
     schedules: Schedules | Absent
+    longer: float = 1.0
+    """By how much its rates are measured longer: some answer a few times a second."""

@@ -228,7 +228,7 @@ def aws(_: Installed) -> System:
         Absent(f"{emulated} 1,000 HTTP requests, one a socket"),
         Absent("nothing to wake: an agent is read with every call; a function's own cold start is the platform's"),
         post(f"{path}/ask", '{"args":[]}'),
-        Absent(f"{emulated} EventBridge Scheduler, which is 8 s late; the real one promises a minute"),
+        Absent(f"{emulated} EventBridge Scheduler, which is 8 s late; the real one promises a minute"), longer=5.0,
     )  # fmt: skip
 
 

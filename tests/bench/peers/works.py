@@ -60,9 +60,10 @@ def rate(field: Field, load: Load, lanes: int) -> Figure:
     """Calls a second."""
     pace = field.pace
     told = {"names": NAMES, "connections": NAMES if load.message else lanes, "inflight": lanes}
-    report = drive(field.program, field.up.port, load, **told, seconds=pace.seconds, warm=pace.warm, limit=20)
+    seconds, warm = pace.seconds * field.system.longer, pace.warm * field.system.longer
+    report = drive(field.program, field.up.port, load, **told, seconds=seconds, warm=warm, limit=60)
     if not report.count:
-        raise BenchFailed(f"nothing was answered within {pace.seconds} s")
+        raise BenchFailed(f"nothing was answered within {seconds} s")
     return {"value": report.rate, "unit": "1/s", "p50_ms": report.p50_ms, "p99_ms": report.p99_ms}
 
 
