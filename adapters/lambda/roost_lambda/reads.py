@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from roost.address import Address
 from roost.commit import LETTERS, DeadLetter, Entry, Envelope, Handled, Letter, Listed, Page, Row, Schedule, Snapshot
+from roost.errors import TransientError
 from roost.order import PAGE, cursor, position
 from roost.trigger import Source
 
@@ -18,8 +19,8 @@ from .memory import Memory
 from .schema import KINDS
 from .table import Table
 
-TRIES: Final = 8
-"""Reads of an agent that is being written before its reader gives in to whatever it sees."""
+TRIES: Final = 4
+"""Reads of an agent that is being written before its reader takes to transactions, and of those before it gives up."""
 
 
 class Reads:
@@ -59,7 +60,21 @@ class Reads:
             if again.version == found.version and again.epoch == found.epoch:
                 return snapshot
             found = again
-        return await self.snapshot(address, found, None)
+        return await self.snapshot(address, await self._together(address, found), None)
+
+    async def _together(self, address: Address, found: Head) -> Head:
+        """Head and state in one transaction, of an agent that is written faster than it is read twice."""
+        known = self.memory.of(address)
+        for _ in range(TRIES):
+            names = [keys.HEAD, *(keys.state(found.epoch, i) for i in range(found.pieces))]
+            first, *pieces = await self.table.together(keys.partition(address), names)
+            found = known.head = head(first)
+            whole = [x for x in pieces if x is not None and self._is(x, found)]
+            if len(whole) == found.pieces:
+                if whole:
+                    known.state, known.stated = b"".join(rows.data(x, "d") for x in whole), found.stated
+                return found
+        raise TransientError(f"{address} changes faster than it can be read", code="store-busy")
 
     def _unknown(self, address: Address, found: Head) -> bool:
         known = self.memory.of(address)

@@ -27,7 +27,7 @@ BUSY: Final = frozenset({
 """Refusals that pass by themselves."""
 ONE: Final = frozenset({"get_item", "put_item", "update_item", "delete_item", "query", "scan"})
 """Operations on one table: the others tell their cost table by table."""
-READS: Final = frozenset({"get_item", "query", "scan", "batch_get_item"})
+READS: Final = frozenset({"get_item", "query", "scan", "batch_get_item", "transact_get_items"})
 
 
 class Spent:
@@ -70,7 +70,7 @@ class Table:
         `again`: the call may be sent twice, because it is a read or its condition tells the second from the first.
         TransientError: DynamoDB had no room for it within the budget.
         """
-        if operation not in ("transact_write_items", "batch_get_item", "batch_write_item"):
+        if operation not in ("transact_get_items", "transact_write_items", "batch_get_item", "batch_write_item"):
             params["TableName"] = self.name
         if operation != "create_table":
             params["ReturnConsumedCapacity"] = "TOTAL"
@@ -203,6 +203,12 @@ class Table:
                 rest: Mapping[str, Any] = answer.get("UnprocessedKeys") or {}
                 wanted = rest[self.name]["Keys"] if self.name in rest else None
         return found
+
+    async def together(self, pk: str, names: list[str]) -> list[Item | None]:
+        """The items of those sort keys, 100 at most, all of one moment; None where there is none."""
+        lines = [{"Get": {"TableName": self.name, "Key": key(pk, sk)}} for sk in names]
+        answer = await self.call("transact_get_items", TransactItems=lines)
+        return [line.get("Item") for line in answer["Responses"]]
 
     async def write(self, items: list[Item], deletes: list[tuple[str, str]]) -> None:
         """Puts and deletes one by one, in no order: not atomic, may be sent twice."""
