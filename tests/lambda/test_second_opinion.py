@@ -16,7 +16,9 @@ from .dynamodb_local import ITEMS, dynamodb_local, java
 from .emulator import dynamo
 
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(java() is None, reason="DynamoDB Local needs Java")]
-PATIENCE = 120.0
+PATIENCE = 600.0
+VOLUME = ("store-list", "store-park-many", "store-race-agents", "store-inbox-many")
+"""Cases that take minutes: DynamoDB Local does some ten writes a second. `pytest -m volume` runs them."""
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +27,9 @@ def endpoint() -> Iterator[str]:
         yield found
 
 
-@pytest.mark.parametrize("name", PORT_CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.volume] if name in VOLUME else []) for name in PORT_CASES]
+)
 async def test_case(endpoint: str, name: str) -> None:
     async with dynamo(endpoint) as (table, client):
         try:

@@ -36,7 +36,7 @@ class LambdaHarness:
     admin_token = TOKEN
     base_path: str | None = "prod"
     capabilities: Capabilities = LAMBDA
-    patience = 60.0
+    patience = 90.0
     pause = 0.25
     """Each look is an invocation, and every one of a case's at the same time a process of its own."""
     beside = 4
