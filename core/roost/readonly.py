@@ -61,6 +61,7 @@ async def _run(cell: Cell, waiting: Waiting, image: Image) -> TickResult:
         raise TransientError(f"the action was cancelled after {seconds:.3g} s", code="deadline") from None
     finally:
         tick.open = False
+        tick.live = None
     raw = cell.kind.to_bytes(agent.state, warnings=False)
     if raw != (state or cell.kind.default) and raw != cell.kind.to_bytes(load_state(cell.kind, state, version)):
         tick.open = True

@@ -76,6 +76,7 @@ async def turn(cell: Cell, waiting: Waiting, image: Image) -> None:
         error = hide(cell, trigger, problem)
     finally:
         tick.open = False
+        tick.live = None  # it holds the tick: without the cycle all that a tick made is free when it ends
 
     if error is not None:
         cell.agent = None  # its state may hold what did not commit
