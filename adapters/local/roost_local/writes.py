@@ -34,7 +34,11 @@ TRIM: Final = 64
 """Old log entries are deleted this many at a time; readers don't see what is over the limit."""
 
 _GUARD: Final = "WHERE aid=? AND version=? AND gen=? AND fence<=?"
-_SET: Final = "schema=?,fence=?,version=?,at=?,seq=?,sgen=?,due=?,armed=?,released=?,waiting=waiting-?"
+_SET: Final = (
+    "schema=?,fence=?,version=?,at=?,seq=?,sgen=?,due=nullif(?,''),armed=nullif(?,''),released=?,waiting=waiting-?"
+)
+"""'' stands for NULL here and a bytearray for bytes: anything but int, float, str and bytearray is shown to adapters
+first (`sqlite3.register_adapter`), which takes longer than to write it."""
 _UPDATE: Final = f"UPDATE head SET {_SET} {_GUARD}"
 _UPDATE_STATE: Final = f"UPDATE head SET {_SET},state=?,state_version=? {_GUARD}"
 _BURY: Final = (
@@ -54,7 +58,7 @@ _HANDLED: Final = f"SELECT {rows.HANDLED} FROM inbox WHERE aid=? AND id=? AND so
 _FIND: Final = "SELECT aid FROM head WHERE kind=? AND key=?"
 _HEAD: Final = "SELECT version,gen,fence,state IS NOT NULL FROM head WHERE aid=?"
 _PUT: Final = "INSERT INTO kv(aid,k,v) VALUES(?,?,?) ON CONFLICT(aid,k) DO UPDATE SET v=excluded.v"
-_SCHEDULE: Final = f"INSERT OR REPLACE INTO sched(aid,{rows.SCHEDULE}) VALUES(?,?,?,?,?,?,?,?,?)"
+_SCHEDULE: Final = f"INSERT OR REPLACE INTO sched(aid,{rows.SCHEDULE}) VALUES(?,?,?,?,?,?,?,?,nullif(?,''))"
 _CONNECTION: Final = f"INSERT OR REPLACE INTO conn(aid,{rows.CONNECTION}) VALUES(?,?,?,?,?,?,?)"
 _LOG: Final = "INSERT OR REPLACE INTO log(aid,seq,kind,data,at) VALUES(?,?,?,?,?)"
 _OUTBOX: Final = f"INSERT OR REPLACE INTO outbox({rows.ENVELOPE}) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
@@ -110,20 +114,19 @@ class Writes:
             return self._refuse(aid, c)
         guard = (aid, c.base, c.generation, c.fence)
         waiting = 0 if c.consumed is None else 1
+        due = "" if c.next_due is None else c.next_due
+        armed = "" if c.armed is None else c.armed
         if c.state is None:
             execute(
                 _UPDATE,
-                (
-                    c.schema, c.fence, c.version, c.at, c.seq, c.sgen, c.next_due, c.armed, c.released, waiting,
-                    *guard,
-                ),
-            )  # fmt: skip
+                (c.schema, c.fence, c.version, c.at, c.seq, c.sgen, due, armed, c.released, waiting, *guard),
+            )
         else:
             execute(
                 _UPDATE_STATE,
                 (
-                    c.schema, c.fence, c.version, c.at, c.seq, c.sgen, c.next_due, c.armed, c.released, waiting,
-                    c.state, c.state_version, *guard,
+                    c.schema, c.fence, c.version, c.at, c.seq, c.sgen, due, armed, c.released, waiting,
+                    bytearray(c.state), c.state_version, *guard,
                 ),
             )  # fmt: skip
         if not self.cursor.rowcount:
@@ -177,9 +180,8 @@ class Writes:
         return Committed(c.version)
 
     def _handle(self, aid: int, c: Commit, h: Handled) -> None:
-        self.cursor.execute(
-            _HANDLE, (h.source, h.principal, h.id, h.fingerprint, h.outcome, h.value, h.expires, aid, c.at)
-        )
+        fingerprint, value = bytearray(h.fingerprint), bytearray(h.value)
+        self.cursor.execute(_HANDLE, (h.source, h.principal, h.id, fingerprint, h.outcome, value, h.expires, aid, c.at))
         if not self.cursor.rowcount:  # `head` is written already; whoever asks for the outcome first never comes here
             raise Undone(self._known_id(aid, c))
         self._sweep.keyed(aid, c.at)
@@ -203,7 +205,8 @@ class Writes:
             if isinstance(s, Unschedule):
                 self.cursor.execute("DELETE FROM sched WHERE aid=? AND k=?", (aid, s.key))
             else:
-                self.cursor.execute(_SCHEDULE, (aid, s.key, s.gen, s.due, s.spec, s.target, s.args, s.attempts, s.next))
+                spec, args, next = bytearray(s.spec), bytearray(s.args), "" if s.next is None else s.next
+                self.cursor.execute(_SCHEDULE, (aid, s.key, s.gen, s.due, spec, s.target, args, s.attempts, next))
 
     def _connect(self, aid: int, connections: tuple[Row | Gone, ...]) -> None:
         for r in connections:
