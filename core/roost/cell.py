@@ -123,7 +123,7 @@ class Cell:
             image.waiting += 1
             if behind:
                 return
-            image.letters[letter.n] = letter
+            image.keep(letter)
         if letter.next <= self.runtime.host.now() and letter.n not in self.queued:
             self.queued.add(letter.n)
             self.mailbox.put(letter_waiting(self.kind, letter))

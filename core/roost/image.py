@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from heapq import heapify, heappop, heappush
 
 from .address import Address
 from .commit import Commit, Envelope, Gone, Letter, Row, Schedule, Snapshot, Unschedule
@@ -15,8 +16,8 @@ class Image:
     """Mutable, one an awake agent. Reading it is free; a store is asked only at load."""
 
     __slots__ = (
-        "address", "armed", "at", "connections", "dead", "due", "fence", "generation", "letters", "outbox",
-        "released", "schedules", "seq", "sgen", "state", "state_version", "version", "view", "waiting",
+        "_resting", "_times", "address", "armed", "at", "connections", "dead", "due", "fence", "generation", "letters",
+        "outbox", "released", "schedules", "seq", "sgen", "state", "state_version", "version", "view", "waiting",
     )  # fmt: skip
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -35,9 +36,15 @@ class Image:
         self.view: bytes | None = None
         """The view of the committed state as JSON, made when first asked for."""
         self.schedules: dict[str, Schedule] = {s.key: s for s in snapshot.schedules}
+        self._times = [(s.at, s.key) for s in snapshot.schedules]
+        """A heap of them: each line of `schedules`, and what has left or moved since and is yet to be passed over."""
+        heapify(self._times)
         self.connections: dict[str, Row] = {r.cid: r for r in snapshot.connections}
         self.outbox: dict[str, Envelope] = {e.id: e for e in snapshot.outbox}
         self.letters: dict[int, Letter] = {x.n: x for x in snapshot.letters}
+        """Read it; `keep` and `drop` change it."""
+        self._resting: dict[int, float] = {x.n: x.next for x in snapshot.letters if x.next}
+        """When those in back-off want to be tried: few of many."""
         self.waiting = snapshot.waiting
         self.dead = snapshot.dead
 
@@ -61,31 +68,51 @@ class Image:
         ):  # fmt: skip
             commit.next_due = commit.armed = self.due
             return
-        schedules = self.schedules
-        if commit.schedules:
-            schedules = dict(schedules)
-            for row in commit.schedules:
-                if isinstance(row, Schedule):
-                    schedules[row.key] = row
-                else:
-                    schedules.pop(row.key, None)
-        letters = [x for x in self.letters.values() if x.n != commit.consumed]
+        changed = {row.key for row in commit.schedules}
+        times = [row.at for row in commit.schedules if isinstance(row, Schedule)]
+        first = self._first(changed)
+        if first is not None:
+            times.append(first)
+        handled = {commit.consumed}
+        ready = False
         if commit.deferred is not None:
-            letters = [x for x in letters if x.n != commit.deferred.n] + [commit.deferred]
-        times = [row.at for row in schedules.values()]
-        times += [x.next for x in letters if x.next > commit.at]
+            handled.add(commit.deferred.n)
+            ready = commit.deferred.next <= commit.at
+            if not ready:
+                times.append(commit.deferred.next)
+        later = self._later(commit.at, handled)
+        ready = ready or len(self.letters) - len(handled & self.letters.keys()) > len(later)
+        times += later
         times += [t for t in promised if t]
         commit.next_due = min(times, default=None)
-        under_way = commit.outbox or self.outbox or self.more or any(x.next <= commit.at for x in letters)
-        under_way = under_way or not all(promised)
+        under_way = ready or commit.outbox or self.outbox or self.more or not all(promised)
         commit.armed = self._sooner(commit.next_due, commit.at) if under_way else commit.next_due
+
+    def _first(self, without: Collection[str]) -> float | None:
+        """The earliest time of a schedule, those keys left out."""
+        times, aside, found = self._times, list[tuple[float, str]](), None
+        while times:
+            at, key = times[0]
+            row = self.schedules.get(key)
+            if row is not None and row.at == at and key not in without:
+                found = at
+                break
+            one = heappop(times)
+            if row is not None and row.at == at:
+                aside.append(one)
+        for one in aside:
+            heappush(times, one)
+        return found
+
+    def _later(self, at: float, without: Collection[int | None] = ()) -> list[float]:
+        """When the letters want to be tried that have to wait longer than `at`."""
+        return [next for n, next in self._resting.items() if next > at and n not in without]
 
     def settle(self, ids: Collection[str], at: float, promised: Collection[float] = ()) -> float | None:
         """Envelopes were delivered; when the agent must be armed now."""
         for one in ids:
             self.outbox.pop(one, None)
-        under_way = self.outbox or self.more or any(x.next <= at for x in self.letters.values())
-        under_way = under_way or not all(promised)
+        under_way = self.outbox or self.more or len(self.letters) > len(self._later(at)) or not all(promised)
         due = min((t for t in (self.due, *promised) if t), default=None)
         self.armed = self._sooner(due, at) if under_way else due
         return self.armed
@@ -97,8 +124,28 @@ class Image:
     def earliest(self) -> float | None:
         """The earliest due time of what is in memory; must equal `due` (semantics 22)."""
         times = [row.at for row in self.schedules.values()]
-        times += [x.next for x in self.letters.values() if x.next]
+        times += self._resting.values()
         return min(times, default=None)
+
+    def keep(self, letter: Letter) -> None:
+        """A letter waits, or waits again."""
+        self.letters[letter.n] = letter
+        if letter.next:
+            self._resting[letter.n] = letter.next
+        else:
+            self._resting.pop(letter.n, None)
+
+    def drop(self, n: int) -> bool:
+        """A letter is no more; whether it was there."""
+        self._resting.pop(n, None)
+        return self.letters.pop(n, None) is not None
+
+    def _set(self, schedule: Schedule) -> None:
+        self.schedules[schedule.key] = schedule
+        heappush(self._times, (schedule.at, schedule.key))
+        if len(self._times) > 2 * len(self.schedules) + 64:  # keys that are set again and again
+            self._times = [(s.at, s.key) for s in self.schedules.values()]
+            heapify(self._times)
 
     def apply(self, commit: Commit) -> None:
         """The commit is durable: so is this."""
@@ -117,16 +164,16 @@ class Image:
             self.state = commit.state
             self.state_version = commit.state_version
             self.view = None
-        if commit.consumed is not None and self.letters.pop(commit.consumed, None) is not None:
+        if commit.consumed is not None and self.drop(commit.consumed):
             self.waiting -= 1
         if commit.deferred is not None:
-            self.letters[commit.deferred.n] = commit.deferred
+            self.keep(commit.deferred)
         self.dead += len(commit.dead)
         for schedule in commit.schedules:
             if isinstance(schedule, Unschedule):
                 self.schedules.pop(schedule.key, None)
             else:
-                self.schedules[schedule.key] = schedule
+                self._set(schedule)
         for row in commit.connections:
             if isinstance(row, Gone):
                 self.connections.pop(row.cid, None)
@@ -141,3 +188,4 @@ class Image:
         self.seq = self.sgen = self.dead = self.waiting = 0
         self.due, self.armed = None, commit.armed
         self.schedules, self.connections, self.letters = {}, {}, {}
+        self._times, self._resting = [], {}

@@ -181,7 +181,7 @@ class Tenant(Cell):
         late = False
         for letter in await self.runtime.store.parked(self.address, 0, LETTERS):
             if letter.n not in image.letters:
-                image.letters[letter.n] = letter
+                image.keep(letter)
                 image.waiting += 1
                 late = late or letter.next > now
         if late and image.due != image.earliest():
@@ -335,7 +335,7 @@ class Tenant(Cell):
                 self.forget()  # it stays parked: whoever reads it again answers
                 continue
             image = self.image
-            if image is not None and image.letters.pop(n, None) is not None:
+            if image is not None and image.drop(n):
                 image.waiting -= 1
 
     def refuse(self, waiting: Waiting, error: RoostError) -> None:
