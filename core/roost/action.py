@@ -107,7 +107,8 @@ class Action:
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments, checked and converted; Rejected 422 `bad-arguments` names each wrong one."""
         try:
-            return cast("tuple[tuple[Any, ...], dict[str, Any]]", self._validate(ArgsKwargs(tuple(args), dict(kwargs))))
+            bound: tuple[tuple[Any, ...], dict[str, Any]] = self._validate(ArgsKwargs(tuple(args), dict(kwargs)))
+            return bound
         except ValidationError as error:
             names = [*self.signature.parameters]
             raise Rejected(

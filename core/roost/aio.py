@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from random import Random, SystemRandom
 from typing import Any, TypeVar
 
@@ -24,13 +25,11 @@ class AsyncioHost:
 
     def __init__(self, seed: int | None = None) -> None:
         self.loop = asyncio.get_running_loop()
-        self._bits = Random(SystemRandom().getrandbits(128) if seed is None else seed).getrandbits
+        bits = Random(SystemRandom().getrandbits(128) if seed is None else seed).getrandbits
         self._tasks: set[asyncio.Task[Any]] = set()
         self.now: Callable[[], float] = time.time
         self.monotonic: Callable[[], float] = time.monotonic
-
-    def entropy(self) -> int:
-        return self._bits(64)
+        self.entropy: Callable[[], int] = partial(bits, 64)
 
     def future(self) -> Future[Any]:
         return self.loop.create_future()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -19,16 +19,23 @@ if TYPE_CHECKING:
     from .agent import Agent
     from .mailbox import Waiting
     from .tick import Tick
+    from .trigger import Payload
 
 Breathe = Callable[[], Awaitable[None]]
 HttpAnswer = tuple[int, list[tuple[str, str]], bytes]
 
 
-async def perform(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, breathe: Breathe) -> bytes | HttpAnswer:
+def perform(
+    agent: Agent[Any, Any], tick: Tick, waiting: Waiting, breathe: Breathe
+) -> Coroutine[Any, Any, bytes | HttpAnswer]:
     """Run the handler; the result as JSON, or the HTTP answer of a request."""
     payload = waiting.trigger.payload
     if isinstance(payload, Call):
-        return await _call(agent, tick, waiting, payload, breathe)
+        return _call(agent, tick, waiting, payload, breathe)
+    return _hook(agent, tick, waiting, payload)
+
+
+async def _hook(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, payload: Payload) -> bytes | HttpAnswer:
     if isinstance(payload, Message):
         await agent.on_message(_connection(tick, payload.cid), payload.data)
     elif isinstance(payload, Connect):

@@ -198,7 +198,10 @@ class Session:
 
     def _rpc(self, frame: dict[str, Any]) -> None:
         id: Any = frame.get("id")
-        method, args, kwargs, key = frame.get("method"), frame.get("args"), frame.get("kwargs"), frame.get("key")
+        method: Any = frame.get("method")
+        args: Any = frame.get("args")
+        kwargs: Any = frame.get("kwargs")
+        key: Any = frame.get("key")
         if type(id) is not str or len(id) > 255:
             wrong = "an rpc frame needs a text `id` of at most 255 characters"
             self.line.send_text_bytes(frames.bad_frame(Rejected(wrong, code="bad-frame")))
@@ -216,8 +219,8 @@ class Session:
             self.line.send_text_bytes(frames.failure(id, Rejected(f"in an rpc frame {wrong}", code="bad-frame")))
             return
         given = cast("list[Any]", args)
-        call = Call(cast(str, method), tuple(given), cast("dict[str, Any]", kwargs or {}), self.cid, id)
-        self._post(Trigger("call", call, cast("str | None", key), caller=self.caller))
+        call = Call(method, tuple(given), cast("dict[str, Any]", kwargs or {}), self.cid, id)
+        self._post(Trigger("call", call, key, caller=self.caller))
 
     def _state(self, frame: dict[str, Any]) -> None:
         seq = frame.get("seq")
