@@ -134,7 +134,9 @@ class Ministack:
             self._process = process
             doomed = self.workers()
             self._process = None
-            process.send_signal(signal.SIGTERM)
+            process.send_signal(
+                signal.SIGTERM if self._state is not None else signal.SIGKILL
+            )  # else nothing is to keep
             try:
                 async with asyncio.timeout(15):
                     await process.wait()
