@@ -34,11 +34,12 @@ async def compare(
 ) -> list[Difference]:
     """Play each seed on all, which run side by side. Ends after `stop` differences."""
     found: list[Difference] = []
+    codes = all(harness.capabilities.close_code for harness in harnesses.values())
     await asyncio.gather(*(harness.start(restless=False) for harness in harnesses.values()))
     try:
         for seed in seeds:
             acts = program(seed, length, crashes=crashes)
-            plays = (Play(harness, seed).run(acts) for harness in harnesses.values())
+            plays = (Play(harness, seed, codes=codes).run(acts) for harness in harnesses.values())
             ended = await asyncio.gather(*plays, return_exceptions=True)
             histories = dict(zip(harnesses, ended, strict=True))
             now = different(seed, histories)

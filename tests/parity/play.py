@@ -73,10 +73,12 @@ class Seat:
 
 
 class Play:
-    """One program on one backend. Keys are of this play alone."""
+    """One program on one backend. Keys are of this play alone. `codes`: with which code a connection was closed
+    counts too."""
 
-    def __init__(self, harness: Harness, seed: int) -> None:
+    def __init__(self, harness: Harness, seed: int, *, codes: bool) -> None:
         self._harness = harness
+        self._codes = codes
         self._stage = Stage(harness, "parity", restless=False)
         run = secrets.token_hex(4)
         self._keys = [f"p{seed}-{n}-{run}" for n in range(AGENTS)]
@@ -123,7 +125,7 @@ class Play:
                 found[f"frames of {label}"] = named(frames)
             seat.frames.clear()
             if seat.closed is not None:
-                found[f"{label} closed"] = seat.closed if self._harness.capabilities.close_code else True
+                found[f"{label} closed"] = seat.closed if self._codes else True
         self._seats = {label: seat for label, seat in self._seats.items() if seat.closed is None}
         return json.dumps(found, sort_keys=True, ensure_ascii=False)
 
