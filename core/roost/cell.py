@@ -331,6 +331,10 @@ class Cell:
     def seal(self, tick: Tick, waiting: Waiting, commit: Commit, error: RoostError | None, value: Any) -> None:
         """Complete a commit before it is planned."""
 
+    def overtaken(self) -> bool:
+        """Another host may have the agent by now, and its frames be out: later ones than this host's."""
+        return False
+
     def vanished(self, cid: str) -> None:
         """The wire found a connection gone."""
 

@@ -155,6 +155,10 @@ class Leases(Protocol):
         """This host has the agent: it took it, did not give it back, and no commit found it lost."""
         ...
 
+    def sure(self, address: Address) -> bool:
+        """This host has the agent, and by its own clock nobody else can have taken it."""
+        ...
+
     def lost(self, address: Address) -> None:
         """Think no more of holding it; the lease ends by itself."""
         ...

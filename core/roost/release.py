@@ -26,12 +26,17 @@ async def release(cell: Cell, tick: Tick, waiting: Waiting, commit: Commit | Non
     if watched and commit is not None:
         state_frames(cell, tick, commit, out)
     out += tick.frames  # of a failed tick there are none
+    version = 0 if image is None else image.version
+    if (out or watched or tick.hangups) and cell.overtaken():
+        runtime.log.warning("%s: the frames of version %d would come too late, and were not sent", address, version)
+        out.clear()
+        watched, version = False, 0
     reply_frames(waiting, result, out)
     if cell.lives:
         await flush(cell)
     try:
         if out or watched:
-            for cid in await runtime.wire.send(address, out, 0 if image is None else image.version):
+            for cid in await runtime.wire.send(address, out, version):
                 cell.vanished(cid)
         for hangup in tick.hangups:
             await runtime.wire.close(address, hangup.cid, hangup.code, hangup.reason)
@@ -88,6 +93,8 @@ async def flush(cell: Cell) -> None:
 
 async def send(cell: Cell, out: list[Frame], version: int) -> None:
     """Send frames; those the wire can't take are lost."""
+    if version and cell.overtaken():
+        return
     try:
         await cell.runtime.wire.send(cell.address, out, version)
     except RoostError as error:

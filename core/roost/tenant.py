@@ -18,7 +18,7 @@ from .parcel import answer_of
 from .release import reply_frames
 from .result import TickResult, failed, outcome_of
 from .trigger import Disconnect, Occurrence, Trigger
-from .visit import visit
+from .visit import Line, connection, visit
 from .wake import due_now, letter_waiting
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Tenant(Cell):
         "dropped",
         "keeper",
         "landed",
+        "lines",
         "rests",
         "shown",
         "stay",
@@ -68,6 +69,8 @@ class Tenant(Cell):
         """The pump waits for envelopes under way."""
         self.visits = 0
         """Triggers parked from here that are waited for, and refusals being sent."""
+        self.lines: dict[str, Line] = {}
+        """Connections of which frames are parked from here, and not answered yet."""
         self.away = 0.0
         self.tries = 0
         self.keeper: Timer | None = None
@@ -245,6 +248,9 @@ class Tenant(Cell):
             self._drop(waiting)
             self.dropped = True
             return
+        if self.lines and not durable and connection(waiting.trigger) in self.lines:
+            visit(self, waiting)
+            return
         while self.image is None:
             try:
                 await self.ready()
@@ -358,6 +364,13 @@ class Tenant(Cell):
             self.visits -= 1
             self.rested()
 
+    def overtaken(self) -> bool:
+        if self.leases.sure(self.address):
+            return False
+        self.leases.lost(self.address)  # whoever loads it next sends the state; the doorbell sees to it that one does
+        self.dropped = True
+        return True
+
     def vanished(self, cid: str) -> None:
         """The wire found a connection gone."""
         image = self.image
@@ -388,7 +401,7 @@ class Tenant(Cell):
     # Being done --------------------------------------------------------------------------------------
 
     def forget(self) -> None:
-        if self.image is not None:
+        if self.image is not None and self.leases.holds(self.address):
             self.shown = self.image.version
         super().forget()
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 KEEP_CLIENT: Final = 24 * 3600.0
 """Seconds a caller's key is remembered."""
+SPREAD: Final = 3.0
+"""Seconds over which the next attempts of runs that waited for one another are spread, at least."""
 KEEP_AGENT: Final = 7 * 24 * 3600.0
 """Seconds an envelope's id is remembered: longer than any redelivery goes on."""
 
@@ -85,7 +87,7 @@ async def turn(cell: Cell, waiting: Waiting, image: Image) -> None:
             error.id = f"{host.entropy():016x}"
             runtime.log.error("%s %s failed [%s]: %s", cell.address, trigger.kind, error.id, error.message)
         cell.metrics.failed(error, at)
-        commit = _failure(cell.kind, waiting, tick, error)
+        commit = _failure(cell.kind, waiting, tick, error, max(at, host.now()))
     elif commit is not None:
         if waiting.letter is not None:
             commit.consumed = waiting.letter.n
@@ -169,8 +171,11 @@ def _handled(waiting: Waiting, tick: Tick, outcome: Any, value: bytes) -> Handle
     return Handled(trigger.source, trigger.principal, trigger.id, waiting.fingerprint, outcome, value, tick.at + keep)
 
 
-def _failure(kind: Kind, waiting: Waiting, tick: Tick, error: RoostError) -> Commit | None:
-    """What a failed run writes: an ask its outcome, a letter or occurrence its next attempt or its grave."""
+def _failure(kind: Kind, waiting: Waiting, tick: Tick, error: RoostError, now: float) -> Commit | None:
+    """What a failed run writes: an ask its outcome, a letter or occurrence its next attempt or its grave.
+
+    `now`: when it failed, which may be long after its start.
+    """
     trigger, image = waiting.trigger, tick.image
     payload = trigger.payload
     transient = isinstance(error, TransientError)
@@ -186,8 +191,7 @@ def _failure(kind: Kind, waiting: Waiting, tick: Tick, error: RoostError) -> Com
         attempts = letter.attempts + 1
         retry = waiting.action.options.retry if waiting.action is not None else Retry(attempts=1)
         if transient or attempts < retry.attempts:
-            pause = max(retry.delay(attempts), error.retry_after or 0.0 if transient else 0.0)
-            commit.deferred = _again(letter, attempts, tick.at + pause)
+            commit.deferred = _again(letter, attempts, now + _pause(retry, attempts, tick, error))
         else:
             commit.consumed = letter.n
             commit.dead = (DeadLetter(_again(letter, attempts, 0.0), problem_bytes(error), tick.at),)
@@ -200,10 +204,8 @@ def _failure(kind: Kind, waiting: Waiting, tick: Tick, error: RoostError) -> Com
     target = kind.actions.get(row.target) or kind.methods.get(row.target)
     retry = target.options.retry if target is not None else Retry(attempts=1)
     if transient or attempts < retry.attempts:
-        pause = max(retry.delay(attempts), error.retry_after or 0.0 if transient else 0.0)
-        commit.schedules = (
-            Schedule(row.key, row.gen, row.due, row.spec, row.target, row.args, attempts, tick.at + pause),
-        )
+        at = now + _pause(retry, attempts, tick, error)
+        commit.schedules = (Schedule(row.key, row.gen, row.due, row.spec, row.target, row.args, attempts, at),)
         return commit
     tick.advance(payload)
     commit.schedules, commit.sgen = tuple(tick.schedules.values()), tick.sgen
@@ -213,6 +215,20 @@ def _failure(kind: Kind, waiting: Waiting, tick: Tick, error: RoostError) -> Com
     )  # fmt: skip
     commit.dead = (DeadLetter(letter, problem_bytes(error), tick.at),)
     return commit
+
+
+def _pause(retry: Retry, attempts: int, tick: Tick, error: RoostError) -> float:
+    """Seconds until the next attempt.
+
+    Two runs that ask each other's agents wait until their deadlines, and would be tried again in step, for ever. A run
+    that asked draws its pause, so that one of them finds the other's agent at rest (semantics 6).
+    """
+    pause = retry.delay(attempts)
+    if isinstance(error, TransientError):
+        pause = max(pause, error.retry_after or 0.0)
+        if tick.asks:
+            pause += max(pause, SPREAD) * (tick.seed >> 11) / (1 << 53)
+    return pause
 
 
 def _again(x: Letter, attempts: int, at: float) -> Letter:

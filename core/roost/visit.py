@@ -14,7 +14,9 @@ from .result import TickResult, failed
 if TYPE_CHECKING:
     from .commit import Letter
     from .mailbox import Waiting
+    from .ports import Future
     from .tenant import Tenant
+    from .trigger import Trigger
 
 PATIENCE: Final = 27.0
 """Seconds a parked trigger without a deadline is waited for."""
@@ -26,14 +28,31 @@ LATE: Final = 1.5
 """Seconds after a deadline until a parked trigger is taken back: by then its tick, if it ran, has committed."""
 
 
+class Line:
+    """The frames of one connection that are parked from here: one after the other, as they came (semantics 16)."""
+
+    __slots__ = ("last", "left")
+
+    def __init__(self) -> None:
+        self.left = 0
+        """How many are not answered yet. Until then those that follow are parked too, lest they overtake."""
+        self.last: Future[None] | None = None
+        """Done once the last of them is parked."""
+
+
 def visit(tenant: Tenant, waiting: Waiting) -> None:
     """Have a trigger run where its agent is; it is answered in the background."""
     trigger, host = waiting.trigger, tenant.runtime.host
     tenant.visits += 1
     deadline = trigger.deadline if trigger.deadline is not None else host.now() + PATIENCE
     letter = None if trigger.kind in ADMIN else pack(trigger, f"{host.entropy():016x}{host.entropy():016x}", deadline)
-    work = _insist(tenant, waiting, deadline) if letter is None else _parked(tenant, waiting, letter, deadline)
-    host.spawn(work)
+    host.spawn(_insist(tenant, waiting, deadline) if letter is None else _parked(tenant, waiting, letter, deadline))
+
+
+def connection(trigger: Trigger) -> str:
+    """The connection that a trigger belongs to; "" = to none."""
+    found: str | None = getattr(trigger.payload, "cid", None)
+    return found or ""
 
 
 async def _insist(tenant: Tenant, waiting: Waiting, deadline: float) -> None:
@@ -53,12 +72,21 @@ async def _insist(tenant: Tenant, waiting: Waiting, deadline: float) -> None:
 
 async def _parked(tenant: Tenant, waiting: Waiting, letter: Letter, deadline: float) -> None:
     """Park a trigger and wait for what it comes to."""
+    cid = connection(waiting.trigger)
+    line = tenant.lines.setdefault(cid, Line()) if cid else Line()
+    before, mine = line.last, tenant.runtime.host.future()
+    line.last = mine
+    line.left += 1
     try:
         try:
+            if before is not None:
+                await tenant.runtime.host.shielded(before)
             kept, until = await tenant.leases.post(tenant.address, letter, tenant.runtime.limits.mailbox, None)
         except RoostError as error:
             tenant.refuse(waiting, error)
             return
+        finally:
+            mine.set_result(None)
         result = await _wait(tenant, kept.n, until, deadline)
         if result is None:
             tenant.refuse(waiting, TransientError("its turn did not come before its deadline", code="deadline"))
@@ -69,6 +97,9 @@ async def _parked(tenant: Tenant, waiting: Waiting, letter: Letter, deadline: fl
             tenant.reply(waiting, result)
         tenant.finish(waiting, result)
     finally:
+        line.left -= 1
+        if not line.left:
+            tenant.lines.pop(cid, None)
         tenant.visits -= 1
         tenant.rested()
 

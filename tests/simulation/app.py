@@ -88,12 +88,12 @@ class Actor(Agent[Memory]):
     async def perform(self, op: str, plan: Plan) -> dict[str, Any]:
         state = self.state
         witness().ran(self, op)
-        stored = await self.kv.get("n", int, 0)
-        if stored != state.n:
-            witness().broken("snapshot", f"{self.key}: a run saw n={state.n} in the state and {stored} in the KV")
+        stored, before = await self.kv.get("n", int, 0), state.n
         state.n += 1
         state.op = op
         state.token = f"{self.random.getrandbits(48):012x}"
+        if stored != before:
+            witness().torn(state.token, f"{self.key}: a run saw n={before} in the state and {stored} in the KV")
         state.done[op] = state.n
         self.record("did", self.mark_of(op, "log"))
         self.kv.put("n", state.n)
@@ -146,7 +146,7 @@ class Actor(Agent[Memory]):
                 for connection in self.connections[:1]:
                     connection.close(4000, "enough")
             case "sleep":
-                await witness().sleep(rest[0])
+                await witness().sleep(self, rest[0])
             case "emit":
                 self.emit(self.mark_of(op, "chunk"))
             case "fetch":

@@ -13,9 +13,9 @@ from roost.errors import NotFound, RoostError, TransientError
 from roost.result import TickResult
 from roost.trigger import Call, Caller, Import, Lane, Nothing, Trigger
 
-from .cluster import Cluster, over
 from .gateway import Socket
 from .plans import Planner
+from .world import World
 
 if TYPE_CHECKING:
     from roost.runtime import Runtime
@@ -26,8 +26,8 @@ TRIES = 6
 class Client:
     """One caller. `promises`: what it was told is done."""
 
-    def __init__(self, cluster: Cluster, name: str, planner: Planner) -> None:
-        self.cluster = cluster
+    def __init__(self, world: World, name: str, planner: Planner) -> None:
+        self.world = world
         self.name = name
         self.caller = Caller(name)
         self.planner = planner
@@ -40,7 +40,7 @@ class Client:
         self.plans: dict[str, Any] = {}
 
     def note(self, what: str, text: str) -> None:
-        self.cluster.history.note(what, f"{self.name} {text}")
+        self.world.history.note(what, f"{self.name} {text}")
 
     def address(self) -> Address:
         return Address("actor", self.planner.key())
@@ -80,15 +80,15 @@ class Client:
         """Try until it is answered for good; None = given up. RoostError: refused for good."""
         for n in range(tries):
             try:
-                machine = self.cluster.one()
-                return await over(machine, attempt(machine.runtime))
+                machine = self.world.one()
+                return await self.world.over(machine, attempt(machine.runtime))
             except TransientError as error:
                 self.note("again", f"{what} {error.code}")
                 await asyncio.sleep((error.retry_after or 0.1) * (0.5 + n) * self.rng.random())
         return None
 
     def trigger(self, action: str, args: tuple[Any, ...], key: str | None) -> Trigger:
-        deadline = self.cluster.now() + self.rng.choice([3.0, 10.0, 30.0])
+        deadline = self.world.now() + self.rng.choice([3.0, 10.0, 30.0])
         return Trigger("call", Call(action, args), key, caller=self.caller, deadline=deadline)
 
     async def dispatch(self, address: Address, action: str, args: tuple[Any, ...], key: str | None) -> Any:
@@ -104,13 +104,13 @@ class Client:
         if not keyed and op in self.plans:
             return
         plan = self.plans.setdefault(op, self.planner.plan() if plan is None else plan)
-        before = self.cluster.model.life(address).generation
+        before = self.world.model.life(address).generation
         try:
             result = await self.dispatch(address, "work", (op, plan), op if keyed else None)
         except RoostError as error:
             self.note("call-refused", f"{op} {error.code}")
             if error.code not in {"ask-cycle", "ask-depth", "agent-error", "no"} and not error.code.startswith("limit"):
-                self.cluster.history.broken("answer", f"{op} at {address}: {error.code}: {error.message}")
+                self.world.history.broken("answer", f"{op} at {address}: {error.code}: {error.message}")
             return
         if result is not None:
             self.note("call", f"{op} v{result.version}")
@@ -118,7 +118,7 @@ class Client:
 
     def replied(self, address: Address, before: int, op: str, token: str) -> None:
         """A reply was seen: it must be durable, and the same as ever before."""
-        model = self.cluster.model
+        model = self.world.model
         if token not in model.tokens or (address, token) not in {(a, t) for a, _, t in model.effects[op]}:
             model.broken("gate", f"{op} at {address} was answered by {token}, which is not durable")
         now = model.life(address).generation
@@ -140,8 +140,8 @@ class Client:
             self.note("clash-refused", f"{op} {error.code}")
             return
         self.replies.pop(op)  # a fresh agent, or one there was no answer from, may have taken the key for this
-        if result is not None and self.cluster.model.life(address).generation == generation:
-            self.cluster.history.broken("clash", f"the key {op} was taken for {other} too")
+        if result is not None and self.world.model.life(address).generation == generation:
+            self.world.history.broken("clash", f"the key {op} was taken for {other} too")
 
     async def fail(self) -> None:
         op = self.planner.op("f")
@@ -152,7 +152,7 @@ class Client:
             self.note("fail", f"{op} {error.code}")
             return
         if result is not None:
-            self.cluster.history.broken("failed", f"{op} must fail and was answered")
+            self.world.history.broken("failed", f"{op} must fail and was answered")
 
     async def peek(self) -> None:
         address = self.address()
@@ -165,8 +165,8 @@ class Client:
         result = await self.again("peek", attempt, 2)
         if result is not None:
             self.note("peek", f"{address}")
-            if result.get()["token"] not in self.cluster.model.tokens:
-                self.cluster.history.broken("gate", f"{address}: a reader saw {result.get()}, which is not durable")
+            if result.get()["token"] not in self.world.model.tokens:
+                self.world.history.broken("gate", f"{address}: a reader saw {result.get()}, which is not durable")
 
     async def tell(self) -> None:
         address, op = self.address(), self.planner.op("t")
@@ -187,15 +187,8 @@ class Client:
     # Connections -------------------------------------------------------------------------------------
 
     async def connect(self) -> None:
-        cluster = self.cluster
-        address = self.address()
         try:
-            machine = cluster.one()
-            socket = Socket(cluster.gateway, address, f"{cluster.rng.getrandbits(32):08x}")
-            session = cluster.serve(socket, machine)
-            cluster.gateway.add(socket)
-            self.note("connect", f"{socket.cid} {address}")
-            await over(machine, session.open())
+            socket = await self.world.connect(self.address())
         except RoostError as error:
             self.note("connect-refused", error.code)
             return
@@ -204,7 +197,7 @@ class Client:
 
     async def speak(self, socket: Socket) -> None:
         """One to three numbered frames, perhaps out of order: the network may do that where each is a request."""
-        if self.gone(socket) or socket.session is None:
+        if not self.world.served(socket):
             return
         batch: list[str] = []
         for _ in range(self.rng.randint(1, 3)):
@@ -216,32 +209,27 @@ class Client:
             self.note("fault:network:reorder", socket.cid)
         for frame in batch:
             self.note("message", socket.cid)
-            socket.session.text(frame)
+            self.world.frame(socket, frame)
             if self.rng.random() < 0.2:
                 self.note("fault:network:twice", socket.cid)
-                socket.session.text(frame)
+                self.world.frame(socket, frame)
             if self.rng.random() < 0.2:
                 await asyncio.sleep(self.rng.random())
-                if self.gone(socket):
+                if not self.world.served(socket):
                     return
 
-    @staticmethod
-    def gone(socket: Socket) -> bool:
-        """Nobody is at the other end."""
-        return not (socket.open and socket.machine is not None and socket.machine.host.alive)
-
     def rpc(self, socket: Socket) -> None:
-        if self.gone(socket) or socket.session is None:
+        if not self.world.served(socket):
             return
         op = self.planner.op("c")
         frame = {"type": "rpc", "id": op, "method": "work", "args": [op, self.planner.plan()], "key": op}
         self.note("rpc", f"{socket.cid} {op}")
-        socket.session.text(to_json(frame).decode())
+        self.world.frame(socket, to_json(frame).decode())
 
     def leave(self, socket: Socket) -> None:
         self.note("leave", socket.cid)
         if socket.open:
-            self.cluster.gateway.drop(socket)
+            self.world.gateway.drop(socket)
 
 
 class Operator(Client):

@@ -1,36 +1,35 @@
-"""The hosts of a simulated world: any number on one store, each with the real runtime; they die and come back."""
+"""Hosts that own their store, each with the real runtime; they die and come back."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from roost.address import Address
-from roost.commit import Envelope, Letter
+from roost.commit import DeadLetter, Envelope, Letter
 from roost.errors import RoostError, TransientError
 from roost.ports import Capabilities, Ports
-from roost.resident import OwnedStore
 from roost.runtime import Runtime
 from roost.session import Session
-from roost.testing.clock import EPOCH
 from roost.testing.faults import Faults, Strike
 from roost.testing.faulty import FaultyAlarms, FaultyCourier, FaultyStore, FaultyWire
 from roost.timers import Timers
 from roost.trigger import Trigger
 
 from . import app
-from .gateway import Gateway, Socket
+from .gateway import Socket
 from .history import History
 from .host import SimHost
-from .model import Model
-from .outside import Outside
-from .probe import ProbeStore
+from .life import Sight
+from .probe import ProbeStore, at_once
+from .world import Machine, World
 
 if TYPE_CHECKING:
     from .setting import Setting
+    from .stores import Opened
 
 T = TypeVar("T")
 SIMULATED = Capabilities("simulated")
@@ -54,14 +53,11 @@ class HostStore(FaultyStore):
         return found
 
 
-@dataclass(eq=False, slots=True)
-class Machine:
-    """One process."""
+@dataclass(eq=False)
+class Resident(Machine):
+    """A process that owns its agents."""
 
-    host: SimHost
-    runtime: Runtime
     timers: Timers
-    gone: asyncio.Future[None]
 
 
 class Network:
@@ -84,9 +80,9 @@ class Network:
 
     async def _take(self, envelope: Envelope) -> None:
         machine = self._cluster.one()
-        await over(machine, machine.runtime.accept(envelope))
+        await self._cluster.over(machine, machine.runtime.accept(envelope))
         self._cluster.history.note("delivered", envelope.id)
-        self._cluster.probe.delivered.add(envelope.id)
+        self._cluster.delivered.add(envelope.id)
 
     async def _again(self, envelope: Envelope, pause: float) -> None:
         await asyncio.sleep(pause)
@@ -97,55 +93,47 @@ class Network:
 
     async def ask(self, address: Address, trigger: Trigger) -> bytes:
         machine = self._cluster.one()
-        return (await over(machine, machine.runtime.dispatch(address, trigger))).raw()
+        return (await self._cluster.over(machine, machine.runtime.dispatch(address, trigger))).raw()
 
 
-async def over(machine: Machine, call: Coroutine[Any, Any, T]) -> T:
-    """The result of a call to another host; TransientError when that dies first."""
-    task = asyncio.get_running_loop().create_task(call)
-    try:
-        await asyncio.wait((task, machine.gone), return_when=asyncio.FIRST_COMPLETED)
-    except asyncio.CancelledError:
-        task.cancel()
-        raise
-    if task.done():
-        return task.result()
-    task.cancel()
-    raise TransientError("the connection to the host was lost", code="lost", retry_after=0.1)
+class Cluster(World):
+    """Hosts that own their store, with their sockets."""
 
-
-class Cluster:
-    """All hosts, their store, their sockets."""
-
-    def __init__(self, setting: Setting, store: OwnedStore, rng: Random, history: History, faults: Faults) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.setting = setting
-        self.rng = rng
-        self.history = history
-        self.faults = faults
-        self.model = Model(history)
-        self.probe = ProbeStore(store, self.model, self.now, scans=setting.scans)
-        self.gateway = Gateway(self.model, sticky=setting.sticky)
-        self.outside = Outside(history, rng)
+    def __init__(self, setting: Setting, opened: Opened, rng: Random, history: History, faults: Faults) -> None:
+        super().__init__(setting, rng, history, faults)
         self.machines: list[Machine] = []
+        self.probe = ProbeStore(opened.store, self.model, self.now, self.delivered, scans=setting.scans)
+        self.reopen = opened.reopen
+        self.probe.waits = opened.reopen is not None
         self.homeless: list[Socket] = []
-        self.booted = 0
-        self.skew = 0.0
         self.network = Network(self, rng, setting.duplicates)
-        self.reopen: Callable[[], OwnedStore] | None = None
+        self.gateway.told = self._left
 
-    def now(self) -> float:
-        return EPOCH + self.loop.time() + self.skew
+    def sight(self, address: Address) -> Sight:
+        return self.probe.sight(address)
+
+    def graves(self, address: Address) -> Sequence[DeadLetter]:
+        return at_once(self.probe.dead(address, 0, 1000))
 
     def one(self) -> Machine:
-        """A living host; TransientError when there is none."""
         living = [m for m in self.machines if m.host.alive]
         if not living:
             raise TransientError("no host answers", code="lost", retry_after=0.2)
         return living[0] if len(living) == 1 else self.rng.choice(living)
 
+    async def over(self, machine: Machine, call: Coroutine[Any, Any, T]) -> T:
+        task = self.loop.create_task(call)
+        try:
+            await asyncio.wait((task, machine.gone), return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if task.done():
+            return task.result()
+        task.cancel()
+        raise TransientError("the connection to the host was lost", code="lost", retry_after=0.1)
+
     def boot(self) -> Machine:
-        """Start a host."""
         self.booted += 1
         host = SimHost(f"h{self.booted}", self.rng, self._defect)
         host.skew = self.skew
@@ -164,31 +152,22 @@ class Cluster:
             app.make(), ports, SIMULATED, idle_after=self.setting.idle_after, restless=self.setting.restless
         )
         timers.runtime = runtime
-        machine = Machine(host, runtime, timers, self.loop.create_future())
+        machine = Resident(host, runtime, self.loop.create_future(), timers)
         self.machines.append(machine)
         self.history.note("boot", host.name)
         timers.start()
         homeless, self.homeless = self.homeless, []
         for socket in homeless:
             if socket.open:
-                self.serve(socket, machine).resume()
+                self._serve(socket, machine).resume()
         return machine
 
-    def serve(self, socket: Socket, machine: Machine) -> Session:
-        """Let a host speak for a socket."""
-        session = Session(machine.runtime, socket.address, socket.cid, socket.cid, None, {}, socket)
-        socket.session, socket.machine = session, machine
-        return session
-
     def kill(self, machine: Machine) -> None:
-        """A host dies where it stands; another starts a little later."""
         if not machine.host.alive:
             return
         self.history.note("crash", machine.host.name)
         self.model.trouble += 1
-        machine.host.die()
-        machine.runtime.halt()
-        machine.timers.stop()
+        self._halt(machine)
         self.machines.remove(machine)
         machine.gone.set_result(None)
         self.homeless += self.gateway.died(machine)
@@ -196,16 +175,43 @@ class Cluster:
             self.probe.real = self.reopen()
         self.loop.call_later(self.rng.random() * 2 + 0.01, self.boot)
 
-    def jump(self, seconds: float) -> None:
-        """All clocks are set."""
-        self.history.note("fault:clock:jump", f"{seconds:.3f}")
-        self.model.trouble += 1
-        self.skew += seconds
+    @staticmethod
+    def _halt(machine: Machine) -> None:
+        assert isinstance(machine, Resident)
+        machine.host.die()
+        machine.runtime.halt()
+        machine.timers.stop()
+
+    def end(self) -> None:
         for machine in self.machines:
-            machine.host.skew = self.skew
+            self._halt(machine)
 
-    def _defect(self, error: BaseException) -> None:
-        self.history.broken("defect", f"a background task failed: {type(error).__name__}: {error}")
+    # Connections -------------------------------------------------------------------------------------
 
-    def open_sockets(self) -> Sequence[Socket]:
-        return [s for group in self.gateway.sockets.values() for s in group.values()]
+    def _serve(self, socket: Socket, machine: Machine) -> Session:
+        """Let a host speak for a socket."""
+        session = Session(machine.runtime, socket.address, socket.cid, socket.cid, None, {}, socket)
+        socket.session, socket.machine = session, machine
+        return session
+
+    async def connect(self, address: Address) -> Socket:
+        machine = self.one()
+        socket = Socket(self.gateway, address, f"{self.rng.getrandbits(32):08x}")
+        session = self._serve(socket, machine)
+        self.gateway.add(socket)
+        self.history.note("connect", f"{socket.cid} {address}")
+        await self.over(machine, session.open())
+        return socket
+
+    def served(self, socket: Socket) -> bool:
+        return socket.open and socket.machine is not None and socket.machine.host.alive
+
+    def frame(self, socket: Socket, text: str) -> None:
+        assert socket.session is not None
+        socket.session.text(text)
+
+    @staticmethod
+    def _left(socket: Socket) -> None:
+        """A connection is gone: whoever serves it is told."""
+        if socket.session is not None and socket.machine is not None and socket.machine.host.alive:
+            socket.session.closed(1006, "")

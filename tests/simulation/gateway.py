@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic_core import from_json
@@ -19,7 +19,7 @@ from .model import Model
 if TYPE_CHECKING:
     from roost.session import Session
 
-    from .cluster import Machine
+    from .world import Machine
 
 
 class Socket:
@@ -40,13 +40,16 @@ class Socket:
         self.seen: set[str] = set()
         self.sent = 0
         """Numbered frames so far."""
+        self.ordered = True
+        """The frame that comes now may not have been overtaken."""
 
     def send_text_bytes(self, data: bytes) -> None:
         self.take(data)
 
-    def take(self, data: bytes) -> None:
-        """The client gets a frame."""
+    def take(self, data: bytes, ordered: bool = True) -> None:
+        """The client gets a frame; `ordered`: it may not have been overtaken."""
         if self.open:
+            self.ordered = ordered
             self.gateway.check(self, cast("dict[str, Any]", from_json(data)))
 
     def close(self, code: int, reason: str) -> None:
@@ -69,6 +72,8 @@ class Gateway:
         self.model = model
         self.sticky = sticky
         self.sockets: dict[Address, dict[str, Socket]] = {}
+        self.told: Callable[[Socket], None] = lambda socket: None
+        """Whoever serves a connection, of its end."""
 
     def add(self, socket: Socket) -> None:
         self.sockets.setdefault(socket.address, {})[socket.cid] = socket
@@ -77,8 +82,7 @@ class Gateway:
         """The connection is gone; whoever serves it is told."""
         socket.open = False
         self.sockets.get(socket.address, {}).pop(socket.cid, None)
-        if socket.session is not None and socket.machine is not None and socket.machine.host.alive:
-            socket.session.closed(1006, "")
+        self.told(socket)
 
     def died(self, machine: Machine) -> list[Socket]:
         """A host is dead; the sockets that must find another."""
@@ -135,9 +139,13 @@ class Gateway:
         self.model.history.note("frame", f"{socket.cid} state {n}")
         if token not in self.model.tokens:
             self.model.broken("gate", f"{socket.cid} was shown state {n} {token}, which is not durable")
-        if socket.shown is not None and n < socket.shown[0] and socket.shown[2] == life.generation:
+        born = (
+            self.model.tokens.get(token) or life.generation
+        )  # the last commit may be a destruction nobody knows of yet
+        overtaken = socket.shown is not None and n < socket.shown[0] and socket.shown[2] == born
+        if overtaken and socket.shown is not None and socket.ordered:
             self.model.broken("frame-order", f"{socket.cid} was shown state {n} after {socket.shown[0]}")
-        socket.shown = n, token, life.generation
+        socket.shown = n, token, born
 
     def _reply(self, socket: Socket, frame: dict[str, Any]) -> None:
         self.model.history.note("frame", f"{socket.cid} rpc {frame.get('id')}")
@@ -155,7 +163,7 @@ class Gateway:
         self.model.history.note("frame", f"{socket.cid} {what} {n}")
         if token not in self.model.tokens:
             self.model.broken("gate", f"{socket.cid} got {what} {n} {token}, which is not durable")
-        if n < socket.last or f"{what}{n}" in socket.seen:
+        if (n < socket.last and socket.ordered) or f"{what}{n}" in socket.seen:
             self.model.broken("frame-order", f"{socket.cid} got {what} {n} after {socket.last}")
         socket.seen.add(f"{what}{n}")
-        socket.last = n
+        socket.last = max(n, socket.last)

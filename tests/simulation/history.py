@@ -26,6 +26,8 @@ class History:
         self.lines: list[str] = []
         self.counts: Counter[str] = Counter()
         self.violation: Violation | None = None
+        self.over: Callable[[], object] = lambda: None
+        """Called when the first rule is broken: there is no sense in going on."""
         self._clock = clock
 
     def note(self, what: str, text: str = "") -> None:
@@ -38,6 +40,7 @@ class History:
         self.note("violation", f"{rule}: {how}")
         if self.violation is None:
             self.violation = Violation(rule, how)
+            self.over()
 
     def hash(self) -> str:
         return blake2b("\n".join(self.lines).encode(), digest_size=8).hexdigest()

@@ -25,6 +25,8 @@ class Parked:
     """It was not to be run at once, or has failed before."""
     trouble: int
     """How many faults there had been when it was parked."""
+    guest: bool = False
+    """A trigger whose host waits for the answer."""
     known: int = 0
     """The how manieth that a host knew to be durable; 0 = none knows yet."""
 
@@ -44,6 +46,8 @@ class Life:
     """op -> the token of the run that took effect, in this generation."""
     letters: dict[int, Parked] = field(default_factory=dict[int, Parked])
     ticket: int = 0
+    tickets: set[int] = field(default_factory=set[int])
+    """All numbers that letters ever had, where hosts share the counter."""
     dead: Counter[str] = field(default_factory=Counter[str])
     schedules: dict[str, Schedule] = field(default_factory=dict[str, Schedule])
     said: dict[str, int] = field(default_factory=dict[str, int])
@@ -66,10 +70,14 @@ class Sight:
 
 
 def op_of(args: bytes) -> str:
-    """The op in stored arguments; they are (op, ...)."""
+    """The op in stored arguments; they are (op, ...). A guest that is no call has none."""
+    if not args:
+        return ""
     given: dict[str, list[Any]] = from_json(args)
     return str(given["args"][0])
 
 
 def parked(letter: Letter, trouble: int) -> Parked:
-    return Parked(op_of(letter.args), letter.lane, letter.next > 0 or letter.attempts > 0, trouble)
+    return Parked(
+        op_of(letter.args), letter.lane, letter.next > 0 or letter.attempts > 0, trouble, letter.trigger is not None
+    )

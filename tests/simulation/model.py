@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,8 +24,8 @@ class Model:
     def __init__(self, history: History) -> None:
         self.history = history
         self.lives: dict[Address, Life] = {}
-        self.tokens: set[str] = {""}
-        """Of runs that are durable."""
+        self.tokens: dict[str, int] = {"": 0}
+        """Of runs that are durable: the generation of their agent."""
         self.effects: defaultdict[str, list[tuple[Address, int, str]]] = defaultdict(list)
         """op -> where it took effect: (agent, generation, token)."""
         self.buried: set[str] = set()
@@ -37,6 +37,10 @@ class Model:
         self.acknowledgements = 0
         self.backwards = False
         """A clock of this run may jump back."""
+        self.torn: dict[str, str] = {}
+        """Runs that saw two versions, by token: none may commit."""
+        self.shared = False
+        """Hosts share the store: letters come in beside who holds the agent, and a lost wake is found by a sweep."""
 
     def life(self, address: Address) -> Life:
         found = self.lives.get(address)
@@ -75,8 +79,9 @@ class Model:
         self.buried.update(x.op for x in life.letters.values())
         self.buried.update(life.dead)
         self.lives[life.address] = Life(
-            life.address, life.generation + 1, life.version, life.at, ticket=life.ticket, parking=life.parking
-        )
+            life.address, life.generation + 1, life.version, life.at, ticket=life.ticket, parking=life.parking,
+            tickets=life.tickets,
+        )  # fmt: skip
 
     def _ticked(self, life: Life, commit: Commit, sight: Sight, me: str, now: float) -> None:
         after = sight.snapshot
@@ -118,14 +123,14 @@ class Model:
         life.schedules = {s.key: s for s in after.schedules}
 
     @staticmethod
-    def _graves(commit: Commit) -> Any:
-        from collections import Counter
-
+    def _graves(commit: Commit) -> Counter[str]:
         return Counter(op_of(d.letter.args) for d in commit.dead)
 
     def _effect(self, life: Life, op: str, token: str, me: str) -> None:
         self.history.note("effect", f"{me} {op}")
-        self.tokens.add(token)
+        self.tokens[token] = life.generation
+        if token in self.torn:
+            self.broken("snapshot", f"{self.torn[token]}, and was committed as {me}")
         if op[0] == "f":
             self.broken("failed", f"{me}: {op} failed, and has effects")
         if op[0] not in REPEATS and op in life.applied:
@@ -189,7 +194,7 @@ class Model:
         letter = None if commit.consumed is None else life.letters.pop(commit.consumed, None)
         if commit.consumed is not None and letter is None:
             self.broken("mail", f"{me}: letter {commit.consumed} was consumed and did not wait")
-        if letter is not None:
+        if letter is not None and not letter.guest:
             if not (op == letter.op or commit.dead or letter.op in life.applied or letter.op in life.dead):
                 self.broken("mail", f"{me}: the letter of {letter.op} was consumed without its effect")
             self._in_order(life, letter, commit.consumed or 0, me)
@@ -213,10 +218,14 @@ class Model:
         times += [x.next for x in after.letters if x.next > after.at and x.n in known]
         due = min(times, default=None)
         under_way = bool(after.outbox or any(x.next <= after.at and x.n in known for x in after.letters))
+        if self.shared:  # the holder need not know of a letter yet: its bell, or its own doorbell, sees to it
+            due, under_way = min((s.at for s in after.schedules), default=None), bool(after.outbox)
         if due is not None and (after.armed is None or after.armed > due + EPS):
             self.broken("armed", f"{me}: armed {after.armed}, due {due}")
         if under_way and (after.armed is None or after.armed > max(now, after.at) + REDELIVER + 1):
             self.broken("armed", f"{me}: armed {after.armed} at {now} while letters or envelopes are under way")
+        if self.shared:
+            return
         calm, life.trouble = life.trouble == self.trouble, self.trouble  # a wake too many does no harm
         soon = after.armed is not None and after.armed <= now + REDELIVER
         if calm and not (under_way or after.letters or life.parking or soon) and after.armed != due:
@@ -232,9 +241,10 @@ class Model:
             if life.letters[letter.n].op != op:
                 self.broken("mail", f"{address}: letter {letter.n} is {life.letters[letter.n].op}, and now {op}")
             return
-        if letter.n <= life.ticket:
+        if letter.n in life.tickets if self.shared else letter.n <= life.ticket:
             self.broken("mail", f"{address}: the number {letter.n} was given again")
         life.ticket = letter.n
+        life.tickets.add(letter.n)
         life.letters[letter.n] = parked(letter, self.trouble)
 
     def acknowledged(self, address: Address, letter: Letter, sight: Sight, now: float) -> None:
@@ -244,7 +254,7 @@ class Model:
         if waits is not None:
             self.acknowledgements += 1
             waits.known = waits.known or self.acknowledgements
-            if sight.snapshot.armed is None:
+            if sight.snapshot.armed is None and not self.shared:
                 self.broken("armed", f"{address}: letter {letter.n} waits and nothing is armed")
 
     def settled(self, address: Address, ids: Sequence[str], sight: Sight, now: float, delivered: set[str]) -> None:

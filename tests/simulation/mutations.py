@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
+from dataclasses import replace
+from typing import Any, Final
 
 import pytest
 
@@ -21,19 +21,8 @@ from roost.result import TickResult
 from roost.trigger import Occurrence
 from roost_local.group import GroupCommit
 
-Patch: TypeAlias = Callable[[pytest.MonkeyPatch], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Mutation:
-    """One defect. `bug`: it was a real one, found by the simulation."""
-
-    name: str
-    patch: Patch
-    store: str = "memory"
-    bug: bool = False
-    first: int = 0
-    """The first seed that is tried."""
+from .mutation import Mutation
+from .sharing import SHARED
 
 
 def _split(m: pytest.MonkeyPatch) -> None:
@@ -322,6 +311,12 @@ def _unpromised(m: pytest.MonkeyPatch) -> None:
     m.setattr(Image, "settle", lambda self, ids, at, promised=(): settle(self, ids, at, [t for t in promised if t]))
 
 
+def _in_step(m: pytest.MonkeyPatch) -> None:
+    whole = turn._failure
+    m.setattr(turn, "_failure", lambda kind, waiting, tick, error, now: whole(kind, waiting, tick, error, tick.at))
+    m.setattr(turn, "_pause", lambda retry, attempts, tick, error: retry.delay(attempts))
+
+
 MUTATIONS: Final = (
     Mutation("a commit is split in two", _split),
     Mutation("the inbox is not looked into", _no_inbox),
@@ -351,4 +346,6 @@ MUTATIONS: Final = (
     Mutation("an alarm that can't be set is given up", _loud_alarm, bug=True),
     Mutation("the scan at the start is not tried again", _one_scan, bug=True),
     Mutation("a commit disarms a letter that is being parked", _unpromised, bug=True),
+    Mutation("runs that ask each other are tried again in step", _in_step, bug=True, first=103_337),
+    *SHARED,
 )

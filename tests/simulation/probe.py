@@ -45,13 +45,15 @@ def at_once(call: Coroutine[Any, Any, T]) -> T:
 class ProbeStore:
     """Fills the port `Store` for all hosts."""
 
-    def __init__(self, real: OwnedStore, model: Model, now: Callable[[], float], *, scans: bool) -> None:
+    def __init__(
+        self, real: OwnedStore, model: Model, now: Callable[[], float], delivered: set[str], *, scans: bool
+    ) -> None:
         self.real = real
         self.model = model
         self.now = now
         self.scans = scans
         """Whether a new host finds what the last left undone by a scan; else only by what is armed."""
-        self.delivered: set[str] = set()
+        self.delivered = delivered
         self._writing: set[asyncio.Task[Any]] = set()
         self.waits = False
         """The store's writes take time."""

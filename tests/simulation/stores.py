@@ -13,7 +13,11 @@ from roost.resident import OwnedStore
 from roost.testing.faults import Faults
 
 from . import objects, sqlite
+from .cluster import Cluster
+from .fleet import Fleet
+from .history import History
 from .setting import Setting
+from .world import World
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +30,9 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """How to open one, and how many hosts may use it at once."""
+    """How a world over it is made, and how many hosts that may have at once."""
 
-    make: Callable[[Setting, Random, Faults], AbstractContextManager[Opened]]
+    make: Callable[[Setting, Random, History, Faults], AbstractContextManager[World]]
     hosts: int = 1
 
 
@@ -64,4 +68,20 @@ def _objects(setting: Setting, rng: Random, faults: Faults) -> Generator[Opened]
     yield Opened(first, reopen)
 
 
-STORES: Final = {"memory": Maker(_memory), "objects": Maker(_objects), "sqlite": Maker(_sqlite)}
+def _owned(opened: Callable[[Setting, Random, Faults], AbstractContextManager[Opened]]) -> Maker:
+    @contextmanager
+    def make(setting: Setting, rng: Random, history: History, faults: Faults) -> Generator[World]:
+        with opened(setting, rng, faults) as found:
+            yield Cluster(setting, found, rng, history, faults)
+
+    return Maker(make)
+
+
+@contextmanager
+def _dynamo(setting: Setting, rng: Random, history: History, faults: Faults) -> Generator[World]:
+    yield Fleet(setting, rng, history, faults)
+
+
+STORES: Final = {
+    "dynamo": Maker(_dynamo, 4), "memory": _owned(_memory), "objects": _owned(_objects), "sqlite": _owned(_sqlite),
+}  # fmt: skip

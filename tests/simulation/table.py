@@ -8,7 +8,8 @@ from typing import Final
 
 import pytest
 
-from .mutations import MUTATIONS, Mutation
+from .mutation import Mutation
+from .mutations import MUTATIONS
 from .run import Outcome, simulate
 
 BOUND: Final = 400

@@ -6,7 +6,8 @@ from functools import lru_cache
 
 import pytest
 
-from .mutations import MUTATIONS, Mutation
+from .mutation import Mutation
+from .mutations import MUTATIONS
 from .run import simulate
 from .table import BOUND, PAGE, caught
 

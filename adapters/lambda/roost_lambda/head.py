@@ -61,6 +61,11 @@ class Head:
         return self.state is not None or self.pieces > 0
 
     @property
+    def life(self) -> str:
+        """What marks the letters of this agent. Destroying changes it, an import does not: what waits then is its."""
+        return str(self.generation)
+
+    @property
     def first_ring(self) -> bool:
         """Nobody rang since the agent was taken, but whoever made this head what it is."""
         return self.bell == self.claimed + 1

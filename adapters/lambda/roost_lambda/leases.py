@@ -38,6 +38,10 @@ class TableLeases:
     def holds(self, address: Address) -> bool:
         return address in self._memory.held
 
+    def sure(self, address: Address) -> bool:
+        held = self._memory.held.get(address)
+        return held is not None and self._host.now() < held.until
+
     def lost(self, address: Address) -> None:
         self._memory.let_go(address)
 

@@ -1,10 +1,11 @@
 """Numbered frames in order (semantics 16), where every frame is an invocation of its own.
 
 One invocation of a connection holds its lane and runs frames as their turn comes; the others leave theirs in the
-table and go. A frame is put first and counted second, and the lane is let go only if the count has not risen since
-the holder last looked, so no frame is left behind. A holder out of time leaves its frames too and says so: another
-invocation takes the lane. One that dies holding the lane leaves a gap, which
-closes the connection: our client comes back and sends again.
+table and go. The lane's number goes on before frames run, so whoever takes over from a dead or a frozen holder runs
+none again, and that one runs none any more. A frame is put first and counted second, and the lane is let go only if
+the count has not risen since the holder last looked, so no frame is left behind. A holder out of time leaves its frames
+too and says so: another invocation takes the lane. One that dies holding the lane leaves a gap, which closes the
+connection: our client comes back and sends again.
 
     pk #conn#cid   sk Q            next, count, holder, until, ttl
                    sk F#seq        text, ttl
@@ -15,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -66,10 +67,14 @@ class Lanes:
         """
         put = False
         while True:
-            row = await self._enter(cid, token)
+            row, first = await self._enter(cid, token, None if put else seq)
             if row is not None:
                 own = {} if put else {seq: text}
-                return await self._keeping(cid, token, self._hold(cid, row, own, token, run, end))
+                ended = await self._keeping(cid, token, self._hold(cid, row, own, token, run, end, first))
+                if ended is not None:
+                    return ended
+                if not own:
+                    return True
             if not put:
                 await self._put(cid, seq, text)
                 put = True
@@ -78,13 +83,16 @@ class Lanes:
 
     async def resume(self, cid: str, token: str, run: Run, end: float) -> bool:
         """Run what another invocation left, unless somebody does. FrameGap and the answer: as `take`."""
-        row = await self._enter(cid, token)
-        return row is None or await self._keeping(cid, token, self._hold(cid, row, {}, token, run, end))
+        row, _ = await self._enter(cid, token, None)
+        return row is None or await self._keeping(cid, token, self._hold(cid, row, {}, token, run, end)) is not False
 
     async def _hold(
-        self, cid: str, row: dict[str, Any], own: Mapping[int, str], token: str, run: Run, end: float
-    ) -> bool:
+        self, cid: str, row: dict[str, Any], own: dict[int, str], token: str, run: Run, end: float, first: bool = False
+    ) -> bool | None:
+        """None: the lane was lost, and `own` is what was not run. `first`: the own frame is claimed already."""
         following, count = _number(row, "next") or 1, _number(row, "count")
+        claimed = following
+        following -= first
         waiting = {n: text for n, text in own.items() if n >= following}
         missing: float | None = None
         try:
@@ -94,6 +102,11 @@ class Lanes:
                     turn.append(waiting.pop(following))
                     following += 1
                 if turn:
+                    if following > claimed and not await self._claim(cid, token, following):
+                        return None
+                    claimed = following
+                    own.clear()
+                    own.update(waiting)
                     await run(turn)
                     missing = None
                 for n, found in (await self._found(cid, following)).items():
@@ -121,7 +134,23 @@ class Lanes:
             await self._leave(cid, token, following, None)
             raise
 
-    async def _keeping(self, cid: str, token: str, work: Coroutine[Any, Any, bool]) -> bool:
+    async def _claim(self, cid: str, token: str, following: int) -> bool:
+        """Frames below `following` are run by this holder, or never; False: it holds the lane no more."""
+        try:
+            await self.table.call(
+                "update_item", Key=_key(cid, LANE), UpdateExpression="SET #n = :s, #u = :u",
+                ConditionExpression="holder = :h", ExpressionAttributeNames={"#n": "next", "#u": "until"},
+                ExpressionAttributeValues={
+                    ":h": {"S": token}, ":s": {"N": str(following)}, ":u": {"N": f"{self.now() + HOLD:.3f}"},
+                },
+            )  # fmt: skip
+        except Refused as refused:
+            if refused.code != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
+    async def _keeping(self, cid: str, token: str, work: Coroutine[Any, Any, bool | None]) -> bool | None:
         """Have the lane while frames run or are waited for."""
         keeper = asyncio.ensure_future(self._keep(cid, token))
         try:
@@ -143,26 +172,45 @@ class Lanes:
             except RoostError as error:
                 log.warning("a lane of frames was not kept: %s", error)
 
-    async def _enter(self, cid: str, token: str) -> dict[str, Any] | None:
-        """The lane's row, now held by us; None: somebody else holds it."""
+    async def _enter(self, cid: str, token: str, seq: int | None) -> tuple[dict[str, Any] | None, bool]:
+        """The lane's row, now held by us, None: somebody else holds it. `seq` is claimed in the same write if it is
+        next; whether it was."""
         now = self.now()
+        free = "(attribute_not_exists(holder) OR holder = :h OR #u < :n)"
+        values = {
+            ":h": {"S": token}, ":u": {"N": f"{now + HOLD:.3f}"}, ":n": {"N": f"{now:.3f}"},
+            ":t": {"N": str(int(now + KEEP))}, ":one": {"N": "1"},
+        }  # fmt: skip
+        names = {"#u": "until", "#t": "ttl", "#c": "count"}
+        given: dict[str, Any] = {
+            "Key": _key(cid, LANE), "ReturnValues": "ALL_NEW", "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }  # fmt: skip
+        if seq is not None:
+            following = "#x = :s" if seq > 1 else "(attribute_not_exists(#x) OR #x = :s)"
+            try:
+                answer = await self.table.call(
+                    "update_item", **given,
+                    UpdateExpression="SET holder = :h, #u = :u, #t = :t, #x = :a ADD #c :one",
+                    ConditionExpression=f"{free} AND {following}", ExpressionAttributeNames={**names, "#x": "next"},
+                    ExpressionAttributeValues={**values, ":s": {"N": str(seq)}, ":a": {"N": str(seq + 1)}},
+                )  # fmt: skip
+                return answer["Attributes"], True
+            except Refused as refused:
+                if refused.code != "ConditionalCheckFailedException":
+                    raise
+                stood = refused.item or {}
+                if stood.get("holder", {}).get("S") == token:
+                    return stood, True  # its own success, whose answer was lost
         try:
             answer = await self.table.call(
-                "update_item", Key=_key(cid, LANE), ReturnValues="ALL_NEW",
-                UpdateExpression="SET holder = :h, #u = :u, #t = :t ADD #c :one",
-                ConditionExpression="attribute_not_exists(holder) OR holder = :h OR #u < :n",
-                ExpressionAttributeNames={"#u": "until", "#t": "ttl", "#c": "count"},
-                ExpressionAttributeValues={
-                    ":h": {"S": token}, ":u": {"N": f"{now + HOLD:.3f}"}, ":n": {"N": f"{now:.3f}"},
-                    ":t": {"N": str(int(now + KEEP))}, ":one": {"N": "1"},
-                },
+                "update_item", **given, UpdateExpression="SET holder = :h, #u = :u, #t = :t ADD #c :one",
+                ConditionExpression=free, ExpressionAttributeNames=names, ExpressionAttributeValues=values,
             )  # fmt: skip
         except Refused as refused:
             if refused.code != "ConditionalCheckFailedException":
                 raise
-            return None
-        row: dict[str, Any] = answer["Attributes"]
-        return row
+            return None, False
+        return answer["Attributes"], False
 
     async def _count(self, cid: str) -> bool:
         """Tell the holder that there is one more; False: there is no holder any more."""

@@ -59,6 +59,8 @@ class Plan:
         self.held: Held | None = desk.memory.held.get(commit.address)
         if self.held is not None and self.held.fence != commit.fence:
             self.held = None
+        self.until = 0.0
+        """Where this commit puts the lease's end."""
         self.leaving = commit.yield_lease and self.held is not None
         self.inbox: int | None = None
         self.guest: int | None = None
@@ -186,7 +188,8 @@ class Plan:
             out.set("lo", None)
             out.set("lu", None)
         else:
-            out.set("lu", rows.n(self.desk.now() + HOLD))
+            self.until = self.desk.now() + HOLD
+            out.set("lu", rows.n(self.until))
 
     def _state(self) -> None:
         commit = self.commit
@@ -277,7 +280,7 @@ class Plan:
                 self.desk.memory.let_go(commit.address)
                 new.heard, new.left, new.owner, new.until = held.heard, False, "", 0.0
             else:
-                held.until = self.desk.now() + HOLD
+                held.until = max(held.until, self.until)
         known.head = new
         if known.sent is not None:
             known.sent.update(self.sent)

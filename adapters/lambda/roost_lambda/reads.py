@@ -153,20 +153,20 @@ class Reads:
         if not found.letters:
             return (), 0
         pk = keys.partition(address)
-        letters, after = await self._page(pk, found.epoch, 0, LETTERS)
+        letters, after = await self._page(pk, found.life, 0, LETTERS)
         waiting = len(letters)
         if after is not None:
-            waiting += await self.table.count(pk, *keys.whole("M#"), after, e=found.epoch)
+            waiting += await self.table.count(pk, *keys.whole("M#"), after, e=found.life)
         return tuple(letters), waiting
 
-    async def _page(self, pk: str, epoch: str, start: int, limit: int) -> tuple[list[Letter], str | None]:
+    async def _page(self, pk: str, life: str, start: int, limit: int) -> tuple[list[Letter], str | None]:
         """The oldest letters beyond number `start`, and where the rest begins."""
         out: list[Letter] = []
         low, high = keys.letter(start + 1), "M#" + keys.LAST
         after: str | None = None
         while True:
             items, after = await self.table.query(pk, low, high, limit=limit - len(out), after=after)
-            out += [rows.letter(x) for x in items if rows.text(x, "e") == epoch]
+            out += [rows.letter(x) for x in items if rows.text(x, "e") == life]
             if after is None or len(out) >= limit:
                 return out, after
 
@@ -205,7 +205,8 @@ class Reads:
         return rows.handled(await self.table.get(keys.partition(address), sk))
 
     async def parked(self, address: Address, after: int, limit: int) -> Sequence[Letter]:
-        return (await self._page(keys.partition(address), await self.epoch(address), after, limit))[0]
+        known = self.memory.of(address).head or await self.head(address)
+        return (await self._page(keys.partition(address), known.life, after, limit))[0]
 
     async def log(self, address: Address, after: int, kinds: frozenset[str], limit: int) -> tuple[Sequence[Entry], int]:
         found = await self.head(address)

@@ -57,9 +57,9 @@ def bare(pk: str, sk: str, **attributes: Item | None) -> Item:
     return item
 
 
-def put_letter(pk: str, epoch: str, x: Letter) -> Item:
+def put_letter(pk: str, life: str, x: Letter) -> Item:
     return bare(
-        pk, keys.letter(x.n), e=s(epoch), i=s(x.id), sr=s(x.source), pr=s(x.principal) if x.principal else None,
+        pk, keys.letter(x.n), e=s(life), i=s(x.id), sr=s(x.source), pr=s(x.principal) if x.principal else None,
         a=s(x.action) if x.action else None, d=b(x.args) if x.args else None,
         u=n(1) if x.lane == "urgent" else None, it=n(1) if x.internal else None,
         at=n(x.attempts) if x.attempts else None, nx=n(x.next) if x.next else None,
@@ -79,7 +79,8 @@ def letter(item: Item) -> Letter:
 
 
 def put_dead(pk: str, epoch: str, number: int, dead: DeadLetter) -> Item:
-    item = put_letter(pk, epoch, dead.letter)
+    item = put_letter(pk, "", dead.letter)
+    del item["e"]
     item["sk"] = s(keys.grave(epoch, number))
     item["er"], item["dt"] = b(dead.error), n(dead.at)
     return item

@@ -76,7 +76,7 @@ class Writes:
             raise
         plan.done()
         if commit.destroy:
-            await self._bury(address, found.epoch)
+            await self._bury(address, found)
         return Committed(commit.version)
 
     def _refused(self, plan: Plan, refused: Refused) -> Committed | AlreadyHandled | Head:
@@ -130,16 +130,14 @@ class Writes:
             await self.table.write([rows.bare(keys.REGISTRY, kind)], [])
             self._kinds.add(kind)
 
-    async def _bury(self, address: Address, epoch: str) -> None:
-        """Delete the rows of an epoch that is over. None of them is visible any more; a crash leaves rubbish only."""
+    async def _bury(self, address: Address, gone: Head) -> None:
+        """Delete the rows of a life that is over. None of them is visible any more; a crash leaves rubbish only."""
         pk = keys.partition(address)
-        for prefix in (*(f"{x}#{epoch}" for x in "SKTPIED"), "M#"):
-            deletes = [
-                (pk, x["sk"]["S"])
-                for x in await self.table.range(pk, *keys.whole(prefix))
-                if (prefix != "M#" or rows.text(x, "e") == epoch) and (prefix == "M#" or _of(x, prefix))
-            ]
-            await self.table.write([], deletes)
+        for prefix in (f"{x}#{gone.epoch}" for x in "SKTPIED"):
+            items = await self.table.range(pk, *keys.whole(prefix))
+            await self.table.write([], [(pk, x["sk"]["S"]) for x in items if _of(x, prefix)])
+        letters = await self.table.range(pk, *keys.whole("M#"))
+        await self.table.write([], [(pk, x["sk"]["S"]) for x in letters if rows.text(x, "e") == gone.life])
 
 
 def _of(item: Item, prefix: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any, TypeVar
 
-from ..ports import Future, Timer
+from ..ports import Future, Host, Timer
 
 T = TypeVar("T")
 EPOCH = 1_767_225_600.0
@@ -34,7 +34,7 @@ class VirtualTimer:
 class VirtualTimeout:
     """`async with`: cancels the task inside when virtual time runs out, as asyncio.timeout does in real time."""
 
-    def __init__(self, host: VirtualHost, seconds: float) -> None:
+    def __init__(self, host: Host, seconds: float) -> None:
         self._host = host
         self._seconds = seconds
         self._expired = False

@@ -1,0 +1,23 @@
+"""What a deliberate defect is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import pytest
+
+Patch: TypeAlias = Callable[[pytest.MonkeyPatch], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One defect. `bug`: it was a real one, found by the simulation."""
+
+    name: str
+    patch: Patch
+    store: str = "memory"
+    bug: bool = False
+    first: int = 0
+    """The first seed that is tried."""

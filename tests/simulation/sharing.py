@@ -1,0 +1,177 @@
+# pyright: reportPrivateUsage=false, reportUnknownLambdaType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
+# A patch of the inside of the product reaches into it, and takes what it wraps as it comes.
+"""Deliberate defects of hosts that share a store."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pytest
+
+from roost import tenant, visit
+from roost_lambda import backend, keys, rows
+from roost_lambda.change import Change
+from roost_lambda.head import Head
+from roost_lambda.leases import TableLeases
+from roost_lambda.mail import Mail
+from roost_lambda.order import Lanes
+from roost_lambda.plan import HOLD, Plan
+from roost_lambda.table import Table
+
+from .mutation import Mutation
+
+
+def _no_fence(m: pytest.MonkeyPatch) -> None:
+    """Who has the agent is not asked when it commits."""
+    whole = Plan._head
+
+    def head(self: Plan) -> Change:
+        out = whole(self)
+        out.conditions = [c.replace("#f <=", "#f >=") for c in out.conditions]  # a fence only rises
+        return out
+
+    m.setattr(Plan, "_head", head)
+
+
+def _deaf(m: pytest.MonkeyPatch) -> None:
+    """The agent is given back without asking whether somebody rang."""
+    whole = Mail.leave
+
+    async def leave(self: Mail, address: Any, left: bool, released: int, force: bool) -> bool:
+        held = self.memory.held.get(address)
+        if held is not None:
+            held.heard = (await self.reads.head(address)).bell
+        return await whole(self, address, left, released, force)
+
+    m.setattr(Mail, "leave", leave)
+
+
+def _blind_yield(m: pytest.MonkeyPatch) -> None:
+    """A commit gives the agent back whether somebody rang or not."""
+    whole = Plan._lease
+
+    def lease(self: Plan, out: Change) -> None:
+        whole(self, out)
+        if self.leaving:
+            out.conditions = [c for c in out.conditions if "#b" not in c]
+            for line in [x for x in out.sets if x.startswith("#a = ")]:
+                out.sets.remove(line)
+                out.values.pop(line.split()[-1])
+            out.values = {k: v for k, v in out.values.items() if k in f"{out.sets} {out.conditions}"}
+            out.removes = [x for x in out.removes if x != "#a"]
+            out.values[":bell"] = rows.n(0)
+            out.sets.append("#a = if_not_exists(#b, :bell)")
+            out.names |= {"#a": "a", "#b": "b"}
+
+    m.setattr(Plan, "_lease", lease)
+
+
+def _answer_apart(m: pytest.MonkeyPatch) -> None:
+    """A guest's answer is left to a write of its own."""
+    whole = tenant.Tenant.seal
+
+    def seal(self: tenant.Tenant, *rest: Any) -> None:
+        whole(self, *rest)
+        rest[2].answer = None
+
+    m.setattr(tenant.Tenant, "seal", seal)
+
+
+def _lazarus(m: pytest.MonkeyPatch) -> None:
+    """A renewal brings back a lease that was given back, or that another host has."""
+
+    async def renew(self: Mail, address: Any) -> None:
+        held = self.memory.held.get(address)
+        if held is not None:
+            change, held.until = Change(), self.now() + HOLD
+            change.set("lu", rows.n(held.until))
+            change.set("lo", rows.s(held.owner))
+            await self.table.update(keys.partition(address), keys.HEAD, change)
+
+    m.setattr(Mail, "renew", renew)
+
+
+def _no_claim_check(m: pytest.MonkeyPatch) -> None:
+    """An agent is taken though another host has it."""
+    whole = Mail.claim
+
+    async def claim(self: Mail, address: Any, lease: Any) -> Any:
+        clock, self.now = self.now, lambda: clock() + 3600.0
+        try:
+            return await whole(self, address, lease)
+        finally:
+            self.now = clock
+
+    m.setattr(Mail, "claim", claim)
+
+
+def _silent_post(m: pytest.MonkeyPatch) -> None:
+    """Who parks a letter sends no doorbell."""
+
+    async def call(self: TableLeases, address: Any, delay: float) -> None: ...
+
+    m.setattr(TableLeases, "call", call)
+    m.setattr(TableLeases, "_heal", call)
+
+
+def _early_settle(m: pytest.MonkeyPatch) -> None:
+    """An envelope is forgotten whatever its delivery came to."""
+
+    async def deliver(self: Any, envelope: Any) -> None: ...
+
+    m.setattr(backend.TableCourier, "deliver", deliver)
+
+
+# Real ones there, as they were ------------------------------------------------------------------------------
+
+
+def _ghost(m: pytest.MonkeyPatch) -> None:
+    whole = Table.transact
+
+    async def transact(self: Table, lines: list[Any]) -> None:
+        if len(lines) == 1 and "Put" in lines[0] and "uk" in lines[0]["Put"]["Item"]:
+            await self.call("put_item", Item=lines[0]["Put"]["Item"])
+        else:
+            await whole(self, lines)
+
+    m.setattr(Table, "transact", transact)
+
+
+def _import_hides(m: pytest.MonkeyPatch) -> None:
+    m.setattr(Head, "life", property(lambda self: self.epoch))
+
+
+def _racing_frames(m: pytest.MonkeyPatch) -> None:
+    m.setattr(visit, "connection", lambda trigger: "")
+    m.setattr(tenant, "connection", lambda trigger: "")
+
+
+def _late_state(m: pytest.MonkeyPatch) -> None:
+    m.setattr(tenant.Tenant, "overtaken", lambda self: False)
+
+
+def _lane_again(m: pytest.MonkeyPatch) -> None:
+    async def claim(self: Lanes, cid: str, token: str, following: int) -> bool:
+        return True
+
+    enter = Lanes._enter
+    m.setattr(Lanes, "_claim", claim)
+    m.setattr(Lanes, "_enter", lambda self, cid, token, seq: enter(self, cid, token, None))
+
+
+SHARED: Final = (
+    Mutation("a lease is not fenced", _no_fence, "dynamo", first=36),
+    Mutation("an agent is taken though another host has it", _no_claim_check, "dynamo", first=30),
+    Mutation("the bell is not heard when an agent is given back", _deaf, "dynamo"),
+    Mutation("a commit gives its agent back though the bell rang", _blind_yield, "dynamo", first=25),
+    Mutation("a guest's answer is not in the commit of its tick", _answer_apart, "dynamo", first=3),
+    Mutation("a late renewal brings a lease back", _lazarus, "dynamo", first=7),
+    Mutation("who parks a letter sends no doorbell", _silent_post, "dynamo", first=4),
+    Mutation("an envelope is forgotten before it is delivered", _early_settle, "dynamo"),
+    Mutation("a put that was given up parks its letter again", _ghost, "dynamo", bug=True, first=37),
+    Mutation("an import hides the letters that wait", _import_hides, "dynamo", bug=True, first=200),
+    Mutation("parked frames of a connection race", _racing_frames, "dynamo", bug=True, first=23),
+    Mutation("a host that lost its agent still sends frames", _late_state, "dynamo", bug=True, first=1359),
+    Mutation("who takes a lane of frames over runs some again", _lane_again, "dynamo", bug=True, first=1531),
+)
