@@ -324,7 +324,7 @@ async def test_a_guest_that_streams_gets_its_chunks(fleet: Fleet) -> None:
     Slow.gates["s"] = entered, free = asyncio.Event(), asyncio.Event()
     first = asyncio.create_task(fleet.host().dispatch(a, increment()))
     await entered.wait()
-    asked = fleet.host().dispatch(a, increment(None, "count", 3), lambda *chunk: chunks.append(chunk))
+    asked = fleet.host().dispatch(a, increment(None, "count", 3), lambda id, raw: chunks.append((id, raw)))
     second = asyncio.create_task(asked)
     await until(partial(parked, fleet, a, 1))
     free.set()
