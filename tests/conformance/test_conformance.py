@@ -15,8 +15,21 @@ SEMANTICS = set(range(1, 32)) - {12}
 """Rule 12 (a newer schema) needs two versions of the code: tests/core has it."""
 
 
-@pytest.mark.parametrize("backend", ["memory", "local", "emulated-lambda", "cloudflare", "lambda"])
-async def test_every_case_passes(backend: str) -> None:
+BOTH = (False, True)
+
+
+@pytest.mark.parametrize(
+    ("backend", "modes"),
+    [
+        ("memory", BOTH),
+        ("local", BOTH),
+        ("cloudflare", BOTH),
+        ("lambda", (False,)),
+        pytest.param("lambda", (True,), marks=pytest.mark.long),
+        pytest.param("emulated-lambda", BOTH, marks=pytest.mark.long),
+    ],
+)
+async def test_every_case_passes(backend: str, modes: tuple[bool, ...]) -> None:
     failures: list[str] = []
 
     def say(line: str) -> None:
@@ -24,9 +37,9 @@ async def test_every_case_passes(backend: str) -> None:
             failures.append(line)
 
     harness = find(backend).harness()
-    report = await run(harness, say=say)
+    report = await run(harness, modes=modes, say=say)
     assert not report.failed, "\n".join([*failures, harness.log])
-    assert report.passed == 2 * len(catalogue())
+    assert report.passed == len(modes) * len(catalogue())
 
 
 def test_every_rule_has_its_cases() -> None:

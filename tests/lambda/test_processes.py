@@ -16,7 +16,7 @@ from roost_lambda.client import Client
 from .emulator import ministack
 from .hosts import Fleet, increment
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.long]
 PROCESSES = 4
 CALLS = 500
 """Of each process, by 16 callers at a time: 64 in all."""

@@ -1,4 +1,7 @@
-"""The store's port suite against Amazon's own DynamoDB Local, which has the last word on conditions and keys."""
+"""The store's port suite against Amazon's own DynamoDB Local, which has the last word on conditions and keys.
+
+It does some ten writes a second, so all of it takes minutes: `pytest -m long tests/lambda/test_second_opinion.py`.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,10 @@ from roost_lambda.table import Table
 from .dynamodb_local import ITEMS, dynamodb_local, java
 from .emulator import dynamo
 
-pytestmark = [pytest.mark.anyio, pytest.mark.skipif(java() is None, reason="DynamoDB Local needs Java")]
+pytestmark = [
+    pytest.mark.anyio, pytest.mark.long, pytest.mark.skipif(java() is None, reason="DynamoDB Local needs Java"),
+]  # fmt: skip
 PATIENCE = 600.0
-VOLUME = ("store-list", "store-park-many", "store-race-agents", "store-inbox-many")
-"""Cases that take minutes: DynamoDB Local does some ten writes a second. `pytest -m volume` runs them."""
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +30,7 @@ def endpoint() -> Iterator[str]:
         yield found
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.volume] if name in VOLUME else []) for name in PORT_CASES]
-)
+@pytest.mark.parametrize("name", PORT_CASES)
 async def test_case(endpoint: str, name: str) -> None:
     async with dynamo(endpoint) as (table, client):
         try:

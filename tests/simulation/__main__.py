@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 
 from .run import Outcome, simulate
 from .stores import STORES
@@ -21,12 +23,26 @@ def chunk(first: int, count: int, store: str) -> tuple[int, Counter[str], list[O
     """Run some seeds; (how many, counters, what went wrong)."""
     counts: Counter[str] = Counter()
     bad: list[Outcome] = []
-    for seed in range(first, first + count):
-        outcome = simulate(seed, store)
-        counts.update(outcome.counts)
-        if outcome.violation is not None:
-            bad.append(outcome)
+    with _rarely_collected():
+        for seed in range(first, first + count):
+            outcome = simulate(seed, store)
+            counts.update(outcome.counts)
+            if outcome.violation is not None:
+                bad.append(outcome)
     return count, counts, bad
+
+
+@contextmanager
+def _rarely_collected() -> Generator[None]:
+    """The collector goes through what a world made, not through all that was there before: a tenth of the time."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def sweep(first: int, seeds: int, store: str, processes: int) -> Iterator[tuple[int, Counter[str], list[Outcome]]]:

@@ -37,7 +37,7 @@ LIMIT: Final = 30.0
 MARGIN: Final = 1.5
 MOST: Final = 8
 """Workers there may be at once."""
-VISIBLE: Final = 180.0
+VISIBLE: Final = 30.0
 """Seconds after which a message that failed comes again, and how often it may (template.yaml)."""
 RECEIVES: Final = 10
 FAR: Final = 900.0
