@@ -23,8 +23,9 @@ BOTH = (False, True)
     [
         ("memory", BOTH),
         ("local", BOTH),
-        ("cloudflare", BOTH),
+        ("cloudflare", (False,)),
         ("lambda", (False,)),
+        pytest.param("cloudflare", (True,), marks=pytest.mark.long),
         pytest.param("lambda", (True,), marks=pytest.mark.long),
         pytest.param("emulated-lambda", BOTH, marks=pytest.mark.long),
     ],
