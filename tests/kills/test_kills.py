@@ -32,7 +32,7 @@ async def test_local(tmp_path: Path) -> None:
     torn = TornHarness(compile_journal(tmp_path), tmp_path / "journal", SEED)
     more = await run(torn, 10, SEED, note)
     assert tally.kills + more.kills >= 20 and tally.acknowledged and more.acknowledged
-    assert torn.torn.risked, "nothing was ever at risk: the journal saw no write"
+    assert torn.torn.noted, "the journal saw no write"  # how much of it is at risk at a kill is the kill's luck
 
 
 async def test_cloudflare() -> None:

@@ -35,8 +35,9 @@ class Write:
 
 @dataclass(slots=True)
 class Torn:
-    """What was done to a data file: sectors at risk, and what became of them."""
+    """What was done to a data file: writes seen, sectors at risk at a kill, and what became of them."""
 
+    noted: int = 0
     risked: int = 0
     lost: int = 0
     garbled: int = 0
@@ -83,6 +84,7 @@ class TornHarness(LocalHarness):
         open_writes: tuple[list[Write], list[Write]] = ([], [])
         for what, file, write in entries(self._journal.read_bytes()):
             if what == "W":
+                self.torn.noted += 1
                 open_writes[file].append(write)
             else:  # synced; or cut, of which too little is known to undo it
                 open_writes[file].clear()
