@@ -12,10 +12,10 @@ as pinned under `tests/bench/peers`, needs some 2 GB and a quarter of an hour, a
 lines in [benchmarks.jsonl](benchmarks.jsonl). Compare figures of one run with each other only.
 
 The work is a counter, spread over 64 keys: a call adds one, stores it and answers the sum. An *ask* is a call of an
-agent that calls another one and waits. *Fan-out* is one message to 1,000 WebSockets of one agent, two seconds after
-all are open, from the send to each socket. *Wake* is a call of an object that has left memory while idle. *Schedules*
-are 10,000, one an agent (ten on the Agents SDK), all due in the same millisecond: the bold figure is when all have run
-and a call made after them was durable.
+agent that calls another one and waits. *Fan-out* is one message to 1,000 WebSockets of one agent, from the send to
+each socket. *Wake* is a call of an object that has left memory while idle. *Schedules* are 10,000, one an agent
+(ten on the Agents SDK), all due in the same millisecond: the bold figure is when all have run and a call made after
+them was durable.
 Restate is its server with the Python SDK on hypercorn; DBOS is a workflow with one transaction on PostgreSQL; the
 hand-written Durable Objects are one row of SQL a call, with nothing of what an agent framework gives.
 

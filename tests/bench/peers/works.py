@@ -70,7 +70,7 @@ def rate(field: Field, load: Load, lanes: int) -> Figure:
 def fan(field: Field, load: Load) -> Figure:
     """Milliseconds from a message to each of many sockets of one agent."""
     pace = field.pace
-    told: dict[str, float | str] = {"mode": "fan", "connections": pace.hearers, "settle": 2.0, "limit": 60}
+    told: dict[str, float | str] = {"mode": "fan", "connections": pace.hearers, "limit": 60}
     drive(field.program, field.up.port, load, rounds=1, **told)
     report = drive(field.program, field.up.port, load, rounds=pace.broadcasts, **told)
     return milliseconds(report) | {"sockets": pace.hearers}
