@@ -40,20 +40,9 @@ class Tenant(Cell):
     """See the file's head."""
 
     __slots__ = (
-        "answers",
-        "away",
-        "dropped",
-        "keeper",
-        "landed",
-        "lines",
-        "rests",
-        "shown",
-        "stay",
-        "told",
-        "tries",
-        "visits",
-        "was",
-    )
+        "answers", "away", "dropped", "keeper", "landed", "lines", "rests", "shown", "stay", "told", "tries",
+        "visits", "was",
+    )  # fmt: skip
     leases: Leases
 
     def __init__(self, runtime: Runtime, kind: Kind, address: Address) -> None:
