@@ -13,7 +13,7 @@ from pydantic_core import from_json, to_json
 from .commit import Letter
 from .errors import RoostError, from_problem
 from .mailbox import Waiting
-from .result import TickResult, problem_bytes
+from .result import TickResult, outcome_of, problem_bytes
 from .trigger import Call, Caller, Connect, Disconnect, Message, Payload, Request, SetState, Trigger
 
 if TYPE_CHECKING:
@@ -123,6 +123,15 @@ def answer_of(result: TickResult) -> bytes:
     else:
         doc["j"] = result.value.decode()
     return to_json(doc)
+
+
+def answer_to(version: int, error: RoostError | None, value: Any) -> bytes:
+    """The same, of a run that the commit of `version` ends. `value`: JSON, or the HTTP answer of a request."""
+    if error is not None:
+        return answer_of(TickResult(outcome_of(error), error=error, version=version))
+    if isinstance(value, bytes):
+        return answer_of(TickResult("value", value, version=version))
+    return answer_of(TickResult("value", version=version, response=value))
 
 
 def answered(raw: bytes) -> TickResult:

@@ -13,10 +13,11 @@ from .cell import REARM, Cell
 from .commit import LETTERS, Busy, Commit, Frame, Letter, Snapshot
 from .errors import Quarantined, RoostError, TransientError
 from .image import Image
+from .keeper import Keeper
 from .mailbox import Waiting
-from .parcel import answer_of
+from .parcel import answer_of, answer_to
 from .release import reply_frames
-from .result import TickResult, failed, outcome_of
+from .result import TickResult, failed
 from .trigger import Disconnect, Occurrence, Trigger
 from .visit import Line, connection, visit
 from .wake import due_now, letter_waiting
@@ -24,14 +25,12 @@ from .wake import due_now, letter_waiting
 if TYPE_CHECKING:
     from .address import Address
     from .kind import Kind
-    from .ports import Future, Leases, Timer
+    from .ports import Future, Leases
     from .runtime import Runtime
     from .tick import Tick
 
 LINGER: Final = 1.0
 """Seconds a host goes on for others after its own trigger came; then the doorbell's host takes over."""
-RENEW: Final = 2.0
-"""Seconds after which a lease that is still needed is renewed: three may fail before it ends."""
 TURNED: Final = 0.03
 """Seconds for which an agent that was found held is not asked for again."""
 
@@ -62,7 +61,7 @@ class Tenant(Cell):
         """Connections of which frames are parked from here, and not answered yet."""
         self.away = 0.0
         self.tries = 0
-        self.keeper: Timer | None = None
+        self.keeper = Keeper(self)
         self.shown = 0
         """The last version whose frames this host let out: a tick ends when they are."""
         self.was: float | None = None
@@ -85,27 +84,12 @@ class Tenant(Cell):
                 self.was, self.told = found.armed, False
             if found.released < self.shown <= found.version:  # what this host let out it need not let out again
                 found = replace(found, released=self.shown)
-            if self.keeper is None:
-                self.keeper = self.runtime.host.call_later(RENEW, self._keep)
+            self.keeper.begin()
         return found
-
-    def _keep(self) -> None:
-        self.keeper = None
-        if self.leases.holds(self.address):
-            self.runtime.host.spawn(self._renew())
-
-    async def _renew(self) -> None:
-        try:
-            await self.leases.renew(self.address)
-        except RoostError as error:
-            self.runtime.log.warning("%s: its lease was not renewed: %s", self.address, error.message)
-        if self.keeper is None and self.leases.holds(self.address):
-            self.keeper = self.runtime.host.call_later(RENEW, self._keep)
 
     async def glance(self) -> Image:
         """The agent as committed, taking no lease."""
-        found = await self.runtime.snapshot(self.address)
-        return Image(found)
+        return Image(await self.runtime.snapshot(self.address))
 
     async def rest(self) -> bool:
         """Nothing waits any more: give the agent back; False = something came up meanwhile."""
@@ -264,12 +248,10 @@ class Tenant(Cell):
 
     def _drop(self, waiting: Waiting) -> None:
         """It is in the store: not this time."""
-        if waiting.letter is not None:
-            self.queued.discard(waiting.letter.n)
-        elif waiting.guest:
-            self.queued.discard(waiting.guest)
-        elif isinstance(waiting.trigger.payload, Occurrence):
-            payload = waiting.trigger.payload
+        payload = waiting.trigger.payload
+        if waiting.letter is not None or waiting.guest:
+            self.queued.discard(waiting.letter.n if waiting.letter is not None else waiting.guest)
+        elif isinstance(payload, Occurrence):
             self.queued.discard((payload.key, payload.gen, payload.due))
 
     async def _turned_away(self, waiting: Waiting) -> bool:
@@ -293,15 +275,7 @@ class Tenant(Cell):
         image = self.image
         assert image is not None
         if waiting.guest:
-            commit.consumed = waiting.guest
-            result = TickResult("value", version=commit.version)
-            if error is not None:
-                result = TickResult(outcome_of(error), error=error, version=commit.version)
-            elif isinstance(value, bytes):
-                result.value = value
-            else:
-                result.response = value
-            commit.answer = answer_of(result)
+            commit.consumed, commit.answer = waiting.guest, answer_to(commit.version, error, value)
         busy = (
             len(self.mailbox) or self.look or self.naps or self.flight or self.settled or self.lives or self.answers
             or image.connections or image.outbox or commit.connections or commit.outbox or tick.frames
@@ -334,8 +308,7 @@ class Tenant(Cell):
                 image.waiting -= 1
 
     def refuse(self, waiting: Waiting, error: RoostError) -> None:
-        result = failed(error)
-        self.reply(waiting, result)
+        self.reply(waiting, result := failed(error))
         self.finish(waiting, result)
 
     def reply(self, waiting: Waiting, result: TickResult) -> None:

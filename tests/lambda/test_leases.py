@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
-from roost import Agent, action, tenant
+from roost import Agent, action, keeper
 from roost.address import Address
 from roost.commit import Busy, Lease, Snapshot
 from roost.errors import TransientError
@@ -17,20 +16,12 @@ from roost.parcel import answered, pack
 from roost.result import TickResult
 from roost.tenant import LINGER
 from roost_lambda.backend import LambdaBackend
-from roost_lambda.client import Client
 from roost_lambda.plan import HOLD
 
 from .faults import Faulty
 from .hosts import Fleet, Slow, increment
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def fleet(dynamo: tuple[str, Client]) -> AsyncIterator[Fleet]:
-    fleet = Fleet(*dynamo)
-    yield fleet
-    await fleet.stop()
 
 
 async def claimed(fleet: Fleet, address: Address) -> Snapshot | Busy:
@@ -48,7 +39,7 @@ async def entered(fleet: Fleet, address: Address) -> tuple[LambdaBackend, asynci
 
 
 async def test_a_tick_longer_than_the_lease_keeps_its_agent(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tenant, "RENEW", 0.01)
+    monkeypatch.setattr(keeper, "RENEW", 0.01)
     a = Address("slow", "a")
     host, free, tick = await entered(fleet, a)
     for _ in range(5):
@@ -89,7 +80,7 @@ async def test_a_late_renewal_does_not_bring_a_lease_back(fleet: Fleet) -> None:
 
 
 async def test_a_renewal_that_is_refused_for_now_is_tried_again(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tenant, "RENEW", 0.01)
+    monkeypatch.setattr(keeper, "RENEW", 0.01)
     a = Address("slow", "d")
     host, free, tick = await entered(fleet, a)
     held, renewed = host.store.memory.held[a], 0

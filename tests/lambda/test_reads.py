@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from roost.address import Address
 from roost.commit import Snapshot
-from roost_lambda.client import Client
 
 from .hosts import Fleet, increment
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def fleet(dynamo: tuple[str, Client]) -> AsyncIterator[Fleet]:
-    fleet = Fleet(*dynamo)
-    yield fleet
-    await fleet.stop()
 
 
 async def test_a_large_state_that_changes_between_any_two_reads(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
