@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from roost.errors import Rejected, RoostError, from_problem
 
-from .faults import code_of
+from .faults import code_of, lost
 from .wire import encode
 
 TERMINAL = 4000
@@ -80,7 +80,7 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The server closes this connection, with this code and for this reason."""
+    """The server closes this connection, or should have, with this code and for this reason."""
 
     code: int
     error: RoostError
@@ -165,6 +165,9 @@ def _parse(frame: dict[str, Any]) -> Inbound:
             return Refusal(code, _closing(frame, code))
         case {"type": "cf_agent_mcp_servers"}:
             return Ignored()
+        case {"message": "Internal server error", "connectionId": str(), "requestId": str()} if len(frame) == 3:
+            # API Gateway's own: the function died with a frame of ours. The socket stays; which frame is not said.
+            return Refusal(1012, lost("the server died while it ran a frame of this connection"))
         case _:
             return Message(frame)
 

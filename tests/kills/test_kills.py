@@ -35,10 +35,13 @@ async def test_local(tmp_path: Path) -> None:
     assert torn.torn.noted, "the journal saw no write"  # how much of it is at risk at a kill is the kill's luck
 
 
-async def test_cloudflare() -> None:
+@pytest.mark.parametrize("backend", ["cloudflare", "lambda"])
+async def test_platform(backend: str) -> None:
+    """workerd as a whole; on Lambda some execution environments, or all."""
     print(f"seed {SEED}")
-    tally = await run(find("cloudflare").harness(), 3, SEED, note)
-    assert tally.kills >= 3 and tally.acknowledged
+    tally = await run(find(backend).harness(), 20, SEED, note)
+    assert tally.kills >= 20 and tally.acknowledged
+    assert (0 < tally.partly < tally.kills) == (backend == "lambda")
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import asyncio
 import sys
 import tempfile
 from pathlib import Path
+from random import Random
 
 import httpx
 
@@ -104,6 +105,13 @@ class LambdaHarness:
         async with asyncio.timeout(self.patience), httpx.AsyncClient(timeout=self.patience) as client:
             while (await client.get(f"{self.url}/healthz")).status_code != 200:
                 """One was given to an environment that had just died."""
+
+    async def crash_some(self, random: Random) -> int:
+        """Kill some of the execution environments, at least one if there is any; how many. The others go on."""
+        running = self.emulator.workers()
+        return await self.emulator.kill_workers(
+            random.sample(running, random.randint(min(1, len(running)), len(running)))
+        )
 
     async def stop(self) -> None:
         if self._emulator is not None:

@@ -70,6 +70,27 @@ async def test_keyed_calls_are_sent_again(fake: Fake, conn_client: Client) -> No
     assert [opened.query["_pk"] for opened in fake.opened] == ["tab", "tab"]
 
 
+async def test_a_frame_that_its_server_died_with_is_sent_again(fake: Fake, conn_client: Client) -> None:
+    """API Gateway says so on a socket that stays open, and names no call."""
+
+    async def dies(socket: WebSocket) -> None:
+        await hello(socket)
+        for _ in range(2):
+            await fake.receive(socket)
+        mine = {"message": "Internal server error", "connectionId": "a=", "requestId": "b", "of": "the author's"}
+        for frame in (mine, {name: mine[name] for name in ("message", "connectionId", "requestId")}):
+            await socket.send_json(frame)
+        await until_closed(socket)
+
+    fake.sockets = [dies, answers(fake)]
+    async with conn_client.agent("counter", "a").connect() as conn:
+        calls = conn.call("echo", 1, idempotency_key="k1"), conn.call("echo", 2)
+        keyed, plain = await asyncio.gather(*calls, return_exceptions=True)
+        assert keyed == [1] and isinstance(plain, TransientError) and plain.code == "connection-lost"
+        assert (await anext(conn.messages()))["of"] == "the author's"
+    assert [len(frames) for frames in fake.frames] == [2, 1]
+
+
 async def test_keys_are_automatic_with_retries(fake: Fake, stubborn: Client) -> None:
     fake.sockets = [drops_after(fake, 1), answers(fake)]
     async with stubborn.agent("counter", "a").connect() as conn:

@@ -112,10 +112,11 @@ class Ministack:
                 found += [int(pid) for pid in (task / "children").read_text().split()]
         return found
 
-    async def kill_workers(self) -> int:
-        """kill -9 to every execution environment, as when the machines under all functions die; how many. Returns
-        when they are dead, so that what comes after finds none of them."""
-        doomed = self.workers()
+    async def kill_workers(self, doomed: list[int] | None = None) -> int:
+        """kill -9 to every execution environment, as when the machines under all functions die, or to those named; how
+        many. Returns when they are dead, so that what comes after finds none of them."""
+        if doomed is None:
+            doomed = self.workers()
         for pid in doomed:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
