@@ -69,7 +69,7 @@ def unpack(kind: Kind, letter: Letter) -> Waiting:
     caller = Caller(letter.principal, from_json(letter.claims) if letter.claims else {}) if doc["c"] else None
     trigger = Trigger(
         doc["k"], payload, letter.id if letter.keyed else None, letter.source, caller, letter.lane, doc["d"],
-        tuple(doc["p"]),
+        tuple(doc["p"]), guest="" if letter.keyed else letter.id,
     )  # fmt: skip
     waiting = Waiting(trigger)
     waiting.guest = letter.n

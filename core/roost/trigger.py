@@ -139,6 +139,8 @@ class Trigger:
     """Epoch seconds after which nobody waits any more; the tick is cancelled."""
     path: tuple[str, ...] = ()
     """Addresses of the agents that wait for this one, outermost first."""
+    guest: str = ""
+    """The id of its letter, where it has none itself: the host that runs it may die, and the next one runs it again."""
 
     @property
     def principal(self) -> str:
@@ -147,7 +149,13 @@ class Trigger:
 
     @property
     def scoped(self) -> str | None:
-        """The id with whose it is, for what is named after this trigger: two callers may use the same. None: no id."""
-        if self.id is None or not self.principal or self.source == "agent":  # an agent's ids hold its address
-            return self.id
-        return f"{len(self.principal)}:{self.principal}:{self.id}"
+        """Names what is done for this trigger, so that a second run finds it: the id with whose it is: two may use
+        the same. None: it has no id, and runs once."""
+        id, principal = self.id, self.principal
+        if id is not None:
+            if self.source == "agent" and id.startswith(f"{principal}/"):  # given by `TickAsker`, or an envelope's
+                return id
+            return f"{self.source}:{len(principal)}:{principal}:{id}"
+        if isinstance(self.payload, Connect):
+            return f"connect:{self.payload.cid}"
+        return f"guest:{self.guest}" if self.guest else None

@@ -124,6 +124,14 @@ class Busy(Agent[Book]):
         return None if self.caller is None else {"principal": self.caller.principal, **self.caller.claims}
 
     @action
+    async def ask(self, to: str) -> int:
+        """What the other one counts; then waits if a gate is set."""
+        counted = await self.agent(Counter, to).increment()
+        if self.key in self.gates:
+            await self.wait()
+        return counted
+
+    @action
     async def refuse(self) -> None:
         self.state.seen.append("never")
         raise Rejected("taken", code="seat-taken", status=409, data={"seat": 1})

@@ -13,7 +13,7 @@ import pytest
 from roost.address import Address
 from roost.commit import Row, Snapshot
 from roost.errors import TransientError
-from roost.parcel import pack
+from roost.parcel import answered, pack
 from roost.result import TickResult
 from roost.trigger import NOTHING, Call, Caller, Connect, Disconnect, Message, Request, Trigger
 from roost_lambda import keys, rows
@@ -258,6 +258,28 @@ async def test_a_dead_holder_is_healed_by_the_doorbell(fleet: Fleet) -> None:
     assert await count_slow(fleet, a) == 0
     await fleet.settle(ahead=32)
     assert await count_slow(fleet, a) == 1
+
+
+async def test_a_guest_without_a_key_that_runs_again_asks_once(fleet: Fleet) -> None:
+    """Its first host died after the ask and before the commit: the next one finds the answer of that ask."""
+    a = Address("busy", "g")
+    letter = pack(increment(None, "ask", "asked"), "0123", fleet.clock.now() + 90)
+    assert letter is not None
+    store = fleet.host().store
+    n = (await store.park(a, letter, 10, 1.0)).n
+    Busy.gates["g"] = entered, free = asyncio.Event(), asyncio.Event()
+    faulty = Faulty(fleet.calls)
+    dead = asyncio.create_task(fleet.host(faulty).drain(a, fleet.clock.now() + 20))
+    await entered.wait()
+    faulty.dead = True
+    free.set()
+    assert await count(fleet, Address("counter", "asked")) == 1
+    fleet.clock.ahead += 32
+    await fleet.host().drain(a, fleet.clock.now() + 20)
+    raw = await store.mail.answered(a, n)
+    dead.cancel()
+    assert raw is not None and answered(raw).get() == 1
+    assert await count(fleet, Address("counter", "asked")) == 1
 
 
 async def count_slow(fleet: Fleet, address: Address) -> int:

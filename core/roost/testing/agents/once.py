@@ -61,5 +61,10 @@ class Once(Agent[Sum]):
         """Ask another to add; the ask is named after this trigger."""
         return await self.agent(Once, to).add(by)
 
+    @action
+    async def forward_by(self, via: str, key: str, other: str) -> int:
+        """Have another agent forward, under a key of the author's."""
+        return await self.agent(Once, via, idempotency_key=key).forward(other)
+
 
 AGENTS: list[type[Agent[Any, Any]]] = [Once]

@@ -112,7 +112,7 @@ async def asks_of_a_second_run_are_not_new(stage: Stage) -> None:
         assert (await b.state())["total"] == 4, "another trigger got the first one's answers"
 
 
-@case("6", "two callers with the same key are two triggers, so their asks are two as well")
+@case("6", "two callers with the same key are two triggers, agents too, so their asks are two as well")
 async def asks_of_two_callers_are_two(stage: Stage) -> None:
     async with stage.client() as admin, stage.client(token=None) as nobody:
         key, other = stage.key(), stage.key()
@@ -120,6 +120,9 @@ async def asks_of_two_callers_are_two(stage: Stage) -> None:
         assert await nobody.agent("once", key).call("forward", other, idempotency_key="k") == 2, "one got the other's"
         assert await admin.agent("once", key).call("forward", other, idempotency_key="k") == 1
         assert (await admin.agent("once", other).state())["total"] == 2
+        for n, asker in enumerate((stage.key(), stage.key()), 3):
+            got = [await admin.agent("once", asker).call("forward_by", key, "k", other) for _ in range(2)]
+            assert got == [n, n], f"agents that ask with one key: {got}, not {n} twice"
 
 
 @case("6", "only actions can be asked, and wrong arguments are refused before anything is sent")
