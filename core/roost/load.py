@@ -12,7 +12,7 @@ from .lifecycle import move
 from .mailbox import Waiting
 from .release import deliver, send
 from .trigger import Disconnect, Trigger
-from .wake import letter_waiting
+from .wake import due_now
 
 if TYPE_CHECKING:
     from .cell import Cell
@@ -52,14 +52,12 @@ async def load(cell: Cell) -> None:
 
 
 async def _recover(cell: Cell, image: Image) -> None:
-    """Letters, envelopes, ghosts, unreleased state (semantics 8, 25)."""
+    """Letters, overdue schedules, envelopes, ghosts, unreleased state (semantics 8, 22, 25)."""
     runtime = cell.runtime
-    now = runtime.host.now()
-    for letter in image.letters.values():
-        if letter.next <= now and letter.n not in cell.queued:
-            cell.queued.add(letter.n)
-            cell.mailbox.put(letter_waiting(cell.kind, letter))
-            cell.kick()
+    for waiting, mark in due_now(cell.kind, image, runtime.host.now(), cell.queued):
+        cell.queued.add(mark)
+        cell.mailbox.put(waiting)
+        cell.kick()
     fresh = [e for e in image.outbox.values() if e.id not in cell.flight]
     if fresh:
         deliver(cell, fresh)

@@ -12,8 +12,9 @@ from roost_client import Client
 
 from .load import AGENTS, Ledger, Operation, send
 
-PATIENCE: Final = 60.0
-"""Seconds within which what must come has come; a bound on failure, not a measurement."""
+PATIENCE: Final = 150.0
+"""Seconds within which what must come has come; a bound on failure, not a measurement. Lambda's sweep, which finds what
+a host died before it could ring for, comes each minute."""
 
 
 class Violation(AssertionError):

@@ -1,8 +1,8 @@
 """The port `Alarms`: the one alarm of an object.
 
-An alarm that comes sooner is set at once. One that comes later, or is not needed any more, is moved a second
-after the last change: setting costs a row, so not in every tick, but to wake for nothing costs ten seconds of an
-awake object, which is more. Memory knows when the alarm is; after a wake the platform is asked once.
+An alarm that comes sooner is set at once, in the turn of the commit that needs it: the platform writes both or none.
+One that comes later, or is not needed any more, is moved a second after the last change: setting costs a row, so not in
+every tick, but to wake for nothing costs ten seconds of an awake object, which is more.
 """
 
 from __future__ import annotations
@@ -24,16 +24,19 @@ class ObjectAlarms:
         self._host = host
         self._at: float | None = None
         self._wanted: float | None = None
-        self._asked = False
+        self._known = False
+        """Whether `_at` is the platform's. To ask would end the turn, and a death could come between the two writes."""
         self._moving = False
         self.sets = 0
 
+    @property
+    def pending(self) -> bool:
+        """An alarm has been set since the last one."""
+        return self._known and self._at is not None
+
     async def arm(self, address: Address, at: float | None) -> None:
-        if not self._asked:
-            self._at = await interop.get_alarm(self._ctx)
-            self._asked = True
         self._wanted = at
-        if at is not None and (self._at is None or at < self._at):
+        if not self._known or (at is not None and (self._at is None or at < self._at)):
             await self._set(at)
         elif at != self._at and not self._moving:
             self._moving = True
@@ -45,10 +48,10 @@ class ObjectAlarms:
             self._host.spawn(self._set(self._wanted))
 
     async def _set(self, at: float | None) -> None:
-        self._at = at
+        self._at, self._known = at, True
         self.sets += 1
         await interop.set_alarm(self._ctx, at)
 
     def fired(self) -> None:
-        """The platform's alarm is spent."""
-        self._at, self._asked = None, True
+        """The platform's alarm goes off: it is spent when its handler ends."""
+        self._at, self._known = None, True

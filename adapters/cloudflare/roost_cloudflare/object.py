@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import parse_qsl
 
@@ -16,6 +17,7 @@ from pydantic_core import from_json
 from roost.address import Address
 from roost.admission import authenticate, check_origin, check_transport
 from roost.app import App, Credentials
+from roost.cell import REARM
 from roost.errors import RoostError, TransientError
 from roost.ports import Capabilities, Ports
 from roost.runtime import Runtime
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 CLOUDFLARE = Capabilities("cloudflare")
+STAY = 1.0
+"""Seconds for which the platform's alarm waits for what is due. The next alarm would only queue behind it."""
 log = logging.getLogger("roost")
 
 
@@ -86,9 +90,16 @@ class Resident:
     # Alarms ------------------------------------------------------------------------------------------
 
     async def alarm(self) -> None:
-        """Queue what is due; never wait for it."""
+        """Queue what is due. The platform forgets the alarm when this returns, so it waits until all is done, or sets
+        another: what dies with the host in between would be woken by nobody."""
         self.alarms.fired()
         await self.runtime.alarm(self.address)
+        try:
+            async with self.host.timeout(STAY):
+                await self.quiet()
+        except TimeoutError:
+            if not self.alarms.pending:
+                await self.alarms.arm(self.address, self.host.now() + REARM)
 
     # Connections -------------------------------------------------------------------------------------
 
@@ -242,7 +253,8 @@ class AgentObject(interop.DurableObject):  # type: ignore[misc]  # the SDK has n
             await self._awake().alarm()
             self._hold()
         except Exception:
-            log.exception("the alarm handler failed")
+            log.exception("the alarm handler failed; it is called again in %.0f s", REARM)
+            await interop.set_alarm(self.ctx, time.time() + REARM)
 
     async def webSocketMessage(self, socket: interop.Js, data: interop.Js) -> None:
         self._awake().heard(socket, data if isinstance(data, str) else data.to_bytes())

@@ -36,6 +36,5 @@ from .sockets import upgraded as upgraded
 from .sql import Sql as Sql
 from .sql import blob as blob
 from .timers import Timeout as Timeout
-from .timers import get_alarm as get_alarm
 from .timers import pause as pause
 from .timers import set_alarm as set_alarm

@@ -58,11 +58,5 @@ async def set_alarm(ctx: Js, at: float | None) -> None:
     await (storage.deleteAlarm() if at is None else storage.setAlarm(_ms(at)))
 
 
-async def get_alarm(ctx: Js) -> float | None:
-    """When the object is to be woken, if at all."""
-    at = await raw(ctx).storage.getAlarm()
-    return at / 1000 if isinstance(at, (int, float)) else None
-
-
 def _ms(at: float) -> int:
     return -int(-at * 1000 // 1)

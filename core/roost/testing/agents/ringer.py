@@ -63,6 +63,15 @@ class Ringer(Agent[Bells]):
         return self.now.timestamp()
 
     @action
+    async def once_behind(self, key: str, seconds: float, gate: str) -> None:
+        """A schedule that rings when the gate opens."""
+        self.schedule(key, seconds, self.ring_behind, gate)
+
+    async def ring_behind(self, gate: str) -> None:
+        await wait_at(self, gate)
+        await self.ring("behind")
+
+    @action
     async def two(self, first: float, second: float) -> None:
         """Set in the other order than they are due in."""
         self.schedule("a", second, self.ring, "second")

@@ -50,14 +50,20 @@ async def late_recurrence_rings_once(stage: Stage) -> None:
         assert len(set(grid)) == len(at), f"missed occurrences rang one by one: {at}"
 
 
-@case("21", "what came due while the host was down rings once, soon after it is back", crashes=True)
+@case("21", "what came due, or rang, while the host went down rings once, soon after it is back", crashes=True)
 async def crash_makes_schedules_late_not_lost(stage: Stage) -> None:
     async with stage.client() as client:
         one, many = client.agent("ringer", stage.key()), client.agent("ringer", stage.key())
+        behind, gate = client.agent("ringer", stage.key()), Barrier(stage, client)
+        await behind.call("once_behind", "b", 0.05, gate.key)
+        await gate.arrived()
         await one.call("once", "a", 0.15)
         await many.call("every", "e", 0.1)
         first = (await schedule(many, "e"))["due"]
         await stage.crash()
+        await gate.arrived(2)  # nobody asks for that agent: its alarm has to come again
+        await gate.open()
+        assert await rings(stage, behind, 1) == ["behind"]
         assert await rings(stage, one, 1) == ["ring"]
         await rings(stage, many, 2)
         due = (await schedule(many, "e"))["due"]
