@@ -103,6 +103,6 @@ class Timers:
             runtime = self.runtime
             if runtime is None:
                 return
-            await runtime.alarm(address)
+            runtime.rouse(address)
             if not n % BATCH:
                 await self._host.sleep(0)

@@ -15,6 +15,11 @@ from .system import NAMES, Absent, Load, System, Up
 
 Figure = dict[str, float | str]
 
+REST = 2.0
+"""Seconds from the last of many connects to the first broadcast: what a connect sets off is not a broadcast's."""
+LOOK = 0.05
+"""Seconds between two looks at what has run, at the least: each look is work for the system."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -68,9 +73,9 @@ def rate(field: Field, load: Load, lanes: int) -> Figure:
 
 
 def fan(field: Field, load: Load) -> Figure:
-    """Milliseconds from a message to each of many sockets of one agent."""
+    """Milliseconds from a message to each of many sockets of one agent, all open and at rest for two seconds."""
     pace = field.pace
-    told: dict[str, float | str] = {"mode": "fan", "connections": pace.hearers, "limit": 60}
+    told: dict[str, float | str] = {"mode": "fan", "connections": pace.hearers, "settle": REST, "limit": 60}
     drive(field.program, field.up.port, load, rounds=1, **told)
     report = drive(field.program, field.up.port, load, rounds=pace.broadcasts, **told)
     return milliseconds(report) | {"sockets": pace.hearers}
@@ -118,7 +123,7 @@ def schedules(field: Field) -> Figure:
     time.sleep(max(0.0, due / 1000 - time.time()))
     late: list[float] = []
     while len(late) < count:
-        time.sleep(0.05)
+        time.sleep(until_look(time.time() - due / 1000, len(late), count))
         if time.time() > due / 1000 + 120:
             raise BenchFailed(f"{len(late)} of {count} schedules ran within two minutes")
         answer = ask(field.up.told, told.late[1], told.late[0], '{"args":[]}' if told.late[0] == "POST" else None)
@@ -132,6 +137,12 @@ def schedules(field: Field) -> Figure:
         "value": done, "unit": "ms", "p50_ms": late[count // 2], "p99_ms": late[int(count * 0.99)],
         "first_ms": late[0], "last_ms": late[-1], "count": count, **({"why": told.why} if told.why else {}),
     }  # fmt: skip
+
+
+def until_look(gone: float, ran: int, count: int) -> float:
+    """Seconds to wait before looking again: half of what is left at the pace so far. A list of all that ran is long."""
+    left = gone * (count - ran) / ran if ran else 10 * LOOK
+    return min(max(LOOK, left / 2), 5.0)
 
 
 def works(field: Field) -> list[Work]:
