@@ -45,9 +45,9 @@ class Cell:
     """See the file's head."""
 
     __slots__ = (
-        "address", "agent", "armed", "doubted", "eaten", "flight", "image", "kind", "leases", "lives", "loading",
-        "look", "mailbox", "metrics", "naps", "outgoing", "parking", "promised", "pumping", "queued", "runtime",
-        "settled", "status", "subscribers", "task", "used",
+        "address", "agent", "ahead", "armed", "doubted", "eaten", "flight", "image", "kind", "leases", "lives",
+        "loading", "look", "mailbox", "metrics", "naps", "outgoing", "parking", "promised", "pumping", "queued",
+        "runtime", "settled", "status", "subscribers", "task", "used",
     )  # fmt: skip
 
     def __init__(self, runtime: Runtime, kind: Kind, address: Address) -> None:
@@ -69,6 +69,8 @@ class Cell:
         """The alarm went off: look what is due."""
         self.doubted = False
         """The store may hold what the image does not: load it anew before the next tick."""
+        self.ahead: Snapshot | None = None
+        """What the next load would find, read already."""
         self.armed: float | None = None
         self.naps: list[Future[None]] = []
         """Who waits for the agent to be forgotten after the running tick."""
@@ -110,7 +112,7 @@ class Cell:
 
     def put_letter(self, letter: Letter) -> None:
         """Queue a parked letter, unless older ones that are not loaded come first."""
-        image = self.image
+        image, self.ahead = self.image, None
         if self.eaten is None or self.loading is not None:
             self.doubt()  # destroyed meanwhile, or being loaded from before: the store knows
             return
@@ -129,10 +131,17 @@ class Cell:
             self.mailbox.put(letter_waiting(self.kind, letter))
             self.kick()
 
-    def alarm(self) -> None:
+    def alarm(self, ahead: Snapshot | None = None) -> None:
         """The platform's alarm went off, or may have."""
+        if ahead is not None and self.unread:
+            self.ahead = ahead
         self.look = True
         self.kick()
+
+    @property
+    def unread(self) -> bool:
+        """Not in memory, and nothing is under way that would make a snapshot of now an old one."""
+        return self.image is None and self.loading is None and not (self.pumping or self.parking)
 
     def consumed(self, n: int | None) -> None:
         """A letter is no more; None: all of them."""
@@ -210,20 +219,25 @@ class Cell:
         self.naps.clear()
 
     async def _look(self) -> None:
+        image = self.image
         try:
-            image = await self.ready()
+            if image is None:
+                image = await self.ready()  # loading looks too
+            elif self.status != "quarantined":
+                self.line_up(image)
         except RoostError:
             await self.rearm_later()
             return
-        if self.status == "quarantined":
-            return
-        now = self.runtime.host.now()
-        for waiting, mark in due_now(self.kind, image, now, self.queued):
-            self.queued.add(mark)
-            self.mailbox.put(waiting)
-        if not len(self.mailbox):
+        if not len(self.mailbox) and self.status != "quarantined":
+            now = self.runtime.host.now()
             at = image.armed  # early, or nothing: never a tick; in the past: what is under way takes long
             await self.arm(at if at is None or at > now else now + REARM)
+
+    def line_up(self, image: Image) -> None:
+        """Queue what is due and is not in line yet."""
+        for waiting, mark in due_now(self.kind, image, self.runtime.host.now(), self.queued):
+            self.queued.add(mark)
+            self.mailbox.put(waiting)
 
     async def settle(self) -> None:
         """Forget the envelopes that were delivered."""
@@ -242,7 +256,8 @@ class Cell:
 
     async def fetch(self) -> Snapshot | Busy:
         """The agent as stored."""
-        return await self.runtime.store.load(self.address)
+        found, self.ahead = self.ahead, None
+        return found or await self.runtime.store.load(self.address)
 
     async def glance(self) -> Image:
         """The image that a reader beside the ticks sees."""
@@ -305,7 +320,7 @@ class Cell:
         """Drop the memory of the agent, not its mailbox: the next trigger loads it anew."""
         if self.image is not None:
             self.status = "asleep"
-        self.image = self.agent = None
+        self.image = self.agent = self.ahead = None
 
     async def park(self, letter: Letter, armed: float) -> None:
         """Make a letter durable, then queue it."""

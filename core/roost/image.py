@@ -39,11 +39,12 @@ class Image:
         self._times = [(s.at, s.key) for s in snapshot.schedules]
         """A heap of them: each line of `schedules`, and what has left or moved since and is yet to be passed over."""
         heapify(self._times)
-        self.connections: dict[str, Row] = {r.cid: r for r in snapshot.connections}
-        self.outbox: dict[str, Envelope] = {e.id: e for e in snapshot.outbox}
-        self.letters: dict[int, Letter] = {x.n: x for x in snapshot.letters}
+        rows, envelopes, letters = snapshot.connections, snapshot.outbox, snapshot.letters
+        self.connections: dict[str, Row] = {r.cid: r for r in rows} if rows else {}
+        self.outbox: dict[str, Envelope] = {e.id: e for e in envelopes} if envelopes else {}
+        self.letters: dict[int, Letter] = {x.n: x for x in letters} if letters else {}
         """Read it; `keep` and `drop` change it."""
-        self._resting: dict[int, float] = {x.n: x.next for x in snapshot.letters if x.next}
+        self._resting: dict[int, float] = {x.n: x.next for x in letters if x.next} if letters else {}
         """When those in back-off want to be tried: few of many."""
         self.waiting = snapshot.waiting
         self.dead = snapshot.dead
@@ -73,6 +74,9 @@ class Image:
         first = self._first(changed)
         if first is not None:
             times.append(first)
+        if not (commit.deferred or commit.consumed or commit.outbox or self.waiting or self.outbox or promised):
+            commit.next_due = commit.armed = min(times) if times else None
+            return
         handled = {commit.consumed}
         ready = False
         if commit.deferred is not None:
@@ -124,8 +128,9 @@ class Image:
     def earliest(self) -> float | None:
         """The earliest due time of what is in memory; must equal `due` (semantics 22)."""
         times = [row.at for row in self.schedules.values()]
-        times += self._resting.values()
-        return min(times, default=None)
+        if self._resting:
+            times += self._resting.values()
+        return min(times) if times else None
 
     def keep(self, letter: Letter) -> None:
         """A letter waits, or waits again."""

@@ -12,7 +12,6 @@ from .lifecycle import move
 from .mailbox import Waiting
 from .release import deliver, send
 from .trigger import Disconnect, Trigger
-from .wake import due_now
 
 if TYPE_CHECKING:
     from .cell import Cell
@@ -43,8 +42,10 @@ async def load(cell: Cell) -> None:
         except Quarantined as error:
             await cell.quarantine(error)
             return
-    if image.due != image.earliest():  # the column and the rows must agree (semantics 22)
-        image.due = image.earliest()
+    earliest = image.earliest()
+    disarmed = image.armed is None and earliest is not None  # by a quarantine that newer code has ended
+    if image.due != earliest or disarmed:  # the columns and the rows must agree (semantics 22)
+        image.due = earliest
         image.settle((), runtime.host.now())
         await runtime.store.arm(cell.address, image.armed)
         await cell.arm(image.armed)
@@ -54,9 +55,8 @@ async def load(cell: Cell) -> None:
 async def _recover(cell: Cell, image: Image) -> None:
     """Letters, overdue schedules, envelopes, ghosts, unreleased state (semantics 8, 22, 25)."""
     runtime = cell.runtime
-    for waiting, mark in due_now(cell.kind, image, runtime.host.now(), cell.queued):
-        cell.queued.add(mark)
-        cell.mailbox.put(waiting)
+    cell.line_up(image)
+    if len(cell.mailbox):
         cell.kick()
     fresh = [e for e in image.outbox.values() if e.id not in cell.flight]
     if fresh:

@@ -207,10 +207,15 @@ class Runtime(World):
         """The platform's alarm: queue what is due, re-arm what is not; never raises."""
         self.rouse(address)
 
-    def rouse(self, address: Address) -> None:
-        """Have an agent look what is due."""
+    def rouse(self, address: Address, ahead: Snapshot | None = None) -> None:
+        """Have an agent look what is due. `ahead`: what its load would find now."""
         if not self.closing and address.kind in self.app.kinds:
-            self.cell(address).alarm()
+            self.cell(address).alarm(ahead)
+
+    def asleep(self, address: Address) -> bool:
+        """Nothing of the agent is in memory, nor under way."""
+        cell = self.cells.get(address)
+        return cell is None or cell.unread
 
     # What agents reach -------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from .release import reply_frames
 from .result import TickResult, failed
 from .trigger import Disconnect, Occurrence, Trigger
 from .visit import Line, connection, visit
-from .wake import due_now, letter_waiting
+from .wake import letter_waiting
 
 if TYPE_CHECKING:
     from .address import Address
@@ -165,12 +165,7 @@ class Tenant(Cell):
             image.settle((), now)
             await self.runtime.store.arm(self.address, image.armed)
             await self.runtime.alarms.arm(self.address, image.armed)
-        self._queue(image)
-
-    def _queue(self, image: Image) -> None:
-        for waiting, mark in due_now(self.kind, image, self.runtime.host.now(), self.queued):
-            self.queued.add(mark)
-            self.mailbox.put(waiting)
+        self.line_up(image)
 
     async def _look(self) -> None:
         try:
@@ -183,7 +178,7 @@ class Tenant(Cell):
             return
         if self.status == "quarantined":
             return
-        self._queue(image)
+        self.line_up(image)
         if not len(self.mailbox) and image.armed is not None:  # early: its doorbell is spent, so it needs another
             self.was = None
             now = self.runtime.host.now()

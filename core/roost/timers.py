@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from .address import Address
+from .commit import Snapshot
+from .errors import RoostError
 from .ports import Host, Timer
 from .runtime import Runtime
 
 RESCAN = 5.0
 """Seconds after which an agent that is still due is woken again: its wake was lost or failed."""
-BATCH = 200
-"""Agents woken before others get the loop."""
+BATCH = 100
+"""Agents that are read at once and woken before others get the loop."""
 
 log = logging.getLogger("roost")
 
@@ -24,6 +26,9 @@ class DueStore(Protocol):
     def due(self, now: float, limit: int) -> Sequence[tuple[Address, float]]: ...
     def next_armed(self, after: float) -> float | None: ...
     def unfinished(self, limit: int, after: Address | None = None) -> Sequence[Address]: ...
+    def ahead(self, addresses: Sequence[Address]) -> Mapping[Address, Snapshot]:
+        """What their loads would find, read at once where that is cheaper; any may be left out."""
+        ...
 
 
 class Timers:
@@ -99,10 +104,15 @@ class Timers:
             after = found[-1]
 
     async def _wake(self, addresses: Sequence[Address]) -> None:
-        for n, address in enumerate(addresses, 1):
+        for start in range(0, len(addresses), BATCH):
             runtime = self.runtime
             if runtime is None:
                 return
-            runtime.rouse(address)
-            if not n % BATCH:
-                await self._host.sleep(0)
+            batch = addresses[start : start + BATCH]
+            try:
+                found = self._store.ahead([one for one in batch if runtime.asleep(one)])
+            except RoostError:
+                found = dict[Address, Snapshot]()  # each load will say what is wrong
+            for address in batch:
+                runtime.rouse(address, found.get(address))
+            await self._host.sleep(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from json import JSONEncoder
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -91,16 +92,17 @@ def due_now(kind: Kind, image: Image, now: float, queued: set[Any]) -> list[tupl
     """Occurrences and letters whose time has come, earliest first; each with its mark in `queued`."""
     found: list[tuple[float, Waiting, Any]] = []
     for row in image.schedules.values():
-        mark = (row.key, row.gen, row.due)
-        if row.at <= now and mark not in queued:
+        if row.at <= now and (mark := (row.key, row.gen, row.due)) not in queued:
             trigger = Trigger("alarm", Occurrence(*mark), f"{row.key}/{row.gen}/{row.due:.3f}", "schedule")
             found.append((row.at, Waiting(trigger), mark))
-    found += [
-        (letter.next, letter_waiting(kind, letter), letter.n)
-        for letter in image.letters.values()
-        if letter.next <= now and letter.n not in queued
-    ]
-    found.sort(key=lambda x: x[0])
+    if image.letters:
+        found += [
+            (letter.next, letter_waiting(kind, letter), letter.n)
+            for letter in image.letters.values()
+            if letter.next <= now and letter.n not in queued
+        ]
+    if len(found) > 1:
+        found.sort(key=itemgetter(0))
     return [(waiting, mark) for _, waiting, mark in found]
 
 

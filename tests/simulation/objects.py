@@ -164,6 +164,9 @@ class Objects:
     def unfinished(self, limit: int, after: Address | None = None) -> Sequence[Address]:
         return ()
 
+    def ahead(self, addresses: Sequence[Address]) -> Mapping[Address, Snapshot]:
+        return {}
+
     def _armed(self) -> Sequence[tuple[Address, float]]:
         times = [(a, disk.armed()) for a, disk in self.disks.items() if a in self._stores]
         return [(a, t) for a, t in times if t is not None]

@@ -163,3 +163,6 @@ class ProbeStore:
 
     def unfinished(self, limit: int, after: Address | None = None) -> Sequence[Address]:
         return self.real.unfinished(limit, after) if self.scans else ()
+
+    def ahead(self, addresses: Sequence[Address]) -> Mapping[Address, Snapshot]:
+        return self.real.ahead(addresses)

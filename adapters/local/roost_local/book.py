@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Final
 
 from roost.address import Address
@@ -16,13 +17,13 @@ class Book:
     __slots__ = ("fresh", "known")
 
     def __init__(self) -> None:
-        self.known: dict[Address, int] = {}
+        self.known: OrderedDict[Address, int] = OrderedDict()
         self.fresh: dict[Address, int] = {}
 
     def learn(self, address: Address, aid: int) -> None:
         """Remember a committed id; the one learnt longest ago makes room."""
         if len(self.known) >= KNOWN:
-            del self.known[next(iter(self.known))]
+            self.known.popitem(last=False)  # a plain dict would look for its first line past all that are gone
         self.known[address] = aid
 
     def keep(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from roost.address import Address
-from roost.commit import LETTERS, DeadLetter, Entry, Handled, Letter, Listed, Page, Snapshot
+from roost.commit import LETTERS, DeadLetter, Entry, Handled, Letter, Listed, Page, Schedule, Snapshot
 from roost.order import PAGE, beyond, cursor, position
 from roost.trigger import Source
 
@@ -18,13 +18,18 @@ from . import rows
 from .book import Book
 from .faults import fault
 
-_SNAPSHOT: Final = (
+MANY: Final = 100
+"""Agents that one statement reads. It is always so many, lest each number were a statement of its own."""
+_MARKS: Final = ",".join("?" * MANY)
+_COLUMNS: Final = (
     "SELECT aid,schema,gen,fence,version,at,seq,sgen,due,armed,released,state_version,waiting,dead,"
     "EXISTS(SELECT 1 FROM sched WHERE aid=head.aid),EXISTS(SELECT 1 FROM conn WHERE aid=head.aid),"
-    "EXISTS(SELECT 1 FROM outbox WHERE aid=head.aid),state FROM head WHERE "
+    "EXISTS(SELECT 1 FROM outbox WHERE aid=head.aid),state"
 )
-_BY_AID: Final = f"{_SNAPSHOT}aid=?"
-_BY_ADDRESS: Final = f"{_SNAPSHOT}kind=? AND key=?"
+_BY_AID: Final = f"{_COLUMNS} FROM head WHERE aid=?"
+_BY_ADDRESS: Final = f"{_COLUMNS} FROM head WHERE kind=? AND key=?"
+_BY_KEYS: Final = f"{_COLUMNS},key FROM head WHERE kind=? AND key IN ({_MARKS})"
+_SCHEDULES_OF: Final = f"SELECT {rows.SCHEDULE},aid FROM sched WHERE aid IN ({_MARKS}) ORDER BY aid,k"
 _SCHEDULES: Final = f"SELECT {rows.SCHEDULE} FROM sched WHERE aid=? ORDER BY k"
 _CONNECTIONS: Final = f"SELECT {rows.CONNECTION} FROM conn WHERE aid=? ORDER BY opened,cid"
 _OUTBOX: Final = f"SELECT {rows.ENVELOPE} FROM outbox WHERE aid=? ORDER BY version,i"
@@ -49,6 +54,11 @@ _UNFINISHED: Final = (
     "SELECT kind,key FROM head WHERE aid IN (SELECT aid FROM mail UNION SELECT aid FROM outbox) "
     "AND (kind,key)>(?,?) ORDER BY kind,key LIMIT ?"
 )
+
+
+def _padded(values: Sequence[Any]) -> list[Any]:
+    """So many that the statement takes them; the last one again and again names no more rows."""
+    return [*values, *[values[-1]] * (MANY - len(values))]
 
 
 class Reads:
@@ -81,16 +91,42 @@ class Reads:
         found = self._ask(_BY_ADDRESS, address) if known is None else self._ask(_BY_AID, (known,))
         if not found:
             return Snapshot(address)
+        if known is None:
+            self._book.learn(address, found[0][0])
+        return self._snapshot(address, found[0], None)
+
+    def ahead(self, addresses: Sequence[Address]) -> dict[Address, Snapshot]:
+        """The snapshots of those that exist."""
+        out = dict[Address, Snapshot]()
+        kinds: dict[str, list[str]] = {}
+        for kind, key in addresses:
+            kinds.setdefault(kind, []).append(key)
+        for kind, keys in kinds.items():
+            for start in range(0, len(keys), MANY):
+                found = self._ask(_BY_KEYS, (kind, *_padded(keys[start : start + MANY])))
+                aids = [row[0] for row in found if row[14]]
+                schedules: dict[int, list[Schedule]] = {aid: [] for aid in aids}
+                if aids:
+                    for one in self._ask(_SCHEDULES_OF, _padded(aids)):
+                        schedules[one[8]].append(rows.schedule(one[:8]))
+                for row in found:
+                    address = Address(kind, row[18])
+                    self._book.learn(address, row[0])
+                    out[address] = self._snapshot(address, row[:18], tuple(schedules.get(row[0], ())))
+        return out
+
+    def _snapshot(self, address: Address, row: tuple[Any, ...], read: tuple[Schedule, ...] | None) -> Snapshot:
+        """`read`: its schedules, if that was done."""
         (
             aid, schema, gen, fence, version, at, seq, sgen, due, armed, released, state_version, waiting, dead,
             schedules, connections, outbox, state,
-        ) = found[0]  # fmt: skip
-        if known is None:
-            self._book.learn(address, aid)
+        ) = row  # fmt: skip
         one = (aid,)
+        if read is None:
+            read = tuple(map(rows.schedule, self._ask(_SCHEDULES, one))) if schedules else ()
         return Snapshot(
             address, schema, gen, fence, version, at, seq, sgen, due, armed, released, state, state_version,
-            tuple(map(rows.schedule, self._ask(_SCHEDULES, one))) if schedules else (),
+            read,
             tuple(map(rows.connection, self._ask(_CONNECTIONS, one))) if connections else (),
             tuple(map(rows.envelope, self._ask(_OUTBOX, one))) if outbox else (),
             tuple(map(rows.letter, self._ask(_LETTERS, (aid, 0, LETTERS)))) if waiting else (),

@@ -166,6 +166,10 @@ class MemoryStore:
         left = sorted((a for a, rows in self._agents.items() if rows.letters or rows.outbox), key=_order)
         return [a for a in left if after is None or _order(a) > _order(after)][:limit]
 
+    def ahead(self, addresses: Sequence[Address]) -> Mapping[Address, Snapshot]:
+        """Nothing: a load costs nothing here."""
+        return {}
+
 
 def _order(address: Address) -> tuple[str, bytes]:
     return address.kind, address.key.encode()

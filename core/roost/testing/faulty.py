@@ -92,6 +92,12 @@ class FaultyStore:
         self._read("store.unfinished")
         return self._store.unfinished(limit, after)
 
+    def ahead(self, addresses: Sequence[Address]) -> Mapping[Address, Snapshot]:
+        found = self._store.ahead(addresses)
+        if found:
+            self._read("store.ahead")
+        return found
+
 
 class FaultyCourier:
     """Fills the port `Courier`."""

@@ -80,3 +80,7 @@ class System:
     schedules: Schedules | Absent
     longer: float = 1.0
     """By how much its rates are measured longer: some answer a few times a second."""
+    sockets: int = NAMES
+    """WebSockets over which its messages are spread."""
+    crowd: str = ""
+    """Why many callers at once are not measured, where they are not."""

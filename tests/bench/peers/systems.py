@@ -229,6 +229,7 @@ def aws(_: Installed) -> System:
         Absent("nothing to wake: an agent is read with every call; a function's own cold start is the platform's"),
         post(f"{path}/ask", '{"args":[]}'),
         Absent(f"{emulated} EventBridge Scheduler, which is 8 s late; the real one promises a minute"), longer=5.0,
+        sockets=4, crowd=f"{emulated} waiting line: it starts a process for every call under way",
     )  # fmt: skip
 
 

@@ -59,12 +59,14 @@ def prepare(field: Field) -> None:
     for load in (field.system.http, field.system.ask):
         if not isinstance(load, Absent):
             drive(field.program, field.up.port, load, names=NAMES, count=NAMES, connections=8, inflight=8, limit=60)
+    if field.system.crowd and not isinstance(field.system.ws, Absent):
+        drive(field.program, field.up.port, field.system.ws, names=NAMES, count=8, connections=field.system.sockets)
 
 
 def rate(field: Field, load: Load, lanes: int) -> Figure:
     """Calls a second."""
     pace = field.pace
-    told = {"names": NAMES, "connections": NAMES if load.message else lanes, "inflight": lanes}
+    told = {"names": NAMES, "connections": field.system.sockets if load.message else lanes, "inflight": lanes}
     seconds, warm = pace.seconds * field.system.longer, pace.warm * field.system.longer
     report = drive(field.program, field.up.port, load, **told, seconds=seconds, warm=warm, limit=60)
     if not report.count:
@@ -152,6 +154,8 @@ def works(field: Field) -> list[Work]:
     def maybe(name: str, load: Load | Absent, measure: Callable[[Load], Figure], rounds: int = rounds) -> Work:
         if isinstance(load, Absent):
             return Work(name, None, str(load))
+        if s.crowd and name.endswith(".32"):
+            return Work(name, None, s.crowd)
         return Work(name, lambda: measure(load), rounds=rounds)
 
     return [
