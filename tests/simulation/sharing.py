@@ -173,5 +173,5 @@ SHARED: Final = (
     Mutation("an import hides the letters that wait", _import_hides, "dynamo", bug=True, first=200),
     Mutation("parked frames of a connection race", _racing_frames, "dynamo", bug=True, first=23),
     Mutation("a host that lost its agent still sends frames", _late_state, "dynamo", bug=True, first=1359),
-    Mutation("who takes a lane of frames over runs some again", _lane_again, "dynamo", bug=True, first=1531),
+    Mutation("who takes a lane of frames over runs some again", _lane_again, "dynamo", bug=True, first=2082),
 )
