@@ -350,6 +350,10 @@ class Cell:
         """Another host may have the agent by now, and its frames be out: later ones than this host's."""
         return False
 
+    def replies(self, waiting: Waiting) -> bool:
+        """Whether it is for this host to reply to a run that committed nothing."""
+        return True
+
     def vanished(self, cid: str) -> None:
         """The wire found a connection gone."""
 

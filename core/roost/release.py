@@ -31,7 +31,8 @@ async def release(cell: Cell, tick: Tick, waiting: Waiting, commit: Commit | Non
         runtime.log.warning("%s: the frames of version %d would come too late, and were not sent", address, version)
         out.clear()
         watched, version = False, 0
-    reply_frames(waiting, result, out)
+    if commit is not None or cell.replies(waiting):
+        reply_frames(waiting, result, out)
     if cell.lives:
         await flush(cell)
     try:

@@ -328,6 +328,9 @@ class Tenant(Cell):
         self.dropped = True
         return True
 
+    def replies(self, waiting: Waiting) -> bool:
+        return not (waiting.guest and self.overtaken())  # whoever has the agent replies, or did
+
     def vanished(self, cid: str) -> None:
         """The wire found a connection gone."""
         image = self.image

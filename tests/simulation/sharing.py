@@ -151,6 +151,10 @@ def _late_state(m: pytest.MonkeyPatch) -> None:
     m.setattr(tenant.Tenant, "overtaken", lambda self: False)
 
 
+def _late_reply(m: pytest.MonkeyPatch) -> None:
+    m.setattr(tenant.Tenant, "replies", lambda self, waiting: True)
+
+
 def _lane_again(m: pytest.MonkeyPatch) -> None:
     async def claim(self: Lanes, cid: str, token: str, following: int) -> bool:
         return True
@@ -173,5 +177,6 @@ SHARED: Final = (
     Mutation("an import hides the letters that wait", _import_hides, "dynamo", bug=True, first=200),
     Mutation("parked frames of a connection race", _racing_frames, "dynamo", bug=True, first=23),
     Mutation("a host that lost its agent still sends frames", _late_state, "dynamo", bug=True, first=1359),
+    Mutation("a host that lost its agent still replies to a guest", _late_reply, "dynamo", bug=True, first=1954),
     Mutation("who takes a lane of frames over runs some again", _lane_again, "dynamo", bug=True, first=2082),
 )
