@@ -71,7 +71,8 @@ class Nobody:
 
 
 async def test_a_deploy_that_reads_the_state_again_arms_its_schedules() -> None:
-    host, store, nobody = VirtualHost(), MemoryStore(), Nobody()
+    host, store = VirtualHost(), MemoryStore()
+    nobody: Any = Nobody()
 
     def deploy(cls: type[Agent[Any]]) -> tuple[Runtime, Timers]:
         timers = Timers(store, host)

@@ -85,7 +85,8 @@ async def test_a_frame_that_its_server_died_with_is_sent_again(fake: Fake, conn_
     fake.sockets = [dies, answers(fake)]
     async with conn_client.agent("counter", "a").connect() as conn:
         calls = conn.call("echo", 1, idempotency_key="k1"), conn.call("echo", 2)
-        keyed, plain = await asyncio.gather(*calls, return_exceptions=True)
+        got: tuple[Any, ...] = await asyncio.gather(*calls, return_exceptions=True)
+        keyed, plain = got
         assert keyed == [1] and isinstance(plain, TransientError) and plain.code == "connection-lost"
         assert (await anext(conn.messages()))["of"] == "the author's"
     assert [len(frames) for frames in fake.frames] == [2, 1]
