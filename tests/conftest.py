@@ -14,7 +14,7 @@ settings.register_profile("roost", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("roost")
 
 TESTS = Path(__file__).parent
-LONGEST = ("cloudflare", "lambda", "simulation", "conformance")
+LONGEST = ("cloudflare", "lambda", "kills", "simulation", "conformance")
 """Begun first, so that no process is left with a long one at the end."""
 
 
