@@ -12,9 +12,8 @@ from roost_client import Client
 
 from .load import AGENTS, Ledger, Operation, send
 
-PATIENCE: Final = 150.0
-"""Seconds within which what must come has come; a bound on failure, not a measurement. Lambda's sweep, which finds what
-a host died before it could ring for, comes each minute."""
+PATIENCE: Final = 60.0
+"""Seconds within which what must come has come; a bound on failure, not a measurement."""
 
 
 class Violation(AssertionError):
@@ -29,7 +28,7 @@ async def settle(client: Client, ledger: Ledger) -> int:
     async def again(one: Operation) -> None:
         handle = client.agent("player", ledger.key(one.agent))
         async with gate:
-            await until(lambda: _sent(handle, one), f"{one.id} is refused for ever")
+            await until(ledger, lambda: _sent(handle, one), f"{one.id} is refused for ever")
         one.fate = "acknowledged"
 
     await asyncio.gather(*(again(one) for one in lost))
@@ -46,8 +45,8 @@ async def _sent(handle: Any, one: Operation) -> bool:
     return True
 
 
-async def until(probe: Callable[[], Awaitable[bool]], otherwise: str) -> None:
-    edge = time.monotonic() + PATIENCE
+async def until(ledger: Ledger, probe: Callable[[], Awaitable[bool]], otherwise: str) -> None:
+    edge = time.monotonic() + PATIENCE + ledger.sweep
     while not await probe():
         if time.monotonic() > edge:
             raise Violation(otherwise)
@@ -78,7 +77,7 @@ async def _agent(client: Client, ledger: Ledger, number: int, wanted: set[str], 
     if not wanted and not allowed:
         return
     try:
-        await until(there, "")
+        await until(ledger, there, "")
     except Violation:
         raise Violation(f"{handle.address}: acknowledged and not there: {sorted(missing)[:10]}") from None
     state = await _state(client, ledger, number)
@@ -133,4 +132,4 @@ async def _whole(client: Client, ledger: Ledger) -> None:
             seen = [name in await _totals(client, ledger, agent) for agent, name in one.effects]
             return all(seen) or not any(seen) or (one.effects[1][1].endswith("q") and seen[1])
 
-        await until(whole, f"{one.id} was applied in part: {one.effects}")
+        await until(ledger, whole, f"{one.id} was applied in part: {one.effects}")

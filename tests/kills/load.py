@@ -39,6 +39,8 @@ class Ledger:
     """What one set of agents was asked to do."""
 
     name: str
+    sweep: float = 0.0
+    """Seconds after which the platform looks for what a host died before it could ring for."""
     operations: list[Operation] = field(default_factory=list[Operation])
 
     @property

@@ -25,6 +25,8 @@ ROUNDS: Final = 8
 """Kills that one set of agents lives through; then it is checked once more, and a fresh one begins."""
 ANSWERS: Final = (0, 1, 3, 10, 30)
 """How many a round waits for before its kill."""
+SWEEP: Final = 90.0
+"""Seconds within which Lambda's sweep, which comes each minute, has come and gone."""
 SOON: Final = 5.0
 """Seconds after which it waits for no more of them."""
 
@@ -58,7 +60,7 @@ async def run(harness: Harness, kills: int, seed: int, say: Callable[[str], None
     await harness.start(restless=False)
     try:
         while tally.kills < kills:
-            ledger = Ledger(f"s{seed}e{tally.kills}")
+            ledger = Ledger(f"s{seed}e{tally.kills}", SWEEP if isinstance(harness, LambdaHarness) else 0.0)
             for _ in range(min(ROUNDS, kills - tally.kills)):
                 try:
                     await one_round(harness, ledger, random, tally)
