@@ -27,7 +27,7 @@ ANSWERS: Final = (0, 1, 3, 10, 30)
 """How many a round waits for before its kill."""
 SWEEP: Final = 90.0
 """Seconds within which Lambda's sweep, which comes each minute, has come and gone."""
-SOON: Final = 5.0
+SOON: Final = 2.0
 """Seconds after which it waits for no more of them."""
 
 
