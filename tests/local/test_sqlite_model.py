@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from roost.commit import Commit, DeadLetter, Entry, Gone, Put, Row, Unschedule
+from roost.commit import Commit, DeadLetter, Entry, Gone, Put, Row, Snapshot, Unschedule
 from roost.errors import RoostError
 from roost.memory import MemoryStore
 from roost.ports import Store
@@ -132,6 +132,9 @@ async def test_same_as_the_reference(seed: int, tmp_path: Path) -> None:
                         assert await store.scan(address, prefix, "", 9) == await reference.scan(address, prefix, "", 9)
                 assert await store.list(None, "", None, 2) == await reference.list(None, "", None, 2)
                 assert sorted(store.due(6.0, 9)) == sorted(reference.due(6.0, 9))
+                addresses = [one.pen.address for one in lives]
+                ahead, loads = store.ahead(addresses), [await store.load(a) for a in addresses]
+                assert [ahead.get(a, Snapshot(a)) for a in addresses] == loads, (seed, n)
                 assert store.next_armed(2.5) == reference.next_armed(2.5)
                 assert store.unfinished(2) == reference.unfinished(2)
                 assert store.unfinished(9, lives[0].pen.address) == reference.unfinished(9, lives[0].pen.address)
