@@ -120,7 +120,7 @@ class Server:
 
     def path(self) -> str:
         """An agent's path no other test uses."""
-        return f"/agents/room/{next(_numbers)}"
+        return f"/agents/room/alone-{next(_numbers)}"
 
 
 async def _web_echo(websocket: WebSocket) -> None:

@@ -16,9 +16,7 @@ agent that calls another one and waits. *Fan-out* is one message to 1,000 WebSoc
 each socket; the first is sent two seconds after all are open. *Wake* is a call of an object that has left memory while
 idle. *Schedules* are 10,000, one an agent (ten on the Agents SDK), all due in the same millisecond: the bold figure is
 when all have run and a call made after them was durable. Each program is asked seldom what has run (after half of the
-time that the rest will take at the pace so far, and 50 ms at the least), for the answer is work too. The figures below
-are from before these two rules: the first broadcast came 0.3 s after the last socket was open, and what had run was
-asked every 50 ms.
+time that the rest will take at the pace so far, and 50 ms at the least), for the answer is work too.
 Restate is its server with the Python SDK on hypercorn; DBOS is a workflow with one transaction on PostgreSQL; the
 hand-written Durable Objects are one row of SQL a call, with nothing of what an agent framework gives.
 
