@@ -15,6 +15,8 @@ from .server import Server, roost, serving
 
 BATCH = 80
 """Schedules that one call arms on one agent: a commit has room for 90 writes."""
+LOOK = 0.05
+"""Seconds between two looks at what has run, at the least: each look is work for the system."""
 ARM, FILL = "/v1/agents/counter/t%d/call/arm", "/v1/agents/counter/full/call/fill"
 LATE = "/v1/agents/counter/told/call/late"
 
@@ -50,7 +52,7 @@ def wait(server: Server, bench: str, at: int, count: int, before: int) -> None:
     time.sleep(max(0.0, at / 1000 - time.time()))
     late: list[float] = []
     while len(late) < count:
-        time.sleep(0.05)
+        time.sleep(until_look(time.time() - at / 1000, len(late), count))
         late = server.ask("POST", LATE, '{"args":[]}')["result"][before:]
         if time.time() * 1000 > at + 60_000:
             raise BenchFailed(f"{bench}: {len(late)} of {count} ran within a minute")
@@ -61,3 +63,9 @@ def wait(server: Server, bench: str, at: int, count: int, before: int) -> None:
         raise BenchFailed(f"{bench}: {len(late)} of {count} ran, the first {late[0]} ms after it was due")
     p99 = late[math.ceil(count * 0.99) - 1]
     show(bench, done, "ms", p50_ms=late[count // 2], p99_ms=p99, first_ms=late[0], last_ms=late[-1])
+
+
+def until_look(gone: float, ran: int, count: int) -> float:
+    """Seconds to wait before looking again: half of what is left at the pace so far. A list of all that ran is long."""
+    left = gone * (count - ran) / ran if ran else 10 * LOOK
+    return min(max(LOOK, left / 2), 5.0)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..due import until_look
 from ..figure import BenchFailed
 from ..load import Report
 from .process import ask, drive
@@ -17,8 +18,6 @@ Figure = dict[str, float | str]
 
 REST = 2.0
 """Seconds from the last of many connects to the first broadcast: what a connect sets off is not a broadcast's."""
-LOOK = 0.05
-"""Seconds between two looks at what has run, at the least: each look is work for the system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +138,6 @@ def schedules(field: Field) -> Figure:
         "value": done, "unit": "ms", "p50_ms": late[count // 2], "p99_ms": late[int(count * 0.99)],
         "first_ms": late[0], "last_ms": late[-1], "count": count, **({"why": told.why} if told.why else {}),
     }  # fmt: skip
-
-
-def until_look(gone: float, ran: int, count: int) -> float:
-    """Seconds to wait before looking again: half of what is left at the pace so far. A list of all that ran is long."""
-    left = gone * (count - ran) / ran if ran else 10 * LOOK
-    return min(max(LOOK, left / 2), 5.0)
 
 
 def works(field: Field) -> list[Work]:
