@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeAlias, cast
+from typing import Any, Self, TypeAlias, cast
 
-from pydantic import BaseModel
+from pydantic import BaseModel, model_validator
 
 from roost import Agent, AgentError, App, Connection, Cron, Every, Rejected, Retry, TransientError, action
 from roost.errors import RoostError
@@ -35,6 +35,13 @@ class Memory(BaseModel):
     mark: int = 0
     seat: tuple[str, int] | None = None
     """(connection, the attachment it was given)"""
+
+    @model_validator(mode="after")
+    def fits(self) -> Self:
+        """Whether the model of the code that runs now takes it."""
+        if self.token and not witness().fits(self.token):
+            raise ValueError("a state of an older model")
+        return self
 
 
 class Actor(Agent[Memory]):

@@ -105,10 +105,13 @@ class Client:
             return
         plan = self.plans.setdefault(op, self.planner.plan() if plan is None else plan)
         before = self.world.model.life(address).generation
+        unfit = bool(self.world.model.refused)
         try:
             result = await self.dispatch(address, "work", (op, plan), op if keyed else None)
         except RoostError as error:
             self.note("call-refused", f"{op} {error.code}")
+            if error.code == "quarantined" and (unfit or self.world.model.refused):
+                return
             if error.code not in {"ask-cycle", "ask-depth", "agent-error", "no"} and not error.code.startswith("limit"):
                 self.world.history.broken("answer", f"{op} at {address}: {error.code}: {error.message}")
             return
@@ -162,7 +165,14 @@ class Client:
             result.raw()
             return result
 
-        result = await self.again("peek", attempt, 2)
+        unfit = bool(self.world.model.refused)
+        try:
+            result = await self.again("peek", attempt, 2)
+        except RoostError as error:
+            self.note("peek-refused", f"{address} {error.code}")
+            if error.code != "quarantined" or not (unfit or self.world.model.refused):
+                raise
+            return
         if result is not None:
             self.note("peek", f"{address}")
             if result.get()["token"] not in self.world.model.tokens:

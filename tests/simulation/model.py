@@ -39,6 +39,8 @@ class Model:
         """A clock of this run may jump back."""
         self.torn: dict[str, str] = {}
         """Runs that saw two versions, by token: none may commit."""
+        self.refused: frozenset[str] = frozenset()
+        """Tokens of the states that the model of the deployed code does not take."""
         self.shared = False
         """Hosts share the store: letters come in beside who holds the agent, and a lost wake is found by a sweep."""
 
@@ -63,6 +65,8 @@ class Model:
             self.broken("generation", f"{me}: {commit.generation} -> {after.generation}, this is {life.generation}")
         if after.at < life.at:
             self.broken("time", f"{me}: at {after.at} after {life.at}")
+        if life.token in self.refused and not (commit.destroy or commit.restored):
+            self.broken("quarantine", f"{me}: a commit on a state that the code refuses")
         life.version, life.at = after.version, after.at
         for envelope in commit.outbox:
             self.sent[envelope.id] = envelope
@@ -254,7 +258,7 @@ class Model:
         if waits is not None:
             self.acknowledgements += 1
             waits.known = waits.known or self.acknowledgements
-            if sight.snapshot.armed is None and not self.shared:
+            if sight.snapshot.armed is None and not self.shared and life.token not in self.refused:
                 self.broken("armed", f"{address}: letter {letter.n} waits and nothing is armed")
 
     def settled(self, address: Address, ids: Sequence[str], sight: Sight, now: float, delivered: set[str]) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from roost import asker, cell, inbox, load, mailbox, release, session, tick, timers, turn, wake
 from roost.commit import Commit, Entry
-from roost.errors import RoostError
+from roost.errors import Quarantined, RoostError
 from roost.image import Image
 from roost.mailbox import Waiting
 from roost.memory import MemoryStore, rows
@@ -317,6 +317,31 @@ def _in_step(m: pytest.MonkeyPatch) -> None:
     m.setattr(turn, "_pause", lambda retry, attempts, tick, error: retry.delay(attempts))
 
 
+def _state_begun_anew(m: pytest.MonkeyPatch) -> None:
+    whole = wake.load_state
+
+    def load_state(kind: Any, raw: bytes | None, version: int) -> Any:
+        try:
+            return whole(kind, raw, version)
+        except Quarantined:
+            return whole(kind, None, version)
+
+    m.setattr(wake, "load_state", load_state)
+
+
+def _letters_dropped(m: pytest.MonkeyPatch) -> None:
+    whole = cell.Cell.quarantine
+
+    async def quarantine(self: cell.Cell, error: Quarantined) -> None:
+        await whole(self, error)
+        if (image := self.image) is not None and image.letters:
+            commit = Commit(self.address, image.generation, image.version, image.version + 1, image.at, seq=image.seq)
+            await self.runtime.store.commit(replace(commit, consumed=min(image.letters)))
+            self.forget()
+
+    m.setattr(cell.Cell, "quarantine", quarantine)
+
+
 MUTATIONS: Final = (
     Mutation("a commit is split in two", _split),
     Mutation("the inbox is not looked into", _no_inbox),
@@ -347,5 +372,7 @@ MUTATIONS: Final = (
     Mutation("the scan at the start is not tried again", _one_scan, bug=True),
     Mutation("a commit disarms a letter that is being parked", _unpromised, bug=True),
     Mutation("runs that ask each other are tried again in step", _in_step, bug=True, first=103_337),
+    Mutation("a state that does not validate is begun anew", _state_begun_anew),
+    Mutation("a quarantine drops a letter", _letters_dropped),
     *SHARED,
 )

@@ -17,6 +17,7 @@ from roost.testing.faults import Fault
 
 from . import loop
 from .client import Client, Operator
+from .deploys import chance, deploys
 from .final import judge, rest
 from .history import History, Violation
 from .life import REPEATS
@@ -82,6 +83,9 @@ class Watcher:
     def broken(self, rule: str, how: str) -> None:
         self.world.history.broken(rule, how)
 
+    def fits(self, token: str) -> bool:
+        return token not in self.world.model.refused
+
     def troubled(self) -> bool:
         return self.world.faults.on
 
@@ -91,7 +95,8 @@ class Watcher:
         await runtime.host.sleep(seconds)
 
 
-async def _live(world: World, clients: list[Client], operator: Operator, rng: Random) -> None:
+async def _live(world: World, clients: list[Client], operator: Operator, rng: Random, own: Random | None) -> None:
+    """`own`: the numbers of the deploys."""
     setting = world.setting
 
     async def go(client: Client, count: int, pace: float) -> None:
@@ -112,11 +117,14 @@ async def _live(world: World, clients: list[Client], operator: Operator, rng: Ra
             world.jump(rng.random() * 20 * (rng.choice([1, -1]) if setting.backwards else 1))
 
     work = [go(c, setting.actions, 1.0) for c in clients]
-    await asyncio.gather(*work, go(operator, setting.operator, 4.0), trouble(), clocks())
+    work += [go(operator, setting.operator, 4.0), trouble(), clocks()]
+    if own is not None:
+        work.append(deploys(world, operator, own))
+    await asyncio.gather(*work)
 
 
-async def _story(world: World, clients: list[Client], operator: Operator, rng: Random) -> None:
-    await _live(world, clients, operator, rng)
+async def _story(world: World, clients: list[Client], operator: Operator, rng: Random, own: Random | None) -> None:
+    await _live(world, clients, operator, rng, own)
     await rest(world, clients)
     await judge(world, clients)
 
@@ -147,7 +155,7 @@ async def _world(seed: int, store: str, started: list[History]) -> Outcome:
         operator = Operator(world, "op", planner)
         for _ in range(setting.hosts):
             world.boot()
-        story = asyncio.ensure_future(_story(world, clients, operator, rng))
+        story = asyncio.ensure_future(_story(world, clients, operator, rng, chance(seed, maker.hosts)))
         history.over = story.cancel
         if history.violation is None:
             await asyncio.wait((story,))

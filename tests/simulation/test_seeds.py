@@ -67,7 +67,7 @@ def wanted(store: str) -> set[str]:
     if store == "dynamo":
         found |= SHARED_FAULTS
         return found | {f"fault:dynamo.{call}:{fault}" for call in TABLE_CALLS for fault in FAULTS}
-    found |= NETWORK | {"ask:ask-timeout"}
+    found |= NETWORK | {"ask:ask-timeout", "deploy", "quarantine:export"}
     for call in CALLS if store == "memory" else ():
         for fault in FAULTS:
             if (call in SYNCHRONOUS and fault != "fail") or (call in READS and fault == "lose"):

@@ -33,6 +33,10 @@ class Witness(Protocol):
         """A rule does not hold: the run has failed."""
         ...
 
+    def fits(self, token: str) -> bool:
+        """The model of the code that runs takes the state with this token."""
+        ...
+
     def troubled(self) -> bool:
         """Faults still strike."""
         ...

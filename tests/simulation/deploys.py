@@ -1,0 +1,65 @@
+"""Deploys of a model that refuses some of what is stored, each ended by one that takes it again."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+from typing import Final
+
+from roost.address import Address
+from roost.errors import NotFound, RoostError
+from roost.trigger import Nothing, Trigger
+
+from .client import Operator
+from .world import World
+
+ODDS: Final = 0.06
+"""Share of the seeds with such a deploy."""
+REFUSED: Final = frozenset("0123456789")
+"""Last digits of the tokens whose states it refuses."""
+
+
+def chance(seed: int, hosts: int) -> Random | None:
+    """The numbers of a seed's deploys; None = it has none. They are its own: all other seeds are what they were."""
+    rng = Random(f"deploys of {seed}")
+    return rng if hosts == 1 and rng.random() < ODDS else None
+
+
+async def deploys(world: World, operator: Operator, rng: Random) -> None:
+    """One or two, each in force for a while."""
+    for _ in range(rng.choice([1, 1, 2])):
+        await asyncio.sleep(rng.random() * 12)
+        model = world.model
+        _replace(world, frozenset(t for t in model.tokens if t and t[-1] in REFUSED))
+        await asyncio.sleep(3.0 + rng.random() * 4)
+        for address, life in list(model.lives.items()):
+            if life.exists and life.token in model.refused:
+                await _inspect(world, operator, address)
+        await asyncio.sleep(rng.random() * 15)
+        _replace(world, frozenset())
+
+
+def _replace(world: World, refused: frozenset[str]) -> None:
+    """The hosts of the last deploy are gone before one of the next runs."""
+    world.history.note("deploy", f"refuses {len(refused)} states")
+    for machine in list(world.machines):
+        world.kill(machine)
+    world.model.refused = refused
+
+
+async def _inspect(world: World, operator: Operator, address: Address) -> None:
+    """Status and export work in quarantine."""
+    export = Trigger("export", Nothing(), source="admin")
+    try:
+        status = await operator.again("status", lambda r: r.status(address), 2)
+        refused = world.model.life(address).token in world.model.refused  # not destroyed meanwhile
+        if status is not None and refused and status["status"] != "quarantined":
+            world.history.broken("quarantine", f"{address} is refused, its status is {status['status']}")
+        if await operator.admin(address, export) is not None:
+            world.history.note("quarantine:export", str(address))
+    except NotFound:
+        world.history.note("operator:absent", str(address))
+    except RoostError as error:
+        if error.code == "quarantined":
+            world.history.broken("quarantine", f"{address} can't be exported: {error.message}")
+        world.history.note("operator:refused", f"export {error.code}")
