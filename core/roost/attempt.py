@@ -8,6 +8,7 @@ from .admin import ADMIN, administer
 from .errors import Quarantined, RoostError, TransientError
 from .inbox import replay
 from .mailbox import Waiting
+from .quarantine import quarantined
 from .result import TickResult
 from .trigger import NEVER_CREATE, NOTHING, Connect, Trigger
 from .turn import turn
@@ -31,7 +32,7 @@ async def attempt(cell: Cell, waiting: Waiting) -> None:
             await administer(cell, waiting, image)
             return
         if cell.status == "quarantined":
-            raise cell.quarantined()
+            raise quarantined(cell)
         if trigger.kind in NEVER_CREATE:
             done = missing(image, trigger, cell.runtime.host.now())
             if done is not None:

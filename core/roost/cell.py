@@ -19,6 +19,7 @@ from .lifecycle import Status, move
 from .load import load
 from .mailbox import Mailbox, Waiting
 from .metrics import Metrics
+from .quarantine import disarm
 from .release import reply_frames
 from .result import TickResult, failed
 from .subscribe import Subscriber
@@ -95,8 +96,7 @@ class Cell:
         trigger = waiting.trigger
         if trigger.id is not None and waiting.letter is None:
             key = (trigger.source, trigger.principal, trigger.id)
-            first = self.mailbox.ids.get(key)
-            if first is not None:
+            if (first := self.mailbox.ids.get(key)) is not None:
                 if first.fingerprint != waiting.fingerprint:
                     self.refuse(waiting, other_arguments(trigger.id))
                 else:
@@ -153,7 +153,7 @@ class Cell:
 
     def doubt(self) -> None:
         """The answer to a write beside the ticks was lost: what the store holds now must be read."""
-        self.doubted = True
+        self.doubted, self.ahead = True, None
         self.alarm()
 
     def kick(self, *, eager: bool = False) -> None:
@@ -223,7 +223,9 @@ class Cell:
         try:
             if image is None:
                 image = await self.ready()  # loading looks too
-            elif self.status != "quarantined":
+            elif self.status == "quarantined":
+                await disarm(self)  # a letter came
+            else:
                 self.line_up(image)
         except RoostError:
             await self.rearm_later()
@@ -246,7 +248,10 @@ class Cell:
             image = await self.ready()
             armed = image.settle(ids, self.runtime.host.now(), self.promised.values())
             await self.runtime.store.settle(self.address, ids, armed)
-            await self.arm(armed)
+            if self.status == "quarantined":
+                await disarm(self)
+            else:
+                await self.arm(armed)
         except RoostError:
             self.forget()  # redelivered after the next load: the receiver knows the ids
         finally:
@@ -270,8 +275,11 @@ class Cell:
                 await self.runtime.host.shielded(self.loading)
                 continue
             self.loading = self.runtime.host.future()
+            self.doubted = False
             try:
                 await load(self)
+                if self.doubted:  # a letter came after the snapshot was read
+                    self.forget()
             finally:
                 self.loading.set_result(None)
                 self.loading = None
@@ -291,16 +299,11 @@ class Cell:
 
     # Trouble -----------------------------------------------------------------------------------------
 
-    def quarantined(self) -> Quarantined:
-        why = (self.metrics.last_error or {}).get("message", "its stored state does not validate")
-        return Quarantined(f"{self.address} is quarantined: {why}. Deploy a `migrate` that mends it, or reset it")
-
     async def quarantine(self, error: Quarantined) -> None:
         if self.status != "quarantined":
             self.metrics.failed(error, self.runtime.host.now())
             self.status = move(self.status, "quarantined")
-            await self.runtime.store.arm(self.address, None)
-            await self.arm(None)
+            await disarm(self)
 
     async def rearm_later(self) -> None:
         """A wake failed for a passing reason: try again in a while, never for ever in a hot loop."""
@@ -381,11 +384,10 @@ class Cell:
                 del self.mailbox.ids[key]
         if waiting.letter is not None:
             self.queued.discard(waiting.letter.n)
-        elif isinstance(trigger.payload, Occurrence):
-            payload = trigger.payload
+        elif isinstance(payload := trigger.payload, Occurrence):
             self.queued.discard((payload.key, payload.gen, payload.due))
-        elif isinstance(trigger.payload, Disconnect):
-            self.queued.discard(trigger.payload.cid)
+        elif isinstance(payload, Disconnect):
+            self.queued.discard(payload.cid)
         if waiting.done is not None:
             waiting.done(result)
         for one in waiting.followers:

@@ -4,8 +4,8 @@
     waking       the snapshot is being loaded
     awake        in memory; ticks run
     draining     being put to sleep: the running tick ends, nothing new starts
-    quarantined  the stored state does not validate: ticks are refused, tells parked, schedules disarmed;
-                 status, export, migrate and reset work
+    quarantined  the stored state does not validate: ticks are refused, tells parked, schedules disarmed
+                 (an hourly look sees whether newer code reads the state); status, export, migrate and reset work
     destroyed    a tombstone {generation + 1}; the next call starts a fresh agent
 
 Moves happen only between ticks. There is no move out of `destroyed` but `waking`: a fresh call loads the

@@ -41,9 +41,11 @@ async def load(cell: Cell) -> None:
             cell.agent = await cell.build(image)
         except Quarantined as error:
             await cell.quarantine(error)
+            _redeliver(cell, image)
             return
     earliest = image.earliest()
-    disarmed = image.armed is None and earliest is not None  # by a quarantine that newer code has ended
+    # later than that: by a quarantine that newer code has ended
+    disarmed = earliest is not None and (image.armed is None or image.armed > earliest)
     if image.due != earliest or disarmed:  # the columns and the rows must agree (semantics 22)
         image.due = earliest
         image.settle((), runtime.host.now())
@@ -58,9 +60,7 @@ async def _recover(cell: Cell, image: Image) -> None:
     cell.line_up(image)
     if len(cell.mailbox):
         cell.kick()
-    fresh = [e for e in image.outbox.values() if e.id not in cell.flight]
-    if fresh:
-        deliver(cell, fresh)
+    _redeliver(cell, image)
     if not image.connections:
         return
     known = runtime.wire.open(cell.address)
@@ -76,3 +76,9 @@ async def _recover(cell: Cell, image: Image) -> None:
     behind = tuple(c for c, v in known.items() if v < image.version and c in image.connections)
     if behind and image.released < image.version and image.exists and cell.kind.stateful:
         await send(cell, [Frame(behind, frames.state(cell.view()))], image.version)
+
+
+def _redeliver(cell: Cell, image: Image) -> None:
+    fresh = [e for e in image.outbox.values() if e.id not in cell.flight]
+    if fresh:
+        deliver(cell, fresh)

@@ -97,7 +97,7 @@ class Store(Protocol):
         ...
 
     async def arm(self, address: Address, at: float | None) -> None:
-        """Set the `armed` column alone: quarantine disarms, a failed wake re-arms."""
+        """Set the `armed` column alone: quarantine puts it off, a failed wake re-arms."""
         ...
 
     async def log(self, address: Address, after: int, kinds: frozenset[str], limit: int) -> tuple[Sequence[Entry], int]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from .errors import RoostError, TransientError
 from .guard import Overrun, within
 from .perform import perform
+from .quarantine import quarantined
 from .release import breathe, live, reply
 from .result import TickResult, outcome_of
 from .tick import Stamp, Tick
@@ -27,7 +28,7 @@ async def read(cell: Cell, waiting: Waiting) -> None:
     try:
         image = await cell.glance()
         if cell.status == "quarantined":
-            raise cell.quarantined()
+            raise quarantined(cell)
         result = await _run(cell, waiting, image)
     except RoostError as error:
         result = TickResult(outcome_of(error), error=error)

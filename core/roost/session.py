@@ -19,6 +19,7 @@ from . import frames
 from .address import Address
 from .errors import NotFound, Rejected, RoostError
 from .ports import Timer
+from .quarantine import quarantined
 from .result import TickResult, failed
 from .runtime import Runtime
 from .trigger import Call, Caller, Connect, Disconnect, Message, Payload, SetState, Trigger
@@ -102,7 +103,7 @@ class Session:
         if cell.image is None:
             await cell.ready()
         if cell.status == "quarantined":
-            raise cell.quarantined()
+            raise quarantined(cell)
         greeting = [frames.identity(address, cell.kind.stateful)]
         seen = ""
         if cell.kind.stateful:

@@ -16,6 +16,7 @@ from .image import Image
 from .keeper import Keeper
 from .mailbox import Waiting
 from .parcel import answer_of, answer_to
+from .quarantine import disarm
 from .release import reply_frames
 from .result import TickResult, failed
 from .trigger import Disconnect, Occurrence, Trigger
@@ -177,6 +178,7 @@ class Tenant(Cell):
                 await self.rearm_later()
             return
         if self.status == "quarantined":
+            await disarm(self)
             return
         self.line_up(image)
         if not len(self.mailbox) and image.armed is not None:  # early: its doorbell is spent, so it needs another

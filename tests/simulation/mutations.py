@@ -317,6 +317,23 @@ def _in_step(m: pytest.MonkeyPatch) -> None:
     m.setattr(turn, "_pause", lambda retry, attempts, tick, error: retry.delay(attempts))
 
 
+def _old_snapshot(m: pytest.MonkeyPatch) -> None:
+    async def ready(self: cell.Cell) -> Image:
+        while self.image is None:
+            if self.loading is not None:
+                await self.runtime.host.shielded(self.loading)
+                continue
+            self.loading = self.runtime.host.future()
+            try:
+                await load.load(self)
+            finally:
+                self.loading.set_result(None)
+                self.loading = None
+        return self.image
+
+    m.setattr(cell.Cell, "ready", ready)
+
+
 def _state_begun_anew(m: pytest.MonkeyPatch) -> None:
     whole = wake.load_state
 
@@ -372,6 +389,7 @@ MUTATIONS: Final = (
     Mutation("the scan at the start is not tried again", _one_scan, bug=True),
     Mutation("a commit disarms a letter that is being parked", _unpromised, bug=True),
     Mutation("runs that ask each other are tried again in step", _in_step, bug=True, first=103_337),
+    Mutation("a letter that comes while its agent is loaded is not seen", _old_snapshot, "objects", True, 710_508),
     Mutation("a state that does not validate is begun anew", _state_begun_anew),
     Mutation("a quarantine drops a letter", _letters_dropped),
     *SHARED,
