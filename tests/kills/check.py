@@ -46,11 +46,12 @@ async def _sent(handle: Any, one: Operation) -> bool:
 
 
 async def until(ledger: Ledger, probe: Callable[[], Awaitable[bool]], otherwise: str) -> None:
-    edge = time.monotonic() + PATIENCE + ledger.sweep
+    edge, pause = time.monotonic() + PATIENCE + ledger.sweep, 0.05
     while not await probe():
         if time.monotonic() > edge:
             raise Violation(otherwise)
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(pause)
+        pause = min(1.0, pause * 1.5)  # a probe is work for the host that is to recover
 
 
 async def check(client: Client, ledger: Ledger) -> None:

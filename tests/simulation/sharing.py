@@ -165,7 +165,7 @@ def _lane_again(m: pytest.MonkeyPatch) -> None:
 
 
 SHARED: Final = (
-    Mutation("a lease is not fenced", _no_fence, "dynamo", first=36),
+    Mutation("a lease is not fenced", _no_fence, "dynamo", first=60),
     Mutation("an agent is taken though another host has it", _no_claim_check, "dynamo", first=30),
     Mutation("the bell is not heard when an agent is given back", _deaf, "dynamo"),
     Mutation("a commit gives its agent back though the bell rang", _blind_yield, "dynamo", first=25),
@@ -174,8 +174,8 @@ SHARED: Final = (
     Mutation("who parks a letter sends no doorbell", _silent_post, "dynamo", first=4),
     Mutation("an envelope is forgotten before it is delivered", _early_settle, "dynamo"),
     Mutation("a put that was given up parks its letter again", _ghost, "dynamo", bug=True, first=37),
-    Mutation("an import hides the letters that wait", _import_hides, "dynamo", bug=True, first=200),
-    Mutation("parked frames of a connection race", _racing_frames, "dynamo", bug=True, first=23),
+    Mutation("an import hides the letters that wait", _import_hides, "dynamo", bug=True, first=385),
+    Mutation("parked frames of a connection race", _racing_frames, "dynamo", bug=True, first=55),
     Mutation("a host that lost its agent still sends frames", _late_state, "dynamo", bug=True, first=1359),
     Mutation("a host that lost its agent still replies to a guest", _late_reply, "dynamo", bug=True, first=1954),
     Mutation("who takes a lane of frames over runs some again", _lane_again, "dynamo", bug=True, first=2082),
