@@ -103,9 +103,9 @@ class Cell:
                     first.followers.append(waiting)
                 return
             self.mailbox.ids[key] = waiting
-        if len(self.mailbox) >= self.runtime.limits.mailbox:
+        if (waits := len(self.mailbox)) >= self.runtime.limits.mailbox:
             self.mailbox.ids.pop((trigger.source, trigger.principal, trigger.id or ""), None)
-            self.refuse(waiting, full(self.address, len(self.mailbox)))
+            self.refuse(waiting, full(self.address, waits))
             return
         self.mailbox.put(waiting)
         self.kick(eager=True)
@@ -248,10 +248,7 @@ class Cell:
             image = await self.ready()
             armed = image.settle(ids, self.runtime.host.now(), self.promised.values())
             await self.runtime.store.settle(self.address, ids, armed)
-            if self.status == "quarantined":
-                await disarm(self)
-            else:
-                await self.arm(armed)
+            await (disarm(self) if self.status == "quarantined" else self.arm(armed))
         except RoostError:
             self.forget()  # redelivered after the next load: the receiver knows the ids
         finally:
@@ -280,6 +277,9 @@ class Cell:
                 await load(self)
                 if self.doubted:  # a letter came after the snapshot was read
                     self.forget()
+            except BaseException:  # half done is not done: the next one begins anew
+                self.forget()
+                raise
             finally:
                 self.loading.set_result(None)
                 self.loading = None

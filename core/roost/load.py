@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from . import frames
 from .commit import SCHEMA, Busy, Frame
-from .errors import Quarantined, RoostError, TransientError
+from .errors import Quarantined, TransientError
 from .image import Image
 from .lifecycle import move
 from .mailbox import Waiting
@@ -30,7 +30,7 @@ async def load(cell: Cell) -> None:
                 f"{cell.address} was stored by a newer version of this app; deploy that version here",
                 code="newer-schema", retry_after=5.0,
             )  # fmt: skip
-    except RoostError:
+    except BaseException:  # cancelled with its host, while others wait for it
         cell.status = move(cell.status, "asleep")
         raise
     image = cell.image = Image(snapshot)

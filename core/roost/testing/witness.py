@@ -41,3 +41,12 @@ class Witness:
         await asyncio.sleep(seconds)
         found = await self.lines()
         assert found == lines, f"written down: {found}, not {lines}"
+
+    async def calm(self, seconds: float = 2.0) -> list[str]:
+        """The lines, once none has come for a while: what had left may be on its way still."""
+        lines = await self.lines()
+        while True:
+            await asyncio.sleep(seconds)
+            if (now := await self.lines()) == lines:
+                return lines
+            lines = now
