@@ -14,8 +14,8 @@ settings.register_profile("roost", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("roost")
 
 TESTS = Path(__file__).parent
-LONGEST = ("cloudflare", "lambda", "kills", "simulation", "conformance")
-"""Begun first, so that no process is left with a long one at the end."""
+LONGEST = ("conformance", "kills", "simulation", "lambda", "cloudflare")
+"""Begun first, so that no process is left with a long file at the end."""
 
 
 @pytest.fixture(scope="session")
