@@ -14,8 +14,8 @@ settings.register_profile("roost", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("roost")
 
 TESTS = Path(__file__).parent
-LONGEST = ("conformance", "kills", "simulation", "lambda", "cloudflare")
-"""Begun first, so that no process is left with a long file at the end."""
+LONGEST = ("cloudflare", "lambda", "kills", "conformance", "simulation")
+"""Begun first, so that no process is left with a long one at the end."""
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from roost.address import Address
-from roost.commit import Snapshot
+from roost.commit import DeadLetter, Letter, Snapshot
+from roost.export import dump
+from roost.image import Image
+from roost.trigger import Import, Trigger
 
 from .hosts import Fleet, increment
 
@@ -28,3 +31,16 @@ async def test_a_large_state_that_changes_between_any_two_reads(fleet: Fleet, mo
     found = await reader.load(a)
     assert isinstance(found, Snapshot) and found.state is not None and found.version > 4
     assert len(json.loads(found.state)["seen"]) == found.version
+
+
+async def test_dead_letters_that_another_host_imported(fleet: Fleet) -> None:
+    """A host remembers the last head it read: not what an operator may be told from."""
+    a, b, writer, reader = Address("busy", "a"), Address("busy", "b"), fleet.host(), fleet.host().store
+    await writer.dispatch(a, increment(None, "note", "x"))
+    found = await reader.load(a)
+    assert isinstance(found, Snapshot)
+    grave = DeadLetter(Letter("x", "client", "", "note", b'{"args":["x"],"kwargs":{}}', attempts=1), b"{}", found.at)
+    document = dump(Image(found), [], [], [grave])
+    assert not await reader.dead(b, 0, 10)
+    (await writer.dispatch(b, Trigger("import", Import(document), source="admin"))).get()
+    assert [one.letter.id for one in await reader.dead(b, 0, 10)] == ["x"]

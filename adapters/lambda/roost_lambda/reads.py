@@ -233,7 +233,9 @@ class Reads:
                 return last + 1
 
     async def dead(self, address: Address, after: int, limit: int) -> Sequence[DeadLetter]:
-        pk, epoch = keys.partition(address), await self.epoch(address)
+        pk = keys.partition(address)
+        # Whoever does not hold the agent may not know yet that it was destroyed or imported.
+        epoch = await self.epoch(address) if address in self.memory.held else (await self.head(address)).epoch
         low, high = keys.grave(epoch, after + 1), keys.whole(f"D#{epoch}#")[1]
         out: list[DeadLetter] = []
         begin: str | None = None

@@ -130,7 +130,8 @@ async def bad_document_is_refused(stage: Stage) -> None:
                 assert 400 <= error.status < 500, f"{what}: {error!r}"
                 await refusal(b.state(), "no-agent")  # nothing of it is stored
         await b.restore(document)
-        assert await look(b) == await look(a)
+        copy, original = await look(b), await look(a)
+        assert copy == original, f"{copy} is not {original}"
 
 
 @case("29", "schedules that came due on the way fire once after the import, then go on along their grid")
