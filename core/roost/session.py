@@ -18,19 +18,13 @@ from pydantic_core import from_json, to_json
 from . import frames
 from .address import Address
 from .errors import NotFound, Rejected, RoostError
+from .gap import FRAME_GAP, GAP_SECONDS, frame_gap, too_much
 from .ports import Timer
 from .quarantine import quarantined
 from .result import TickResult, failed
 from .runtime import Runtime
 from .trigger import Call, Caller, Connect, Disconnect, Message, Payload, SetState, Trigger
 
-GAP_SECONDS: Final = 5.0
-"""How long a missing numbered frame is waited for."""
-GAP_FRAMES: Final = 1000
-GAP_BYTES: Final = 1 << 20
-"""Frames kept behind a gap, and their length: what our client may have under way where frames overtake."""
-FRAME_GAP: Final = 3008
-"""Close code `frame-gap`: not terminal, our client reconnects and sends again."""
 BUSY: Final = 128
 """Frames of one connection under way at which reading pauses."""
 
@@ -182,18 +176,14 @@ class Session:
         if seq not in self._ahead:
             self._ahead[seq] = frame, size
             self._ahead_size += size
-        if len(self._ahead) > GAP_FRAMES or self._ahead_size > GAP_BYTES:
-            self._give_up()
+        if too_much(len(self._ahead), self._ahead_size):
+            self._give_up(crowded=True)
         elif self._gap is None:
             self._gap = self.runtime.host.call_later(GAP_SECONDS, self._give_up)
 
-    def _give_up(self) -> None:
+    def _give_up(self, *, crowded: bool = False) -> None:
         if self._ahead:
-            error = Rejected(
-                f"frame {self._next} did not come within {GAP_SECONDS:.0f} s; reconnect and send again",
-                code="frame-gap", status=409,
-            )  # fmt: skip
-            self.line.send_text_bytes(frames.bad_frame(error))
+            self.line.send_text_bytes(frames.bad_frame(frame_gap(self._next, crowded=crowded)))
             self.line.close(FRAME_GAP, "frame-gap")
         self._ahead = self._gap = None
 

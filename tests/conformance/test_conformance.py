@@ -40,8 +40,7 @@ async def test_every_case_passes(backend: str, modes: tuple[bool, ...]) -> None:
     harness = find(backend).harness()
     report = await run(harness, modes=modes, say=say)
     if report.failed:
-        print(harness.log)
-    assert not report.failed, "\n".join(failures)
+        pytest.fail("\n".join([harness.log, *failures]))
     assert report.passed == len(modes) * len(catalogue())
 
 

@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
+from roost.gap import GAP_SECONDS
 from roost_lambda import order
 from roost_lambda.client import Client
-from roost_lambda.order import GAP, HOLD, FrameGap, Lanes
+from roost_lambda.order import HOLD, FrameGap, Lanes
 from roost_lambda.table import Table
 
 pytestmark = pytest.mark.anyio
@@ -49,14 +50,14 @@ async def test_frames_that_time_leaves_no_room_for_run_in_the_next_invocation(dy
 
 async def test_an_early_frame_is_kept_when_time_is_over_before_the_gap_closes(dynamo: tuple[str, Client]) -> None:
     lane = Lane(dynamo)
-    assert not await lane.lanes.take(CID, 2, "two", "a", lane.run, end=1000.0 + GAP / 2)
+    assert not await lane.lanes.take(CID, 2, "two", "a", lane.run, end=1000.0 + GAP_SECONDS / 2)
     assert await lane.lanes.take(CID, 1, "one", "b", lane.run, end=1027.0)
     assert lane.ran == ["one", "two"]
 
 
 async def test_a_gap_ends_in_the_invocation_that_takes_over(dynamo: tuple[str, Client]) -> None:
     lane = Lane(dynamo)
-    assert not await lane.lanes.take(CID, 2, "two", "a", lane.run, end=1000.0 + GAP / 2)
+    assert not await lane.lanes.take(CID, 2, "two", "a", lane.run, end=1000.0 + GAP_SECONDS / 2)
     with pytest.raises(FrameGap) as gap:
         await lane.lanes.resume(CID, "b", lane.run, end=1050.0)
     assert gap.value.seq == 1 and not lane.ran

@@ -16,14 +16,15 @@ from roost import frames
 from roost.address import Address
 from roost.admission import authenticate, by_query, check_origin, check_transport
 from roost.app import Credentials
-from roost.errors import NotFound, Rejected, RoostError
-from roost.session import FRAME_GAP, refuse
+from roost.errors import NotFound, RoostError
+from roost.gap import FRAME_GAP, frame_gap
+from roost.session import refuse
 from roost.trigger import Caller, Connect, Disconnect, Trigger
 
 from .backend import LambdaBackend
 from .events import Closed, Framed, Opened, Resumed, resume
 from .line import Outgoing, Turn
-from .order import GAP, FrameGap, Lanes
+from .order import FrameGap, Lanes
 from .sockets import Sockets
 
 LIFE: Final = 7500.0
@@ -126,11 +127,7 @@ class Gateway:
             if not done:
                 await self._again(resume(framed.cid))
         except FrameGap as gap:
-            error = Rejected(
-                f"frame {gap.seq} did not come within {GAP:.0f} s; reconnect and send again", code="frame-gap",
-                status=409,
-            )  # fmt: skip
-            line.send_text_bytes(frames.bad_frame(error))
+            line.send_text_bytes(frames.bad_frame(frame_gap(gap.seq, crowded=gap.crowded)))
             line.close(FRAME_GAP, "frame-gap")
             await line.flush()
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from roost.errors import RoostError
-from roost.session import GAP_BYTES, GAP_FRAMES
+from roost.gap import GAP_SECONDS, too_much
 
 from .client import Refused
 from .keys import connection
@@ -34,7 +34,6 @@ RENEW: Final = 2.0
 """Seconds after which a holder puts that off."""
 KEEP: Final = 7500.0
 """Seconds until DynamoDB may forget: longer than any connection."""
-GAP: Final = 5.0
 LATE: Final = 2.5
 """Seconds more for the missing frame's invocation to begin: it may be a cold one, and API Gateway had it in time."""
 LOOK: Final = 0.1
@@ -45,11 +44,12 @@ Run = Callable[[list[str]], Awaitable[None]]
 
 
 class FrameGap(Exception):
-    """A frame did not come in time; `seq` is the one that is missing."""
+    """A frame did not come in time; `seq` is the one that is missing. `crowded`: too much waits behind it."""
 
-    def __init__(self, seq: int) -> None:
+    def __init__(self, seq: int, *, crowded: bool) -> None:
         super().__init__(f"frame {seq} is missing")
         self.seq = seq
+        self.crowded = crowded
 
 
 @dataclass(slots=True)
@@ -126,9 +126,9 @@ class Lanes:
                     count = risen
                     continue
                 missing = missing or self.now()
-                large = len(waiting) > GAP_FRAMES or sum(map(len, waiting.values())) > GAP_BYTES
-                if large or self.now() > missing + GAP + LATE:
-                    raise FrameGap(following)
+                crowded = too_much(len(waiting), sum(map(len, waiting.values())))
+                if crowded or self.now() > missing + GAP_SECONDS + LATE:
+                    raise FrameGap(following, crowded=crowded)
                 await self.sleep(LOOK)
         except FrameGap:
             await self._leave(cid, token, following, None)
