@@ -10,7 +10,7 @@ import pytest
 
 LOADED = """
 import json, os, sys
-os.environ.update(AWS_REGION="us-east-1", ROOST_APP="roost.testing.app:app")
+os.environ.update(AWS_REGION="us-east-1", ROOST_APP="examples.main:app")
 {path}
 print(json.dumps(sorted(sys.modules)))
 """
@@ -19,6 +19,12 @@ HANDLER = "import roost_lambda.handler"
 SOCKET = "import roost_lambda.handler, roost_lambda.gateway, roost_lambda.order, roost_lambda.events"
 DRAIN = "import roost_lambda.handler; from aws_lambda_powertools.utilities.batch import AsyncBatchProcessor"
 WEB = "import roost_lambda.handler, roost_http.surface, roost_lambda.web"
+DEPLOYMENT = """
+os.environ.update(AWS_DEFAULT_REGION="us-east-1", ROOST_TABLE="t", ROOST_DOORBELLS="q", ROOST_TIMERS_ARN="a")
+os.environ.update(ROOST_SCHEDULES="s", ROOST_SCHEDULES_ROLE="r")
+import roost_lambda.deployment
+roost_lambda.deployment.Process().deployment()
+"""
 
 NEVER = ("boto3", "uvicorn", "uvloop", "httptools", "websockets", "roost_local", "roost_cloudflare", "roost.testing")
 
@@ -43,8 +49,9 @@ def loaded(path: str) -> set[str]:
         (DRAIN, ("mangum", "roost_http.surface", "mangum.handlers"), 700),
         (WEB, ("aws_lambda_powertools.utilities.batch", "roost_lambda.gateway"), 700),
         (HANDLER, ("mangum", "httpx", "roost_lambda.gateway", "aws_lambda_powertools.utilities.batch"), 600),
+        (DEPLOYMENT, ("mangum", "httpx", "roost_http"), 680),
     ],
-    ids=["connect", "socket", "drain", "web", "handler"],
+    ids=["connect", "socket", "drain", "web", "handler", "deployment"],
 )
 def test_a_path_loads_only_its_own(path: str, absent: tuple[str, ...], most: int) -> None:
     found = loaded(path)

@@ -11,12 +11,18 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Protocol, TypeAlias
 
+from . import services
+
 Item: TypeAlias = dict[str, Any]
 """An item as DynamoDB's wire has it: attribute -> {type: value}."""
 
 CONNECTIONS: Final = 32
 TIMEOUT: Final = 4.0
 """Seconds to wait for an answer; DynamoDB answers in milliseconds, or a connection is dead."""
+CONFIG: Final[Mapping[str, Any]] = {
+    "retries": {"total_max_attempts": 1}, "connect_timeout": 2.0, "read_timeout": TIMEOUT, "tcp_keepalive": True,
+    "max_pool_connections": CONNECTIONS, "parameter_validation": False,
+}  # fmt: skip
 
 
 class Refused(Exception):
@@ -54,16 +60,9 @@ class Client:
     """Fills `Calls`. botocore blocks, so each call takes a thread for its time."""
 
     def __init__(self, *, endpoint: str | None = None, region: str | None = None) -> None:
-        from botocore.config import Config  # type: ignore[import-untyped]
         from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
-        from botocore.session import get_session  # type: ignore[import-untyped]
 
-        config: Any = Config(
-            retries={"total_max_attempts": 1}, connect_timeout=2.0, read_timeout=TIMEOUT, tcp_keepalive=True,
-            max_pool_connections=CONNECTIONS, parameter_validation=False,
-        )  # fmt: skip
-        session: Any = get_session()
-        self._client: Any = session.create_client("dynamodb", endpoint_url=endpoint, region_name=region, config=config)
+        self._client: Any = services.client("dynamodb", config=CONFIG, endpoint=endpoint, region=region)
         self._refused: type[Exception] = ClientError
         self._broken: type[Exception] = BotoCoreError
         self._threads = ThreadPoolExecutor(CONNECTIONS, "dynamodb")

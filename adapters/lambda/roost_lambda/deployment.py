@@ -22,6 +22,7 @@ from roost.errors import Rejected
 from .aws import Aws
 from .backend import LambdaBackend
 from .bells import Places, SqsBells
+from .fetch import LateFetch
 from .secrets import resolved
 from .sockets import Sockets
 from .store import DynamoStore
@@ -46,10 +47,8 @@ class Deployment:
             environment["ROOST_SCHEDULES_ROLE"],
         )  # fmt: skip
         self.bells = SqsBells(aws, places)
-        from roost_http.fetch import HttpFetch
-
         self.backend = LambdaBackend(
-            app, self.store, self.sockets, self.bells, HttpFetch(), AsyncioHost(), config=config,
+            app, self.store, self.sockets, self.bells, LateFetch(), AsyncioHost(), config=config,
             restless=bool(environment.get("ROOST_RESTLESS")),
         )  # fmt: skip
 

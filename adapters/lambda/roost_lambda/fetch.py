@@ -1,0 +1,30 @@
+"""Outbound HTTP of agents. Most functions of most apps send none, so httpx is not loaded before it is asked for:
+40 ms of a cold start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import httpx
+
+    from roost_http.fetch import HttpFetch
+
+
+class LateFetch:
+    """Fills the port `Fetch`."""
+
+    def __init__(self) -> None:
+        self._made: HttpFetch | None = None
+
+    def client(self, idempotency_key: Callable[[], str | None], deadline: float) -> httpx.AsyncClient:
+        if self._made is None:
+            from roost_http.fetch import HttpFetch
+
+            self._made = HttpFetch()
+        return self._made.client(idempotency_key, deadline)
+
+    async def close(self) -> None:
+        if self._made is not None:
+            await self._made.close()
