@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from roost.testing.harness import Harness
 
+from .party import Party
 from .play import Play
-from .program import program
+from .program import block, program
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +34,24 @@ async def compare(
     say: Callable[[str], None],
     stop: int = 5,
 ) -> list[Difference]:
-    """Play each seed on all, which run side by side. Ends after `stop` differences."""
+    """Play the seeds on all, a block of them at once. Ends after `stop` differences."""
     found: list[Difference] = []
     codes = all(harness.capabilities.close_code for harness in harnesses.values())
     await asyncio.gather(*(harness.start(restless=False) for harness in harnesses.values()))
     try:
-        for seed in seeds:
-            acts = program(seed, length, crashes=crashes)
-            plays = (Play(harness, seed, codes=codes).run(acts) for harness in harnesses.values())
-            ended = await asyncio.gather(*plays, return_exceptions=True)
-            histories = dict(zip(harnesses, ended, strict=True))
-            now = different(seed, histories)
-            found += now
-            say(f"seed {seed}: {len(acts)} acts, {'same' if not now else 'DIFFERENT'}")
+        for _, group in itertools.groupby(seeds, block):
+            together = list(group)
+            parties = [Party(harness, len(together)) for harness in harnesses.values()]
+
+            async def play(seed: int, parties: list[Party] = parties) -> list[Difference]:
+                acts = program(seed, length, crashes=crashes)
+                plays = (Play(party, seed, codes=codes).run(acts) for party in parties)
+                ended = await asyncio.gather(*plays, return_exceptions=True)
+                now = different(seed, dict(zip(harnesses, ended, strict=True)))
+                say(f"seed {seed}: {len(acts)} acts, {'same' if not now else 'DIFFERENT'}")
+                return now
+
+            found += itertools.chain(*await asyncio.gather(*map(play, together)))
             if len(found) >= stop:
                 break
     finally:

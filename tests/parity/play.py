@@ -14,10 +14,10 @@ import httpx
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from roost.testing.harness import Harness
 from roost.testing.stage import Stage
 
 from .names import named
+from .party import Party
 from .program import AGENTS, Act
 
 PATIENCE: Final = 60.0
@@ -76,8 +76,9 @@ class Play:
     """One program on one backend. Keys are of this play alone. `codes`: with which code a connection was closed
     counts too."""
 
-    def __init__(self, harness: Harness, seed: int, *, codes: bool) -> None:
-        self._harness = harness
+    def __init__(self, party: Party, seed: int, *, codes: bool) -> None:
+        self._party = party
+        self._harness = harness = party.harness
         self._codes = codes
         self._stage = Stage(harness, "parity", restless=False)
         run = secrets.token_hex(4)
@@ -112,6 +113,7 @@ class Play:
                 ]
             history.append(self._line("end list", await self._list()))
         finally:
+            self._party.leave()
             for seat in self._seats.values():
                 await seat.leave()
             await self._client.aclose()
@@ -213,7 +215,7 @@ class Play:
             await self._leave(seat)
         await self._quiet()
         before = None if act.data is None else await self._call(act.data)
-        await self._harness.crash()
+        await self._party.crash()
         self._stage = Stage(self._harness, "parity", restless=False)
         return before
 

@@ -7,6 +7,7 @@ the same reason an act sends one chain of tells at most, and a schedule that is 
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Final, Literal, TypeAlias
@@ -20,8 +21,13 @@ What: TypeAlias = Literal[
 ]  # fmt: skip
 WEIGHTS: Final[dict[What, int]] = {
     "call": 22, "rpc": 14, "tell": 12, "open": 9, "close": 3, "burst": 5, "message": 8, "state": 2, "sleep": 7,
-    "ring": 4, "crash": 1, "read": 4, "move": 2, "destroy": 2, "redrive": 2, "wrong": 5,
+    "ring": 4, "read": 4, "move": 2, "destroy": 2, "redrive": 2, "wrong": 5,
 }  # fmt: skip
+"""Of all acts but crashes."""
+TOGETHER: Final = 8
+"""Seeds of a block: they are played at once, so their programs crash at the same places."""
+CRASHES: Final = 0.04
+"""Of all acts."""
 SIZES: Final = (
     ("value", 131_070), ("value", 131_071), ("values", 80), ("values", 91), ("state", 30_000), ("state", 123_000),
     ("entry", 1_000), ("entry", 1_100_000), ("frame", 122_880), ("frame", 122_881), ("schedules", 20),
@@ -47,20 +53,20 @@ class Act:
 class Writer:
     """Writes one program."""
 
-    def __init__(self, seed: int, *, crashes: bool) -> None:
+    def __init__(self, seed: int) -> None:
         self._random = Random(seed)
         self._open: dict[str, int] = {}
         self._labels = 0
         self._sent: list[Act] = []
         """Acts with keys, to be repeated."""
-        weights: dict[What, int] = {**WEIGHTS, "crash": WEIGHTS["crash"] if crashes else 0}
-        self._whats: list[What] = list(weights)
-        self._weights = list(weights.values())
+        self._whats: list[What] = list(WEIGHTS)
+        self._weights = list(WEIGHTS.values())
 
-    def program(self, length: int) -> list[Act]:
+    def program(self, length: int, crashes: Set[int]) -> list[Act]:
+        """`crashes`: at which acts the host dies."""
         acts: list[Act] = []
         while len(acts) < length:
-            [what] = self._random.choices(self._whats, self._weights)
+            what: What = "crash" if len(acts) in crashes else self._random.choices(self._whats, self._weights)[0]
             act = self._act(what)
             if act is not None:
                 acts.append(act)
@@ -202,4 +208,11 @@ class Writer:
 
 def program(seed: int, length: int, *, crashes: bool = True) -> list[Act]:
     """The program of a seed."""
-    return Writer(seed, crashes=crashes).program(length)
+    dice = Random(f"block {block(seed)}")
+    deaths = {at for at in range(length) if dice.random() < CRASHES}
+    return Writer(seed).program(length, deaths if crashes else frozenset())
+
+
+def block(seed: int) -> int:
+    """Which block a seed is of."""
+    return seed // TOGETHER
