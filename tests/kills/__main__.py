@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,7 +15,7 @@ from roost.platform import find
 from roost.testing.harness import Harness
 
 from .check import Violation
-from .run import run
+from .run import WORKERS, run
 from .torn import TornHarness, compile_journal
 
 
@@ -31,12 +32,14 @@ def main() -> int:
     parser.add_argument("backend", help="local, local-torn (power is cut too), cloudflare, ...")
     parser.add_argument("--kills", type=int, default=200, metavar="N")
     parser.add_argument("--seed", type=int, default=int(time.time()), metavar="S", help="of the load and the moments")
+    parser.add_argument("--workers", type=int, default=WORKERS, metavar="N", help="clients at once")
     given = parser.parse_args()
     print(f"seed {given.seed}", flush=True)
     try:
         with TemporaryDirectory() as folder:
             harness = harness_of(given.backend, given.seed, Path(folder))
-            tally = asyncio.run(run(harness, given.kills, given.seed, lambda s: print(s, flush=True)))
+            say = partial(print, flush=True)
+            tally = asyncio.run(run(harness, given.kills, given.seed, say, workers=given.workers))
     except Violation as found:
         print(f"VIOLATION on {given.backend}: {found}\nscripts/kills {given.backend} --seed {given.seed}")
         return 1

@@ -63,7 +63,7 @@ class Load:
         self._over = False
         self._tasks: list[asyncio.Task[None]] = []
 
-    def start(self, workers: int = 8) -> None:
+    def start(self, workers: int) -> None:
         kinds = itertools.cycle((self._http, self._http, self._socket, self._http))
         self._tasks = [asyncio.create_task(next(kinds)(n)) for n in range(workers)]
 

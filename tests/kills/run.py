@@ -25,6 +25,9 @@ ROUNDS: Final = 8
 """Kills that one set of agents lives through; then it is checked once more, and a fresh one begins."""
 ANSWERS: Final = (0, 1, 3, 10, 30)
 """How many a round waits for before its kill."""
+WORKERS: Final = 8
+AGAIN: Final = 0.4
+"""Of the kills, those that another follows before the host is up again."""
 SWEEP: Final = 90.0
 """Seconds within which Lambda's sweep, which comes each minute, has come and gone."""
 SOON: Final = 2.0
@@ -54,8 +57,8 @@ class Tally:
         )
 
 
-async def run(harness: Harness, kills: int, seed: int, say: Callable[[str], None]) -> Tally:
-    """Violation: with the round it was found in."""
+async def run(harness: Harness, kills: int, seed: int, say: Callable[[str], None], workers: int = WORKERS) -> Tally:
+    """`workers`: clients at once. Violation: with the round it was found in."""
     random, tally = Random(seed), Tally()
     await harness.start(restless=False)
     try:
@@ -63,7 +66,7 @@ async def run(harness: Harness, kills: int, seed: int, say: Callable[[str], None
             ledger = Ledger(f"s{seed}e{tally.kills}", SWEEP if isinstance(harness, LambdaHarness) else 0.0)
             for _ in range(min(ROUNDS, kills - tally.kills)):
                 try:
-                    await one_round(harness, ledger, random, tally)
+                    await one_round(harness, ledger, random, tally, workers)
                 except Violation as found:
                     said = harness.log
                     raise Violation(f"seed {seed}, kill {tally.kills}: {found}\n{said}") from found
@@ -74,7 +77,7 @@ async def run(harness: Harness, kills: int, seed: int, say: Callable[[str], None
     return tally
 
 
-async def one_round(harness: Harness, ledger: Ledger, random: Random, tally: Tally) -> None:
+async def one_round(harness: Harness, ledger: Ledger, random: Random, tally: Tally, workers: int) -> None:
     def client(retries: int) -> Client:
         return Client(
             harness.url, token=harness.admin_token, base_path=harness.base_path, retries=retries, timeout=60,
@@ -84,11 +87,11 @@ async def one_round(harness: Harness, ledger: Ledger, random: Random, tally: Tal
     before = ledger.acknowledged
     async with client(0) as plain, client(100) as patient:
         load = Load(plain, patient, ledger, random)
-        load.start()
+        load.start(workers)
         await _answers(ledger, before + random.choice(ANSWERS))
         await asyncio.sleep(random.uniform(0.02, 0.4))
         await _crash(harness, load, random, tally)
-        if random.random() < 0.25:  # again, in the middle of what a restart brings about
+        if random.random() < AGAIN:  # again, in the middle of what a restart brings about
             await asyncio.sleep(random.uniform(0.0, 0.1))
             await _crash(harness, load, random, tally)
         await load.ended()
