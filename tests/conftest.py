@@ -4,18 +4,16 @@ Async tests run on anyio's own pytest plugin: mark a module with `pytestmark = p
 process starts the servers that its tests ask for.
 """
 
-from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from .lanes import Lanes, folder_of, place
+
 # How long an example takes says how busy the machine is.
 settings.register_profile("roost", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("roost")
-
-TESTS = Path(__file__).parent
-LONGEST = ("cloudflare", "lambda", "kills", "conformance", "simulation")
-"""Begun first, so that no process is left with a long one at the end."""
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +22,10 @@ def anyio_backend() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    def folder(item: pytest.Item) -> str:
-        return item.path.relative_to(TESTS).parts[0]
+    """The longest first, so that no process is left with a long one at the end."""
+    items.sort(key=lambda item: place(folder_of(item.nodeid)))
 
-    items.sort(key=lambda item: LONGEST.index(folder(item)) if folder(item) in LONGEST else len(LONGEST))
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
+    return Lanes(config, log)

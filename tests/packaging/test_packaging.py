@@ -40,10 +40,11 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def python(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of a clean environment that has the wheel and what it depends on, no more."""
     venv = tmp_path_factory.mktemp("venv")
-    run(sys.executable, "-m", "venv", venv, cwd=venv)
+    run(sys.executable, "-m", "venv", "--without-pip", venv, cwd=venv)
     python = venv / "bin" / "python"
     (wheel,) = dist.glob("*.whl")
-    run(python, "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", wheel, cwd=venv)
+    pip = (sys.executable, "-m", "pip", "--python", python)
+    run(*pip, "install", "-q", "-c", ROOT / "constraints.txt", wheel, cwd=venv)
     return python
 
 

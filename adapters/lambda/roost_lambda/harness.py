@@ -26,7 +26,7 @@ from .emulator.process import Ministack
 from .emulator.stack import deploy
 
 TOKEN = "conformance-operator"
-WARM = 6
+WARM = 4
 APP = "roost.testing.app:app"
 
 
