@@ -396,5 +396,6 @@ class Cell:
 
     @property
     def idle(self) -> bool:
-        """Nothing runs, waits or is under way."""
-        return not (self.pumping or self.parking or self.flight or self.settled or len(self.mailbox))
+        """Nothing runs, waits or is under way: not even a load that a reader waits for, which looks for what is due."""
+        busy = self.pumping or self.parking or self.flight or self.settled or self.loading is not None
+        return not (busy or len(self.mailbox))

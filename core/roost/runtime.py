@@ -307,11 +307,12 @@ class Runtime(World):
         self.app.kind(address.kind)
         try:
             count = await self.store.redrive(address, id)
+            if count:
+                await self.store.arm(address, self.host.now())  # should this host die before they run
         except TransientError:
             self.cell(address).doubt()  # they may wait there after all
             raise
         if count:
-            await self.store.arm(address, self.host.now())  # should this host die before they run
             await self.hibernate(address)
             self.cell(address).alarm()
             return count
