@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from . import frames
 from .commit import Commit, Envelope, Frame
-from .errors import RoostError
+from .errors import RoostError, TransientError
 from .result import TickResult
 from .subscribe import Item, entry_item
 from .trigger import Call, Connect, Message, SetState
@@ -68,28 +68,52 @@ async def reply(cell: Cell, waiting: Waiting, result: TickResult) -> None:
 
 def live(cell: Cell, tick: Tick, waiting: Waiting, raw: bytes) -> None:
     """One chunk, at once and ungated: to the caller's stream and to subscribers (semantics 17, 18)."""
-    trigger = waiting.trigger
-    id = f"{trigger.id or f'{tick.seed:016x}'}.{tick.attempt}.{tick.chunks}"
+    id = _chunk_id(tick, waiting)
     if cell.subscribers:
-        seq = tick.image.seq
         for one in cell.subscribers:
-            if tick.chunks == 0 and tick.attempt > 1:
-                one.push(Item("stream-reset", seq, "", id, b"null", tick.at))
-            one.push(Item("chunk", seq, "", id, raw, tick.at))
-    payload = trigger.payload
+            one.push(Item("chunk", tick.image.seq, "", id, raw, tick.at))
+    payload = waiting.trigger.payload
     if isinstance(payload, Call) and payload.cid is not None and payload.rpc is not None:
-        cell.lives.append(Frame((payload.cid,), frames.chunk(payload.rpc, raw)))
-        if len(cell.lives) == 1:
+        if not cell.lives:
             cell.runtime.host.spawn(flush(cell))
+        if tick.chunks == 0 and waiting.guest:  # another host may have begun it, and died
+            cell.lives.append(Frame((payload.cid,), frames.stream_reset(payload.rpc)))
+        cell.lives.append(Frame((payload.cid,), frames.chunk(payload.rpc, raw)))
     if waiting.live is not None:
         waiting.live(id.encode(), raw)
 
 
+def streams(waiting: Waiting) -> bool:
+    """Whoever waits gets chunks as they are made."""
+    return waiting.live is not None or getattr(waiting.trigger.payload, "rpc", None) is not None
+
+
+def carried_out() -> TransientError:
+    """The end of a stream whose call took effect in an earlier run; asked again, that one's result is there."""
+    return TransientError(
+        "the call was carried out before; what it streamed now is void: ask again with its key for the result",
+        code="stream-reset", retry_after=0.0,
+    )  # fmt: skip
+
+
+def void(cell: Cell, tick: Tick, waiting: Waiting) -> None:
+    """What was streamed will never be committed: whoever follows the agent hears so before a new attempt begins."""
+    if tick.chunks and cell.subscribers:
+        for one in cell.subscribers:
+            one.push(Item("stream-reset", tick.image.seq, "", _chunk_id(tick, waiting), b"null", tick.at))
+    tick.chunks = 0
+
+
+def _chunk_id(tick: Tick, waiting: Waiting) -> str:
+    return f"{waiting.trigger.id or f'{tick.seed:016x}'}.{tick.attempt}.{tick.chunks}"
+
+
 async def flush(cell: Cell) -> None:
-    """Send the chunks that wait."""
+    """Send the chunks that wait; none once another host may run the call anew."""
     if cell.lives:
         lives, cell.lives = cell.lives, []
-        await send(cell, lives, 0)
+        if not cell.overtaken():
+            await send(cell, lives, 0)
 
 
 async def send(cell: Cell, out: list[Frame], version: int) -> None:

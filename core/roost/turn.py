@@ -17,7 +17,7 @@ from .errors import AgentError, Conflict, LimitExceeded, RoostError, TransientEr
 from .guard import Overrun, within
 from .inbox import happened, other_arguments
 from .perform import perform
-from .release import breathe, live, release
+from .release import breathe, carried_out, live, release, streams, void
 from .result import TickResult, failed, hidden, outcome_of, problem_bytes, stored
 from .tick import Stamp, Tick
 from .trigger import Call, Occurrence, Trigger
@@ -83,6 +83,7 @@ async def turn(cell: Cell, waiting: Waiting, image: Image) -> None:
     if error is not None:
         cell.agent = None  # its state may hold what did not commit
         tick.discard()
+        void(cell, tick, waiting)
         if isinstance(error, AgentError) and error.id is None:
             error.id = f"{host.entropy():016x}"
             runtime.log.error("%s %s failed [%s]: %s", cell.address, trigger.kind, error.id, error.message)
@@ -103,8 +104,11 @@ async def turn(cell: Cell, waiting: Waiting, image: Image) -> None:
         if commit.consumed is not None:
             cell.consumed(commit.consumed)  # whatever is known of it: if it waits after all, the next load finds it
         if isinstance(answer, TickResult):
+            if answer.error is None and tick.chunks and streams(waiting):
+                answer = failed(carried_out())
             result, commit = answer, None
             tick.discard()
+            void(cell, tick, waiting)
         else:
             image.apply(commit)
     if result is None:

@@ -53,15 +53,18 @@ def as_problem(error: RoostError, allow: Sequence[str] = ()) -> Answer:
 
 
 async def reply(send: Send, answer: Answer, more: Sequence[Header] = (), *, head: bool = False) -> None:
-    """Send an answer whole; of one to HEAD the head only."""
+    """Send an answer whole; of one to HEAD the head only. Nobody minds when the client has left."""
     headers = [*answer.headers, *more]
     body = answer.body
     if answer.status in BODILESS:
         body = b""
     else:
         headers.append((b"content-length", b"%d" % len(body)))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if head else body})
+    try:
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if head else body})
+    except OSError:  # ASGI: "servers should raise a subclass of OSError" when the client has gone
+        pass
 
 
 def fault(host: Host, error: BaseException, what: str) -> RoostError:

@@ -170,12 +170,18 @@ class Reader:
         return await within(self.runtime.host, seconds, subscriber.wait())
 
     async def live(self, subscriber: Subscriber) -> AsyncGenerator[bytes, None]:
-        """What came since, encoded; from the log again if it was more than the subscriber holds."""
+        """What came since, encoded; from the log again if it was more than the subscriber holds, or after a commit
+        that told nobody: its answer was lost."""
         items, lagged = subscriber.take(), subscriber.lagged
         subscriber.lagged = False
-        data = b"".join([self._item(item) for item in items if not self.over])
-        if data:
-            yield data
+        parts: list[bytes] = []
+        for item in items:
+            lagged = lagged or (item.type == "event" and item.seq > self.position + 1)
+            if self.over or lagged:
+                break
+            parts.append(self._item(item))
+        if parts:
+            yield b"".join(parts)
         if lagged:
             async for part in self.backlog():
                 yield part
