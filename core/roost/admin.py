@@ -8,7 +8,7 @@ from pydantic_core import to_json
 
 from . import export
 from .commit import Commit, DeadLetter, Entry, Frame, Hangup
-from .errors import LimitExceeded, Rejected, RoostError, TransientError, Unknown
+from .errors import Conflict, LimitExceeded, Rejected, RoostError, TransientError, Unknown
 from .inbox import happened
 from .lifecycle import move
 from .release import send, unsent
@@ -142,6 +142,10 @@ async def _export(cell: Cell, image: Image) -> dict[str, Any]:
     dead: list[DeadLetter] = []
     while graves := list(await store.dead(address, dead[-1].n if dead else 0, 500)):
         dead += graves
+    if cell.leases is not None:  # it was lost meanwhile, perhaps: no commit says so
+        now = await cell.runtime.snapshot(address)
+        if (now.generation, now.version) != (image.generation, image.version):
+            raise Conflict(f"{address} changed while it was exported; export it again")
     document = export.dump(image, kv, log, dead)
     if len(to_json(document)) > limit:
         raise LimitExceeded(f"the export of {address} is larger than {limit} bytes", limit="export")

@@ -201,14 +201,20 @@ class LambdaBackend:
 
     # Connections: the store's rows #conn#cid ---------------------------------------------------------
 
-    async def greeting(self, address: Address) -> tuple[list[bytes], str]:
-        """Identity, state and MCP frames from the committed snapshot, and the digest for `Connect.seen`."""
+    async def greeting(self, address: Address, cid: str) -> tuple[list[bytes], str]:
+        """Identity, state and MCP frames from the committed snapshot, and the digest for `Connect.seen`.
+
+        None to a connection that the agent knows: its function died and runs again, and what it is sent by ticks since
+        could be overtaken by a state of before.
+        """
         runtime = self.runtime
         kind = runtime.app.kind(address.kind)
         out = [frames.identity(address, kind.stateful)]
         seen = ""
         if kind.stateful:
             found = await runtime.snapshot(address)
+            if any(row.cid == cid for row in found.connections):
+                return [], ""
             view = runtime.view_of(kind, found.state, found.state_version)
             seen = frames.digest(view)
             out.append(frames.state(view))

@@ -69,7 +69,7 @@ class Gateway:
             if caller is not None:
                 data |= {"principal": caller.principal, "claims": dict(caller.claims)}
             await backend.bind(opened.cid, address, self._now + LIFE, json.dumps(data).encode())
-            greeting, seen = await backend.greeting(address)
+            greeting, seen = await backend.greeting(address, opened.cid)
             for frame in greeting:
                 line.send_text_bytes(frame)
             if not await line.flush(greeting=True):

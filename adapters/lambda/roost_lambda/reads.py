@@ -217,20 +217,27 @@ class Reads:
         seq = max(after + 1, first)
         while seq <= found.seq and len(out) < limit:
             last = min(found.seq, seq - seq % self.ring + self.ring - 1)  # up to where the ring closes
-            seq = await self._slots(address, found, seq, last, kinds, limit, out)
+            gone = await self._slots(address, found, seq, last, kinds, limit, out)
+            if gone >= first:  # commits since the head was read: what is older than a lost entry is gone too
+                first = gone + 1
+                out = [x for x in out if x.seq > gone]
+            seq = max(last, gone) + 1
         return out[:limit], first
 
     async def _slots(
         self, address: Address, found: Head, seq: int, last: int, kinds: frozenset[str], limit: int, out: list[Entry]
     ) -> int:
+        """Read the entries from `seq` to `last`; the last one whose slot has a newer entry already, 0 = none."""
         low, high = keys.slot(found.epoch, seq, self.ring), keys.slot(found.epoch, last, self.ring)
         after: str | None = None
+        gone = 0
         while True:
             items, after = await self.table.query(keys.partition(address), low, high, after=after)
-            entries = [x for x in map(rows.entry, items) if seq <= x.seq <= last]
-            out += [x for x in entries if not kinds or x.kind in kinds]
+            entries = list(map(rows.entry, items))
+            gone = max([gone, *(x.seq - self.ring for x in entries if x.seq > last)])
+            out += [x for x in entries if seq <= x.seq <= last and (not kinds or x.kind in kinds)]
             if after is None or len(out) >= limit:
-                return last + 1
+                return gone
 
     async def dead(self, address: Address, after: int, limit: int) -> Sequence[DeadLetter]:
         pk = keys.partition(address)
