@@ -34,7 +34,6 @@ def main() -> int:
         )
     )  # fmt: skip
     for one in found:
-        print(f"\n{one.backend} differs from {one.than}:\n{one.text}")
         print(f"scripts/parity --seeds 1 --from {one.seed} --length {given.length} --on {given.on}")
     print(f"{given.seeds} seeds on {given.on}: {len(found)} differences")
     return 1 if found else 0

@@ -49,10 +49,13 @@ async def compare(
                 ended = await asyncio.gather(*plays, return_exceptions=True)
                 now = different(seed, dict(zip(harnesses, ended, strict=True)))
                 say(f"seed {seed}: {len(acts)} acts, {'same' if not now else 'DIFFERENT'}")
+                for one in now:
+                    say(f"{one.backend} differs from {one.than}:\n{one.text}")
                 return now
 
             found += itertools.chain(*await asyncio.gather(*map(play, together)))
             if len(found) >= stop:
+                say(f"stopped at seed {together[-1]}: {len(found)} differences")
                 break
     finally:
         await asyncio.gather(*(harness.stop() for harness in harnesses.values()))

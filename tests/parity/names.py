@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-TIMES: Final = frozenset({"at", "due", "next", "updated", "next_wake", "attempts", "sha256", "retry_after"})
-"""Members that are times, counts of attempts, or made of these."""
+TIMES: Final = frozenset({"at", "due", "next", "updated", "next_wake", "attempts", "version", "sha256", "retry_after"})
+"""Members that are times, counts of attempts, or made of these. A version is: it also counts the commits of attempts
+that failed, and of letters that were delivered twice and ran once."""
 HERE: Final = frozenset({"metrics", "subscribers", "stored_bytes"})
 """What a host knows of itself."""
 _FAULT: Final = re.compile(r"\b[0-9a-f]{16}\b")

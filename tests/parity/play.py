@@ -22,8 +22,19 @@ from .program import AGENTS, Act
 
 PATIENCE: Final = 60.0
 """Seconds until an act must be over; a bound on failure, not a measurement."""
+UNBORN: Final = 5.0
+"""Seconds until an agent that was told something, and is not there, is held to have been told nothing."""
 AHEAD: Final = 600.0
 """Seconds: what is due later is not waited for."""
+
+
+def told(steps: Any) -> set[int]:
+    """The agents that a program tells something, and those that these tell."""
+    chains = [s for s in steps if s[0] in {"tell", "ask"}] + [
+        ["", 0, s[3]] for s in steps if s[0] in {"later", "every"}
+    ]
+    found: set[int] = {s[1] for s in chains if s[0] == "tell"}
+    return found.union(*(told(s[2]) for s in chains))
 
 
 def member(document: Any, name: str) -> Any:
@@ -91,6 +102,8 @@ class Play:
             "destroy": self._destroy, "redrive": self._redrive, "wrong": self._wrong,
         }  # fmt: skip
         self._ids = 0
+        self._told: set[int] = set()
+        """Agents that a letter may be on its way to: before it has run there is nobody whose mailbox could be asked."""
         headers = {"authorization": f"Bearer {harness.admin_token}"}
         self._client = httpx.AsyncClient(headers=headers, timeout=PATIENCE, verify=False)
 
@@ -157,8 +170,12 @@ class Play:
         how = "tell" if act.what == "tell" else "call"
         body = {"args": [self._steps(act.data)]}
         answer = await self._http("POST", act.agent, how, "play", json=body, headers=headers)
-        if how == "tell" and answer["status"] == 202 and act.key is None:
-            answer["body"] = {"id": bool(answer["body"].get("id"))}
+        if answer["status"] < 300:
+            self._told |= told(act.data)
+        if how == "tell" and answer["status"] == 202:
+            self._told.add(act.agent)
+            if act.key is None:
+                answer["body"] = {"id": bool(answer["body"].get("id"))}
         return answer
 
     async def _burst(self, act: Act) -> None:
@@ -169,6 +186,7 @@ class Play:
         for steps in programs:
             self._ids += 1
             await seat.say({"type": "rpc", "id": f"r{self._ids}", "method": "play", "args": [self._steps(steps)]})
+            self._told |= told(steps)
         last = f"r{self._ids}"
         await seat.until(lambda f: member(f, "id") == last)
 
@@ -177,6 +195,7 @@ class Play:
         if seat is None:
             return
         said = act.data if isinstance(act.data, str) else json.dumps(self._steps(act.data))
+        self._told |= set() if isinstance(act.data, str) else told(act.data)
         await seat.say({"type": "roost_message", "data": said})
 
     async def _state(self, act: Act) -> None:
@@ -314,16 +333,20 @@ class Play:
 
     async def _quiet(self) -> None:
         """Nothing waits, nothing is under way, nothing is due soon: seen twice, with nothing done between."""
-        edge, before = time.monotonic() + PATIENCE, None
+        began, before = time.monotonic(), None
+        edge = began + PATIENCE
         while True:
             found = [await self._status(agent) for agent in range(AGENTS)]
+            unborn = {agent for agent in self._told if "version" not in found[agent]}
             busy = [
                 s for s in found
                 if s.get("outbox") or s.get("mailbox") or s.get("status") in {"waking", "draining"}
                 or ((s.get("next_wake") or 0) < time.time() + AHEAD and s.get("next_wake"))
             ]  # fmt: skip
-            now = None if busy else [(s.get("version"), s.get("generation"), s.get("events")) for s in found]
+            waits = busy or (unborn and time.monotonic() < began + UNBORN)
+            now = None if waits else [(s.get("version"), s.get("generation"), s.get("events")) for s in found]
             if now is not None and now == before:
+                self._told.clear()
                 return
             assert time.monotonic() < edge, f"an act is never over: {busy}"
             before = now
