@@ -7,7 +7,7 @@ durable, shows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Self, TypeAlias, cast
 
@@ -52,6 +52,14 @@ class Actor(Agent[Memory]):
     @action(retry=RETRY)
     async def work(self, op: str, plan: Plan, by: str = "") -> dict[str, Any]:
         return await self.perform(op, plan)
+
+    @action(retry=RETRY)
+    async def stroll(self, op: str, plan: Plan, count: int) -> AsyncGenerator[dict[str, Any], None]:
+        """`work` as a stream of so many chunks."""
+        mark = await self.perform(op, plan)
+        for i in range(count):
+            yield {**mark, "is": "chunk", "i": i}
+            await witness().sleep(self, round(0.4 * self.random.random(), 3))
 
     @action(retry=RETRY)
     async def fail(self, op: str, how: str) -> None:

@@ -15,6 +15,7 @@ from roost.commit import Frame
 
 from .life import Life
 from .model import Model
+from .streams import Chunks
 
 if TYPE_CHECKING:
     from roost.session import Session
@@ -33,11 +34,13 @@ class Socket:
         self.machine: Machine | None = None
         self.open = True
         self.version = 0
-        self.last = 0
-        """The `n` of the last news."""
+        self.last = self.born = 0
+        """The `n` of the last news, and the agent's generation then."""
         self.shown: tuple[int, str, int] | None = None
         """(n, token) of the last state frame, and the agent's generation then."""
         self.seen: set[str] = set()
+        self.streams: dict[str, tuple[Chunks, int]] = {}
+        """Op -> its chunks so far, and how many there are to be."""
         self.sent = 0
         """Numbered frames so far."""
         self.ordered = True
@@ -121,6 +124,11 @@ class Gateway:
     def open(self, address: Address) -> Mapping[str, int] | None:
         return {cid: s.version for cid, s in self.sockets.get(address, {}).items()}
 
+    @property
+    def reliable(self) -> bool:
+        """No frame was lost yet."""
+        return not any(k.startswith("fault:wire") for k in self.model.history.counts)
+
     # What a client may see ---------------------------------------------------------------------------
 
     def check(self, socket: Socket, frame: dict[str, Any]) -> None:
@@ -131,6 +139,8 @@ class Gateway:
             self._state(socket, frame["state"], life)
         elif kind == "rpc":
             self._reply(socket, frame)
+        elif kind == "roost_stream_reset" and frame["id"] in socket.streams:
+            socket.streams[frame["id"]][0].reset()
         elif "is" in frame:
             self._news(socket, frame)
 
@@ -149,7 +159,17 @@ class Gateway:
 
     def _reply(self, socket: Socket, frame: dict[str, Any]) -> None:
         self.model.history.note("frame", f"{socket.cid} rpc {frame.get('id')}")
-        if not frame.get("success") or not frame.get("done"):
+        stream = socket.streams.get(frame["id"])
+        if stream is not None and not (socket.ordered and self.reliable):
+            stream[0].whole = False
+        if not frame.get("success"):
+            return
+        if not frame.get("done"):
+            if stream is not None:
+                stream[0].chunk(frame["result"])
+            return
+        if stream is not None:
+            stream[0].ended(frame["id"], stream[1])
             return
         token = frame["result"]["token"]
         if token not in self.model.tokens:
@@ -163,7 +183,10 @@ class Gateway:
         self.model.history.note("frame", f"{socket.cid} {what} {n}")
         if token not in self.model.tokens:
             self.model.broken("gate", f"{socket.cid} got {what} {n} {token}, which is not durable")
-        if (n < socket.last and socket.ordered) or f"{what}{n}" in socket.seen:
+        born = self.model.tokens.get(token, 0)
+        if born != socket.born:
+            socket.born, socket.last = born, 0
+        if (n < socket.last and socket.ordered) or f"{what} {token}" in socket.seen:
             self.model.broken("frame-order", f"{socket.cid} got {what} {n} after {socket.last}")
-        socket.seen.add(f"{what}{n}")
+        socket.seen.add(f"{what} {token}")
         socket.last = max(n, socket.last)

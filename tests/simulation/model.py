@@ -231,7 +231,7 @@ class Model:
         if self.shared:
             return
         calm, life.trouble = life.trouble == self.trouble, self.trouble  # a wake too many does no harm
-        soon = after.armed is not None and after.armed <= now + REDELIVER
+        soon = after.armed is not None and after.armed <= max(now, after.at) + REDELIVER
         if calm and not (under_way or after.letters or life.parking or soon) and after.armed != due:
             self.broken("armed", f"{me}: armed {after.armed}, due {due}, nothing under way")
 
@@ -245,7 +245,8 @@ class Model:
             if life.letters[letter.n].op != op:
                 self.broken("mail", f"{address}: letter {letter.n} is {life.letters[letter.n].op}, and now {op}")
             return
-        if letter.n in life.tickets if self.shared else letter.n <= life.ticket:
+        again = letter.n in life.tickets and not letter.keyed  # the run of a key finds what was done
+        if again if self.shared else letter.n <= life.ticket:
             self.broken("mail", f"{address}: the number {letter.n} was given again")
         life.ticket = letter.n
         life.tickets.add(letter.n)

@@ -22,6 +22,7 @@ from roost.trigger import Occurrence
 from roost_local.group import GroupCommit
 
 from .mutation import Mutation
+from .reading import READING
 from .sharing import SHARED
 
 
@@ -388,9 +389,10 @@ MUTATIONS: Final = (
     Mutation("an alarm that can't be set is given up", _loud_alarm, bug=True),
     Mutation("the scan at the start is not tried again", _one_scan, bug=True),
     Mutation("a commit disarms a letter that is being parked", _unpromised, bug=True, first=285),
-    Mutation("runs that ask each other are tried again in step", _in_step, bug=True, first=103_337),
+    Mutation("runs that ask each other are tried again in step", _in_step, bug=True, first=111_170),
     Mutation("a letter that comes while its agent is loaded is not seen", _old_snapshot, "objects", True, 710_508),
     Mutation("a state that does not validate is begun anew", _state_begun_anew),
     Mutation("a quarantine drops a letter", _letters_dropped),
+    *READING,
     *SHARED,
 )

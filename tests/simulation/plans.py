@@ -13,10 +13,10 @@ TIMES = ("s1", "s2", "s3", "e1", "e2")
 class Planner:
     """Draws plans, and names every effect in them."""
 
-    def __init__(self, rng: Random, keys: tuple[str, ...]) -> None:
+    def __init__(self, rng: Random, keys: tuple[str, ...], first: int = 0) -> None:
         self.rng = rng
         self.keys = keys
-        self._count = 0
+        self._count = first
         self.told: list[str] = []
         """Ops of tells that agents may send."""
 

@@ -22,6 +22,7 @@ from .final import judge, rest
 from .history import History, Violation
 from .life import REPEATS
 from .plans import Planner
+from .reader import Reader, readers
 from .setting import draw
 from .stores import STORES
 from .witness import watch
@@ -126,6 +127,9 @@ async def _live(world: World, clients: list[Client], operator: Operator, rng: Ra
 async def _story(world: World, clients: list[Client], operator: Operator, rng: Random, own: Random | None) -> None:
     await _live(world, clients, operator, rng, own)
     await rest(world, clients)
+    for reader in clients:
+        if isinstance(reader, Reader):
+            await reader.judge()
     await judge(world, clients)
 
 
@@ -155,6 +159,7 @@ async def _world(seed: int, store: str, started: list[History]) -> Outcome:
         operator = Operator(world, "op", planner)
         for _ in range(setting.hosts):
             world.boot()
+        clients += readers(seed, world)
         story = asyncio.ensure_future(_story(world, clients, operator, rng, chance(seed, maker.hosts)))
         history.over = story.cancel
         if history.violation is None:

@@ -1,0 +1,112 @@
+# pyright: reportPrivateUsage=false, reportUnknownLambdaType=false, reportUnknownArgumentType=false
+"""Deliberate defects of what readers are sent, and of the reads behind it; all but the first two were real ones."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any, Final
+
+import pytest
+
+from roost import cell, release, runtime, turn
+from roost.address import Address
+from roost.errors import TransientError
+from roost.frames import stream_reset
+from roost.mailbox import Waiting
+from roost.subscribe import Subscriber
+from roost.tick import Tick
+from roost_http import events, stream
+from roost_lambda import backend, reads
+
+from .mutation import Mutation
+
+
+def _open_end(m: pytest.MonkeyPatch) -> None:
+    m.setattr(stream, "ending", lambda result: b"")
+
+
+def _no_gap(m: pytest.MonkeyPatch) -> None:
+    def silent(self: events.Reader, first: int) -> bytes:
+        self.position = first - 1
+        return b""
+
+    m.setattr(events.Reader, "_gap", silent)
+
+
+def _untold(m: pytest.MonkeyPatch) -> None:
+    async def live(self: events.Reader, subscriber: Subscriber) -> AsyncGenerator[bytes, None]:
+        yield b"".join([self._item(item) for item in subscriber.take() if not self.over])
+
+    m.setattr(events.Reader, "live", live)
+
+
+def _never_void(m: pytest.MonkeyPatch) -> None:
+    m.setattr(turn, "void", lambda cell, tick, waiting: None)
+
+
+def _no_reset(m: pytest.MonkeyPatch) -> None:
+    whole = release.live
+
+    def live(one: cell.Cell, tick: Tick, waiting: Waiting, raw: bytes) -> None:
+        whole(one, tick, waiting, raw)
+        rpc = getattr(waiting.trigger.payload, "rpc", None)
+        one.lives = [x for x in one.lives if rpc is None or x.data != stream_reset(rpc)]
+
+    m.setattr(turn, "live", live)
+
+
+def _swept(m: pytest.MonkeyPatch) -> None:
+    def idle(self: cell.Cell) -> bool:
+        return not (self.pumping or self.parking or self.flight or self.settled or len(self.mailbox))
+
+    m.setattr(cell.Cell, "idle", property(idle))
+
+
+def _redriven_unseen(m: pytest.MonkeyPatch) -> None:
+    async def redrive(self: runtime.Runtime, address: Address, id: str | None) -> int:
+        try:
+            count = await self.store.redrive(address, id)
+        except TransientError:
+            self.cell(address).doubt()
+            raise
+        if count:
+            await self.store.arm(address, self.host.now())
+            await self.hibernate(address)
+            self.cell(address).alarm()
+        else:
+            await self.existing(address)
+        return count
+
+    m.setattr(runtime.Runtime, "redrive", redrive)
+
+
+def _ring_turns(m: pytest.MonkeyPatch) -> None:
+    whole = reads.Reads._slots
+
+    async def slots(self: reads.Reads, *args: Any) -> int:
+        await whole(self, *args)
+        return 0
+
+    m.setattr(reads.Reads, "_slots", slots)
+
+
+def _greeted_again(m: pytest.MonkeyPatch) -> None:
+    whole = backend.LambdaBackend.greeting
+
+    async def greeting(self: backend.LambdaBackend, address: Address, cid: str) -> tuple[list[bytes], str]:
+        return await whole(self, address, "")
+
+    m.setattr(backend.LambdaBackend, "greeting", greeting)
+
+
+READING: Final = (
+    Mutation("a stream breaks off before its result", _open_end),
+    Mutation("a reader is not told of entries that are gone", _no_gap),
+    Mutation("an idle agent is dropped while a reader loads it", _swept, bug=True, first=832_059),
+    Mutation("redriven letters are not seen when the answer is lost", _redriven_unseen, bug=True, first=826_320),
+    Mutation("a reader misses the entries of a commit whose answer was lost", _untold, bug=True, first=3_790),
+    Mutation("a stream that failed is not declared void", _never_void, bug=True, first=1_070),
+    Mutation("a stream begins anew without a reset", _no_reset, "dynamo", bug=True, first=414),
+    Mutation("a log is read while its ring turns", _ring_turns, "dynamo", bug=True, first=350),
+    Mutation("a connection is greeted again", _greeted_again, "dynamo", bug=True, first=6_419),
+)
