@@ -116,8 +116,9 @@ class Image:
         """Envelopes were delivered; when the agent must be armed now."""
         for one in ids:
             self.outbox.pop(one, None)
-        under_way = self.outbox or self.more or len(self.letters) > len(self._later(at)) or not all(promised)
-        due = min((t for t in (self.due, *promised) if t), default=None)
+        later = self._later(at)
+        under_way = self.outbox or self.more or len(self.letters) > len(later) or not all(promised)
+        due = min((t for t in (self.due, *later, *promised) if t), default=None)
         self.armed = self._sooner(due, at) if under_way else due
         return self.armed
 

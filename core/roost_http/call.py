@@ -89,8 +89,11 @@ class Calls:
             headers: list[Header] = [JSON, NO_STORE, (b"content-length", b"%d" % len(data))]
             if cors:
                 headers += cors
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await send({"type": "http.response.body", "body": data})
+            try:
+                await send({"type": "http.response.start", "status": 200, "headers": headers})
+                await send({"type": "http.response.body", "body": data})
+            except OSError:
+                pass  # the client has gone; what it asked for is done
 
     def _route(self, raw: bytes) -> tuple[Address, str]:
         """Who is called, and what: unknown actions are refused here, before anything is read."""
