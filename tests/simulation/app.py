@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime
-from typing import Any, Self, TypeAlias, cast
+from typing import Any, Final, Self, TypeAlias, cast
 
 from pydantic import BaseModel, model_validator
 
@@ -107,6 +107,7 @@ class Actor(Agent[Memory]):
         state.n += 1
         state.op = op
         state.token = f"{self.random.getrandbits(48):012x}"
+        witness().reads(self)
         if stored != before:
             witness().torn(state.token, f"{self.key}: a run saw n={before} in the state and {stored} in the KV")
         state.done[op] = state.n
@@ -125,10 +126,10 @@ class Actor(Agent[Memory]):
         match do:
             case "tell":
                 to, inner, plan = rest
-                self.tell(self.agent(Actor, to).work, inner + born, plan, by=self.state.token)
+                self.tell(self.agent(type(self), to).work, inner + born, plan, by=self.state.token)
             case "spread":
                 to, inner, how = rest
-                self.tell(self.agent(Actor, to).fail, inner + born, how)
+                self.tell(self.agent(type(self), to).fail, inner + born, how)
             case "ask":
                 to, inner, plan = rest
                 await self.ask(op, to, inner + born, plan)
@@ -176,7 +177,7 @@ class Actor(Agent[Memory]):
 
     async def ask(self, op: str, to: str, inner: str, plan: Plan) -> None:
         try:
-            answer = cast("Mapping[str, Any]", await self.agent(Actor, to).work(inner, plan))
+            answer = cast("Mapping[str, Any]", await self.agent(type(self), to).work(inner, plan))
         except RoostError as error:
             witness().refused(self, inner, to, error)
             if isinstance(error, TransientError):
@@ -197,9 +198,20 @@ class Actor(Agent[Memory]):
         raise ValueError("a defect of the author")
 
 
-APP = (Actor,)
+class Later(Actor):
+    """What a newer version of the app has in its place."""
+
+    kind = "actor"
+    state_version = 2
+
+    @classmethod
+    def migrate(cls, data: Any, from_version: int, /) -> Any:
+        return data
 
 
-def make() -> App:
+RELEASES: Final[Mapping[int, type[Actor]]] = {1: Actor, 2: Later}
+
+
+def make(release: int) -> App:
     """A fresh app: one is bound to one runtime."""
-    return App(APP)
+    return App([RELEASES[release]])

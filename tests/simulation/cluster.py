@@ -149,7 +149,11 @@ class Cluster(World):
             host, self.outside,
         )  # fmt: skip
         runtime = Runtime(
-            app.make(), ports, SIMULATED, idle_after=self.setting.idle_after, restless=self.setting.restless
+            app.make(self.release()),
+            ports,
+            SIMULATED,
+            idle_after=self.setting.idle_after,
+            restless=self.setting.restless,
         )
         timers.runtime = runtime
         machine = Resident(host, runtime, self.loop.create_future(), timers)

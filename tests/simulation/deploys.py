@@ -1,16 +1,19 @@
-"""Deploys of a model that refuses some of what is stored, each ended by one that takes it again."""
+"""Deploys of a model that refuses some of what is stored, each ended by one that takes it again; and rollouts."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from functools import partial
 from random import Random
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from roost.address import Address
 from roost.errors import NotFound, RoostError
 from roost.trigger import Nothing, Trigger
 
 from .client import Operator
+from .rollouts import rollout
 from .world import World
 
 ODDS: Final = 0.06
@@ -19,10 +22,20 @@ REFUSED: Final = frozenset("0123456789")
 """Last digits of the tokens whose states it refuses."""
 
 
-def chance(seed: int, hosts: int) -> Random | None:
-    """The numbers of a seed's deploys; None = it has none. They are its own: all other seeds are what they were."""
+Deploy: TypeAlias = Callable[[World, Operator], Coroutine[Any, Any, None]]
+
+
+def of_seed(seed: int, hosts: int) -> Deploy:
+    """A seed's deploys, most often none. Their numbers are their own: all other seeds are what they were."""
     rng = Random(f"deploys of {seed}")
-    return rng if hosts == 1 and rng.random() < ODDS else None
+    if hosts == 1 and rng.random() < ODDS:
+        return partial(deploys, rng=rng)
+    rng = Random(f"rollouts of {seed}")
+    return partial(rollout, rng=rng) if rng.random() < ODDS else none
+
+
+async def none(world: World, operator: Operator) -> None:
+    """No deploy."""
 
 
 async def deploys(world: World, operator: Operator, rng: Random) -> None:

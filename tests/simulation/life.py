@@ -41,6 +41,7 @@ class Life:
     at: float = 0.0
     n: int = 0
     token: str = ""
+    state_version: int = 0
     exists: bool = False
     applied: dict[str, str] = field(default_factory=dict[str, str])
     """op -> the token of the run that took effect, in this generation."""

@@ -94,6 +94,9 @@ class Model:
             return
         state: dict[str, Any] = from_json(after.state or b"")
         n, op, token = int(state["n"]), str(state["op"]), str(state["token"])
+        if after.state_version < life.state_version and not commit.restored:
+            self.broken("deploy", f"{me}: version {after.state_version} of the state, after {life.state_version}")
+        life.state_version = after.state_version
         if commit.restored:
             life.n, life.token, life.log_token = n, token, ""
             life.dead = self._graves(commit)

@@ -13,7 +13,7 @@ import pytest
 
 from roost import asker, cell, inbox, load, mailbox, release, session, tick, timers, turn, wake
 from roost.commit import Commit, Entry
-from roost.errors import Quarantined, RoostError
+from roost.errors import RoostError
 from roost.image import Image
 from roost.mailbox import Waiting
 from roost.memory import MemoryStore, rows
@@ -21,6 +21,7 @@ from roost.result import TickResult
 from roost.trigger import Occurrence
 from roost_local.group import GroupCommit
 
+from .deploying import DEPLOYING
 from .mutation import Mutation
 from .reading import READING
 from .sharing import SHARED
@@ -335,31 +336,6 @@ def _old_snapshot(m: pytest.MonkeyPatch) -> None:
     m.setattr(cell.Cell, "ready", ready)
 
 
-def _state_begun_anew(m: pytest.MonkeyPatch) -> None:
-    whole = wake.load_state
-
-    def load_state(kind: Any, raw: bytes | None, version: int) -> Any:
-        try:
-            return whole(kind, raw, version)
-        except Quarantined:
-            return whole(kind, None, version)
-
-    m.setattr(wake, "load_state", load_state)
-
-
-def _letters_dropped(m: pytest.MonkeyPatch) -> None:
-    whole = cell.Cell.quarantine
-
-    async def quarantine(self: cell.Cell, error: Quarantined) -> None:
-        await whole(self, error)
-        if (image := self.image) is not None and image.letters:
-            commit = Commit(self.address, image.generation, image.version, image.version + 1, image.at, seq=image.seq)
-            await self.runtime.store.commit(replace(commit, consumed=min(image.letters)))
-            self.forget()
-
-    m.setattr(cell.Cell, "quarantine", quarantine)
-
-
 MUTATIONS: Final = (
     Mutation("a commit is split in two", _split),
     Mutation("the inbox is not looked into", _no_inbox),
@@ -391,8 +367,7 @@ MUTATIONS: Final = (
     Mutation("a commit disarms a letter that is being parked", _unpromised, bug=True, first=285),
     Mutation("runs that ask each other are tried again in step", _in_step, bug=True, first=111_170),
     Mutation("a letter that comes while its agent is loaded is not seen", _old_snapshot, "objects", True, 710_508),
-    Mutation("a state that does not validate is begun anew", _state_begun_anew),
-    Mutation("a quarantine drops a letter", _letters_dropped),
+    *DEPLOYING,
     *READING,
     *SHARED,
 )

@@ -11,13 +11,14 @@ from random import Random
 from typing import Any, Final
 
 from roost import Agent
+from roost.address import Address
 from roost.errors import RoostError
 from roost.runtime import Runtime
 from roost.testing.faults import Fault
 
 from . import loop
 from .client import Client, Operator
-from .deploys import chance, deploys
+from .deploys import Deploy, of_seed
 from .final import judge, rest
 from .history import History, Violation
 from .life import REPEATS
@@ -90,14 +91,23 @@ class Watcher:
     def troubled(self) -> bool:
         return self.world.faults.on
 
+    def reads(self, agent: Agent[Any]) -> None:
+        model = self.world.model
+        stored = model.life(Address("actor", agent.key)).state_version
+        if type(agent).state_version < stored:
+            how = f"{agent.key}: older code runs on a state of version {stored}"
+            if model.shared:  # its host may have lost the agent meanwhile: then it will not commit
+                model.torn[agent.state.token] = how
+            else:
+                self.broken("deploy", how)
+
     async def sleep(self, agent: Agent[Any], seconds: float) -> None:
         runtime = agent._world  # pyright: ignore[reportPrivateUsage]
         assert isinstance(runtime, Runtime)
         await runtime.host.sleep(seconds)
 
 
-async def _live(world: World, clients: list[Client], operator: Operator, rng: Random, own: Random | None) -> None:
-    """`own`: the numbers of the deploys."""
+async def _live(world: World, clients: list[Client], operator: Operator, rng: Random, deploy: Deploy) -> None:
     setting = world.setting
 
     async def go(client: Client, count: int, pace: float) -> None:
@@ -119,13 +129,11 @@ async def _live(world: World, clients: list[Client], operator: Operator, rng: Ra
 
     work = [go(c, setting.actions, 1.0) for c in clients]
     work += [go(operator, setting.operator, 4.0), trouble(), clocks()]
-    if own is not None:
-        work.append(deploys(world, operator, own))
-    await asyncio.gather(*work)
+    await asyncio.gather(*work, deploy(world, operator))
 
 
-async def _story(world: World, clients: list[Client], operator: Operator, rng: Random, own: Random | None) -> None:
-    await _live(world, clients, operator, rng, own)
+async def _story(world: World, clients: list[Client], operator: Operator, rng: Random, deploy: Deploy) -> None:
+    await _live(world, clients, operator, rng, deploy)
     await rest(world, clients)
     for reader in clients:
         if isinstance(reader, Reader):
@@ -160,7 +168,7 @@ async def _world(seed: int, store: str, started: list[History]) -> Outcome:
         for _ in range(setting.hosts):
             world.boot()
         clients += readers(seed, world)
-        story = asyncio.ensure_future(_story(world, clients, operator, rng, chance(seed, maker.hosts)))
+        story = asyncio.ensure_future(_story(world, clients, operator, rng, of_seed(seed, maker.hosts)))
         history.over = story.cancel
         if history.violation is None:
             await asyncio.wait((story,))

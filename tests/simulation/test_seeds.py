@@ -30,7 +30,8 @@ NETWORK = {
     "fault:courier:duplicate", "fault:network:reorder", "fault:network:twice", "fault:clock:jump", "fault:host:crash",
     "fault:fetch:fail", "fault:fetch:delay",
 }  # fmt: skip
-OUTCOMES = {"ask:ask-cycle", "asked", "told", "peek", "fetch", "clash-refused", "frame", "redrive"}
+OUTCOMES = {"ask:ask-cycle", "asked", "told", "peek", "fetch", "clash-refused", "frame", "redrive", "rollout"}
+READERS = {"streamed", "rpc-stream", "followed", "gap", "state"}
 TABLE_CALLS = {"get_item", "query", "update_item", "transact_write_items"}
 SHARED_FAULTS = {
     "fault:dynamo.update_item:ghost", "fault:dynamo.transact_write_items:ghost", "fault:dynamo.update_item:freeze",
@@ -63,7 +64,7 @@ def test_no_seed_breaks_a_rule(store: str, first: int, count: int, tmp_path_fact
 
 def wanted(store: str) -> set[str]:
     """Every kind of fault at every kind of call (where there are seeds enough), of trigger, of operation."""
-    found = {f"trigger:{kind}" for kind in TRIGGERS} | {f"operator:{kind}" for kind in OPERATIONS} | OUTCOMES
+    found = {f"trigger:{kind}" for kind in TRIGGERS} | {f"operator:{kind}" for kind in OPERATIONS} | OUTCOMES | READERS
     if store == "dynamo":
         found |= SHARED_FAULTS
         return found | {f"fault:dynamo.{call}:{fault}" for call in TABLE_CALLS for fault in FAULTS}

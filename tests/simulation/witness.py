@@ -29,6 +29,10 @@ class Witness(Protocol):
         """The run of this token has seen two versions."""
         ...
 
+    def reads(self, agent: Agent[Any]) -> None:
+        """A run, its token drawn, goes on from the stored state."""
+        ...
+
     def broken(self, rule: str, how: str) -> None:
         """A rule does not hold: the run has failed."""
         ...

@@ -312,7 +312,13 @@ class Worker(Machine):
         store = calls.store = WitnessedStore(table, fleet.setting.log_limit, host.now)
         wire = HostWire(fleet, fate)
         self.backend = wire.backend = LambdaBackend(
-            app.make(), store, wire, HostBells(fleet, fate), fleet.outside, host, restless=fleet.setting.restless
+            app.make(fleet.release()),
+            store,
+            wire,
+            HostBells(fleet, fate),
+            fleet.outside,
+            host,
+            restless=fleet.setting.restless,
         )
         super().__init__(host, self.backend.runtime, fleet.loop.create_future())
         lanes = Lanes(table, host.now, host.sleep)

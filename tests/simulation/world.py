@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -54,6 +54,8 @@ class World(ABC):
         self.outside = Outside(history, rng)
         self.machines: list[Machine] = []
         self.booted = 0
+        self.release: Callable[[], int] = lambda: 1
+        """Which version of the app the next host has."""
         self.skew = 0.0
         self.delivered: set[str] = set()
         """Envelopes whose receiver has them."""

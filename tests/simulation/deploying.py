@@ -1,0 +1,58 @@
+"""Deliberate defects of what code makes of a state that other code has stored."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+import pytest
+
+from roost import cell, wake
+from roost.commit import Busy, Commit, Snapshot
+from roost.errors import Quarantined
+
+from .mutation import Mutation
+
+
+def _state_begun_anew(m: pytest.MonkeyPatch) -> None:
+    whole = wake.load_state
+
+    def load_state(kind: Any, raw: bytes | None, version: int) -> Any:
+        try:
+            return whole(kind, raw, version)
+        except Quarantined:
+            return whole(kind, None, version)
+
+    m.setattr(wake, "load_state", load_state)
+
+
+def _letters_dropped(m: pytest.MonkeyPatch) -> None:
+    whole = cell.Cell.quarantine
+
+    async def quarantine(self: cell.Cell, error: Quarantined) -> None:
+        await whole(self, error)
+        if (image := self.image) is not None and image.letters:
+            commit = Commit(self.address, image.generation, image.version, image.version + 1, image.at, seq=image.seq)
+            await self.runtime.store.commit(replace(commit, consumed=min(image.letters)))
+            self.forget()
+
+    m.setattr(cell.Cell, "quarantine", quarantine)
+
+
+def _older_runs(m: pytest.MonkeyPatch) -> None:
+    whole = cell.Cell.fetch
+
+    async def fetch(self: cell.Cell) -> Snapshot | Busy:
+        found = await whole(self)
+        if isinstance(found, Snapshot):
+            return replace(found, state_version=min(found.state_version, self.kind.state_version))
+        return found
+
+    m.setattr(cell.Cell, "fetch", fetch)
+
+
+DEPLOYING: Final = (
+    Mutation("a state that does not validate is begun anew", _state_begun_anew),
+    Mutation("a quarantine drops a letter", _letters_dropped),
+    Mutation("older code runs on the state of newer code", _older_runs, first=110),
+)
