@@ -44,8 +44,11 @@ class ObjectAlarms:
 
     def _move(self) -> None:
         self._moving = False
-        if self._wanted != self._at:
-            self._host.spawn(self._set(self._wanted))
+        self._host.spawn(self._settle())
+
+    async def _settle(self) -> None:
+        if self._wanted != self._at:  # as it is now: a commit may have armed since the timer went off
+            await self._set(self._wanted)
 
     async def _set(self, at: float | None) -> None:
         self._at, self._known = at, True
