@@ -176,6 +176,8 @@ class Reader:
         subscriber.lagged = False
         parts: list[bytes] = []
         for item in items:
+            if item.type == "event" and item.seq <= self.position and item.at > self.at:  # of another life
+                parts.append(self._gap(1))
             lagged = lagged or (item.type == "event" and item.seq > self.position + 1)
             if self.over or lagged:
                 break
@@ -190,15 +192,12 @@ class Reader:
         if item.type != "event":
             data = b'{"id":%b,"data":%b}' % (to_json(item.id), item.data)
             return event(item.type, data, b"%d" % self.position)
-        before = b""
         if item.seq <= self.position:
-            if item.at <= self.at:
-                return b""
-            before = self._gap(1)
+            return b""
         if self.kinds and item.kind not in self.kinds:
             self.position, self.at = item.seq, item.at
-            return before
-        return before + self._entry(Entry(item.seq, item.kind, item.data, item.at))
+            return b""
+        return self._entry(Entry(item.seq, item.kind, item.data, item.at))
 
     def _entry(self, entry: Entry) -> bytes:
         self.position, self.at = entry.seq, max(self.at, entry.at)

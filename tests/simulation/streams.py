@@ -59,8 +59,8 @@ class Followed:
         self.position = 0
         self.shown: set[str] = set()
         """Tokens. A store may let readers see a commit just before it says so: they are judged at rest."""
-        self.places: dict[str, tuple[str, int]] = {}
-        """Trigger -> (attempt, place) of its last chunk, over one connection."""
+        self.places: dict[tuple[str, int], tuple[str, int]] = {}
+        """Trigger and generation -> (attempt, place) of its last chunk, over one connection."""
 
     def entry(self, seq: int, mark: Mapping[str, Any]) -> None:
         if seq != self.position + 1:
@@ -73,10 +73,11 @@ class Followed:
     def chunk(self, id: str) -> None:
         """`id`: {trigger}.{attempt}.{i}"""
         trigger, attempt, place = id.rsplit(".", 2)
-        before = self.places.get(trigger)
+        life = self.model.life(self.address).generation  # a key may be used again in the next
+        before = self.places.get((trigger, life))
         if before is not None and (before[0] != attempt or int(place) != before[1] + 1):
             self.model.broken("stream", f"{self.whose} got chunk {id} after {before}, no reset")
-        self.places[trigger] = attempt, int(place)
+        self.places[trigger, life] = attempt, int(place)
 
     def reset(self, id: str) -> None:
-        self.places.pop(id.rsplit(".", 2)[0], None)
+        self.places.pop((id.rsplit(".", 2)[0], self.model.life(self.address).generation), None)
