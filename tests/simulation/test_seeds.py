@@ -66,7 +66,8 @@ def test_no_seed_breaks_a_rule(store: str, first: int, count: int, tmp_path_fact
 
 @pytest.mark.parametrize(("store", "seed"), FOUND)
 def test_what_was_found_stays_mended(store: str, seed: int) -> None:
-    assert simulate(seed, store).violation is None, replay(seed, store, 60)
+    outcome = simulate(seed, store)
+    assert outcome.violation is None, replay(outcome, store, 60)
 
 
 def wanted(store: str) -> set[str]:
