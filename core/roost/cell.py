@@ -397,5 +397,4 @@ class Cell:
     @property
     def idle(self) -> bool:
         """Nothing runs, waits or is under way: not even a load that a reader waits for, which looks for what is due."""
-        busy = self.pumping or self.parking or self.flight or self.settled or self.loading is not None
-        return not (busy or len(self.mailbox))
+        return not (self.pumping or self.parking or self.flight or self.settled or self.loading or len(self.mailbox))
