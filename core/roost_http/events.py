@@ -170,8 +170,8 @@ class Reader:
         return await within(self.runtime.host, seconds, subscriber.wait())
 
     async def live(self, subscriber: Subscriber) -> AsyncGenerator[bytes, None]:
-        """What came since, encoded; from the log again if it was more than the subscriber holds, or after a commit
-        that told nobody: its answer was lost."""
+        """What came since, encoded; from the log again if it was more than the subscriber holds, after a commit that
+        told nobody (its answer was lost), and where another life of the agent begins."""
         items, lagged = subscriber.take(), subscriber.lagged
         subscriber.lagged = False
         parts: list[bytes] = []
