@@ -1,11 +1,16 @@
 """Roost: stateful Python agents that behave identically on every backend."""
 
-from .action import Retry, action
-from .address import Address
-from .agent import Agent
-from .app import App, Credentials
-from .connection import Connection
-from .errors import (
+from .author.action import Retry, action
+from .author.agent import Agent
+from .author.app import App, Credentials
+from .author.connection import Connection
+from .author.kind import Empty
+from .author.kv import KV
+from .author.resource import Resource, resource
+from .author.response import Response
+from .author.schedule import Cron, Every, When
+from .contract.address import Address
+from .contract.errors import (
     AgentError,
     Conflict,
     LimitExceeded,
@@ -16,14 +21,9 @@ from .errors import (
     RoostError,
     TransientError,
 )
-from .event import Event
-from .kind import Empty
-from .kv import KV
-from .limits import Limits
-from .resource import Resource, resource
-from .response import Response
-from .schedule import Cron, Every, When
-from .trigger import Caller, Request, Trigger
+from .contract.event import Event
+from .contract.limits import Limits
+from .contract.trigger import Caller, Request, Trigger
 
 __version__ = "0.1.0"
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from .address import Address
-from .commit import (
+from .contract.address import Address
+from .contract.commit import (  # fmt: skip
     AlreadyHandled,
     Busy,
     Commit,
@@ -26,12 +26,12 @@ from .commit import (
     Letter,
     Page,
     Snapshot,
-)  # fmt: skip
+)
 
 if TYPE_CHECKING:
     import httpx
 
-    from .trigger import Source, Trigger
+    from .contract.trigger import Source, Trigger
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)

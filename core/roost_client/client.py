@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from roost.address import Address
+from roost.contract.address import Address
 
 from .dial import Dial, dialer, socket_url
 from .faults import bad_answer

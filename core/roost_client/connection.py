@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 from uuid import uuid4
 
-from roost.errors import RoostError
+from roost.contract.errors import RoostError
 
 from .dial import Dial
 from .faults import lost, timed_out

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 
-from roost.address import Address
+from roost.contract.address import Address
 
 from .faults import from_status, unreachable
 from .wire import agent_path

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, cast
 
 from pydantic import TypeAdapter
 
-from roost.errors import TransientError
+from roost.contract.errors import TransientError
 
 from .faults import bad_answer
 from .http import Http, Params, is_event_stream, read_events

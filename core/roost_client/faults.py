@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 
 import httpx
 
-from roost.errors import RETRYABLE, RoostError, TransientError, from_problem
+from roost.contract.errors import RETRYABLE, RoostError, TransientError, from_problem
 
 CODES: Final[Mapping[int, str]] = {
     401: "unauthorized",

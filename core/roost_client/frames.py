@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from roost.errors import Rejected, RoostError, from_problem
+from roost.contract.errors import Rejected, RoostError, from_problem
 
 from .faults import code_of, lost
 from .wire import encode

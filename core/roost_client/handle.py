@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, cast
 from uuid import uuid4
 
-from roost.address import Address
+from roost.contract.address import Address
 
 from .connection import Connection
 from .dial import Dial

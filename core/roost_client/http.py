@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from roost.errors import TransientError
+from roost.contract.errors import TransientError
 
 from .faults import bad_answer, from_httpx, from_status
 from .retry import Retries

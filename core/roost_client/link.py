@@ -18,7 +18,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State as SocketState
 
-from roost.errors import LimitExceeded, RoostError, TransientError
+from roost.contract.errors import LimitExceeded, RoostError, TransientError
 
 from .dial import Dial
 from .faults import lost, timed_out

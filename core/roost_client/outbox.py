@@ -12,7 +12,7 @@ from collections import deque
 from typing import Any, Final, Literal
 from uuid import uuid4
 
-from roost.errors import LimitExceeded, RoostError
+from roost.contract.errors import LimitExceeded, RoostError
 
 from .flow import Flow
 from .frames import Outgoing

@@ -13,7 +13,7 @@ from typing import Any, Final, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from roost.address import kebab
+from roost.contract.address import kebab
 
 from .faults import bad_answer
 from .handle import AgentHandle

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 from uuid import uuid4
 
-from roost.errors import TransientError
+from roost.contract.errors import TransientError
 
 from .faults import timed_out
 from .wire import check_idempotency_key

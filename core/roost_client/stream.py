@@ -13,7 +13,7 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
 
-from roost.errors import TransientError, from_problem
+from roost.contract.errors import TransientError, from_problem
 
 from .faults import bad_answer, lost
 from .http import Http, is_event_stream, read_events, read_json

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from pydantic_core import to_jsonable_python
 
-from roost.address import Address
+from roost.contract.address import Address
 
 
 def encode(value: Any) -> str:

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
-from roost.errors import NotFound
-from roost.trigger import Call, Lane
+from roost.contract.errors import NotFound
+from roost.contract.trigger import Call, Lane
 
 from . import body, query
 from .answer import Answer, as_json

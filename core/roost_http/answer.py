@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
-from roost.errors import RoostError
+from roost.contract.errors import RoostError
+from roost.contract.result import problem_bytes
 from roost.ports import Host
-from roost.result import problem_bytes
 
 from .asgi import Header, Send
 

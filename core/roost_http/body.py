@@ -8,7 +8,7 @@ from typing import Any, Final, TypeGuard
 
 from pydantic_core import from_json
 
-from roost.errors import Rejected
+from roost.contract.errors import Rejected
 
 CALL: Final = frozenset({"args", "kwargs"})
 _HUGE: Final = re.compile(rb"[eE]\+?[0-9]{3}|[0-9]{300}")

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from roost.action import encode_arguments
-from roost.address import Address
-from roost.errors import RoostError
-from roost.trigger import Call, Trigger
+from roost.author.action import encode_arguments
+from roost.contract.address import Address
+from roost.contract.errors import RoostError
+from roost.contract.trigger import Call, Trigger
 
 from . import body, origin, path, query
 from .answer import JSON, NO_STORE, as_problem, fault, reply

@@ -14,11 +14,11 @@ from typing import Final
 
 from pydantic_core import to_json
 
-from roost.address import Address
-from roost.commit import Entry
-from roost.errors import RoostError
-from roost.runtime import Runtime
-from roost.subscribe import Item, Subscriber
+from roost.contract.address import Address
+from roost.contract.commit import Entry
+from roost.contract.errors import RoostError
+from roost.engine.runtime import Runtime
+from roost.engine.subscribers import Item, Subscriber
 
 from . import query
 from .answer import Answer, fault

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from roost.address import Address
+from roost.contract.address import Address
+from roost.contract.trigger import Caller, Trigger
+from roost.engine.runtime import Runtime
 from roost.ports import Host
-from roost.runtime import Runtime
-from roost.trigger import Caller, Trigger
 
 from . import body, query
 from .answer import Answer, reply

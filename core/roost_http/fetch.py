@@ -8,7 +8,7 @@ from typing import Final
 
 import httpx
 
-from roost.errors import TransientError
+from roost.contract.errors import TransientError
 
 SLACK: Final = 1.0
 """Seconds a request outlives its tick's deadline by its own clock, so that the tick's end comes first and is named."""

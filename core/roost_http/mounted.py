@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from roost.errors import AgentError, NotFound
-from roost.trigger import Request, Trigger
+from roost.contract.errors import AgentError, NotFound
+from roost.contract.trigger import Request, Trigger
 
 from . import origin, path
 from .answer import Answer, fault

@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 from pydantic_core import to_json
 
-from roost.action import Action
-from roost.app import App
-from roost.kind import Kind
+from roost.author.action import Action
+from roost.author.app import App
+from roost.author.kind import Kind
 
 from .agents import DELAY, PAGE
 from .generic import ANSWERS, PROBLEM, Node, ref

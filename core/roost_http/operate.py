@@ -6,7 +6,7 @@ import re
 from typing import Final
 from urllib.parse import quote
 
-from roost.trigger import NOTHING, Import, Trigger, TriggerKind
+from roost.contract.trigger import NOTHING, Import, Trigger, TriggerKind
 
 from . import body
 from .answer import JSON, NO_STORE, Answer, as_json

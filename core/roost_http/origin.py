@@ -1,7 +1,7 @@
 """Web origins: CORS for those that `App(origins=...)` allows, and nothing for the rest.
 
 A browser shows a script no answer without the header; but it sends simple requests all the same, so what
-changes something under /v1 is refused to a foreign origin (as WebSockets are, see roost.admission).
+changes something under /v1 is refused to a foreign origin (as WebSockets are, see roost.sockets.admission).
 Source: https://fetch.spec.whatwg.org/#http-cors-protocol
 """
 
@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from roost.admission import check_origin
-from roost.app import App
-from roost.errors import Rejected
+from roost.author.app import App
+from roost.contract.errors import Rejected
+from roost.sockets.admission import check_origin
 
 from .answer import Answer
 from .asgi import Header

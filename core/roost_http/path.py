@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import quote, unquote
 
-from roost.address import Address, check_key
-from roost.app import App
-from roost.errors import NotFound, Rejected
+from roost.author.app import App
+from roost.contract.address import Address, check_key
+from roost.contract.errors import NotFound, Rejected
 
 from .asgi import Scope
 

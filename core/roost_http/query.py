@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qsl
 
-from roost.errors import Rejected
+from roost.contract.errors import Rejected
 
 FIELDS: Final = 100
 """Query parameters of one request, most."""

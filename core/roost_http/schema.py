@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
-from roost.action import Action
+from roost.author.action import Action
 
 Schema = dict[str, Any]
 PREFIX: Final = "#/components/schemas/"

@@ -6,13 +6,13 @@ import hmac
 from collections.abc import Callable
 from typing import Final
 
-from roost.address import Address
-from roost.admission import authenticate
-from roost.app import App, Credentials
-from roost.errors import Rejected
+from roost.author.app import App, Credentials
+from roost.contract.address import Address
+from roost.contract.errors import Rejected
+from roost.contract.trigger import Caller
+from roost.engine.runtime import Runtime
 from roost.ports import Host
-from roost.runtime import Runtime
-from roost.trigger import Caller
+from roost.sockets.admission import authenticate
 
 from . import query
 from .asgi import Scope

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Final
 
+from roost.contract.result import TickResult
 from roost.ports import Future, Host
-from roost.result import TickResult
 
 from .answer import EVENTS, NO_STORE
 from .asgi import Header

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from roost.address import Address
-from roost.errors import TransientError
-from roost.result import TickResult, failed, problem_bytes
-from roost.runtime import Runtime
-from roost.trigger import Trigger
+from roost.contract.address import Address
+from roost.contract.errors import TransientError
+from roost.contract.result import TickResult, failed, problem_bytes
+from roost.contract.trigger import Trigger
+from roost.engine.runtime import Runtime
 
 from .answer import Answer, reply
 from .asgi import Header, Send

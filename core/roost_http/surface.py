@@ -10,9 +10,9 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from roost import __version__
-from roost.app import App
-from roost.errors import Rejected, RoostError, TransientError
-from roost.runtime import Runtime
+from roost.author.app import App
+from roost.contract.errors import Rejected, RoostError, TransientError
+from roost.engine.runtime import Runtime
 
 from . import openapi, origin, path, routes
 from .answer import Answer, as_json, as_problem, fault

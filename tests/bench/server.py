@@ -20,7 +20,7 @@ from typing import Any
 from .figure import BenchFailed
 
 ROOT = Path(__file__).parents[2]
-ROOST = [sys.executable, "-m", "roost_local", "serve", "tests.bench.app:app", "--port", "0"]
+ROOST = [sys.executable, "-m", "roost_cli", "serve", "tests.bench.app:app", "--port", "0"]
 BARE = [sys.executable, "-m", "tests.bench.bare"]
 TOKEN = "bench"
 TICKS = os.sysconf("SC_CLK_TCK")

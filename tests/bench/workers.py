@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from roost.platform import quiet
+from roost.hosting.platform import quiet
 from roost_cloudflare.harness import packages
 from roost_cloudflare.host import Workerd
 from roost_cloudflare.npm import binary, node_modules

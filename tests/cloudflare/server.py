@@ -8,10 +8,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from roost.platform import Serving
+from roost.hosting.platform import Serving
+from roost_cli.gather import gather
+from roost_cli.project import Project
 from roost_cloudflare.emulator import WorkerdEmulator
-from roost_local.cli.gather import gather
-from roost_local.cli.project import Project
 
 ROOT = Path(__file__).parents[2]
 

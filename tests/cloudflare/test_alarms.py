@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from roost.address import Address
-from roost.aio import AsyncioHost
+from roost.contract.address import Address
+from roost.hosting.asyncio_host import AsyncioHost
 
 pytestmark = pytest.mark.anyio
 AGENT = Address("clock", "k")

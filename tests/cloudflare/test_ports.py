@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from roost.testing.ports import PORT_CASES
 from roost_cloudflare.ports import run
+from roost_conformance.ports import PORT_CASES
 
 
 def test_ports() -> None:

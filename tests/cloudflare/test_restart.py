@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from roost.testing.stage import Stage
 from roost_cloudflare.harness import ENTRY, CloudflareHarness, packages
 from roost_cloudflare.host import Workerd
 from roost_cloudflare.stage import Stage as Worker
 from roost_cloudflare.stage import stage as staged
+from roost_conformance.stage import Stage
 
 pytestmark = pytest.mark.anyio
 

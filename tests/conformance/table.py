@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from roost.testing.guarantees import GUARANTEES, Guarantee
-from roost.testing.report import Summary
+from roost_conformance.guarantees import GUARANTEES, Guarantee
+from roost_conformance.report import Summary
 
 ROOT: Final = Path(__file__).parents[2]
 SUMMARIES: Final = ROOT / "docs" / "conformance"

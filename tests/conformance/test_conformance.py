@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from roost.platform import find
-from roost.testing.case import CASES, catalogue
-from roost.testing.run import run
+from roost.hosting.platform import find
+from roost_conformance.case import CASES, catalogue
+from roost_conformance.run import run
 
 pytestmark = pytest.mark.anyio
 SEMANTICS = set(range(1, 32)) - {12}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from roost.testing.case import CASES, catalogue
-from roost.testing.guarantees import GUARANTEES
+from roost_conformance.case import CASES, catalogue
+from roost_conformance.guarantees import GUARANTEES
 
 from .table import ROOT, summaries, table, written
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from roost import Agent, App, Rejected, action, resource
-from roost.config import from_environment, resolve
+from roost.author.config import from_environment, resolve
 from roost.testing import world
 
 pytestmark = pytest.mark.anyio

@@ -6,9 +6,9 @@ import pytest
 from pydantic import BaseModel
 
 from roost import Address, Agent, App, TransientError, action
-from roost.commit import Commit
+from roost.contract.commit import Commit
+from roost.contract.trigger import Call
 from roost.testing import world
-from roost.trigger import Call
 
 pytestmark = pytest.mark.anyio
 

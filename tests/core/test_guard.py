@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from roost.aio import AsyncioHost
-from roost.guard import Overrun, within
+from roost.hosting.asyncio_host import AsyncioHost
 from roost.ports import Timeout
+from roost.tick.overrun import Overrun, within
 
 pytestmark = pytest.mark.anyio
 

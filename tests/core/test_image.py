@@ -7,9 +7,9 @@ from random import Random
 
 import pytest
 
-from roost.address import Address
-from roost.commit import Commit, Letter, Schedule, Snapshot, Unschedule
-from roost.image import Image
+from roost.contract.address import Address
+from roost.contract.commit import Commit, Letter, Schedule, Snapshot, Unschedule
+from roost.tick.image import Image
 
 HERE = Address("clock", "one")
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from roost import Agent, App, Limits, action
-from roost.address import kebab
+from roost.contract.address import kebab
 
 
 class Tally(BaseModel):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from roost.lifecycle import MOVES, move
-from roost.mailbox import Mailbox, Waiting
-from roost.trigger import NOTHING, Lane, Trigger
+from roost.contract.trigger import NOTHING, Lane, Trigger
+from roost.engine.lifecycle import MOVES, move
+from roost.engine.mailbox import Mailbox, Waiting
 
 
 def one(id: str, lane: Lane = "standard") -> Waiting:

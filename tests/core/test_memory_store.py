@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from roost.memory import MemoryStore
+from roost.hosting.memory import MemoryStore
 from roost.ports import Store
-from roost.testing.ports import PORT_CASES, PortCase
+from roost_conformance.ports import PORT_CASES, PortCase
 
 pytestmark = pytest.mark.anyio
 

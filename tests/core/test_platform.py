@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from roost.errors import NotFound, NotSupported, RoostError
-from roost.platform import Project, emulator, find, names
+from roost.contract.errors import NotFound, NotSupported, RoostError
+from roost.hosting.platform import Project, emulator, find, names
 
 OTHER = """\
 from roost.platform import Platform

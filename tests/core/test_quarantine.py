@@ -10,15 +10,15 @@ import pytest
 from pydantic import BaseModel, field_validator
 
 from roost import Address, Agent, App, Trigger, action
-from roost.commit import Envelope, Snapshot
-from roost.errors import TransientError
-from roost.memory import MemoryStore
+from roost.contract.commit import Envelope, Snapshot
+from roost.contract.errors import TransientError
+from roost.contract.trigger import Call
+from roost.engine.quarantine import REVISIT
+from roost.engine.runtime import Runtime
+from roost.hosting.memory import MemoryStore
+from roost.hosting.timers import Timers
 from roost.ports import Capabilities, Ports
-from roost.quarantine import REVISIT
-from roost.runtime import Runtime
 from roost.testing.clock import VirtualHost
-from roost.timers import Timers
-from roost.trigger import Call
 
 pytestmark = pytest.mark.anyio
 AT = Address("milk", "a")

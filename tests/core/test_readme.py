@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from roost.testing.case import catalogue
+from roost_conformance.case import catalogue
 
 pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[2]

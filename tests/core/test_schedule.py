@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import roost.schedule
-from roost.schedule import HORIZON, Cron, Every, Spec, When, next_due, same, spec_of
+import roost.author.schedule
+from roost.author.schedule import HORIZON, Cron, Every, Spec, When, next_due, same, spec_of
 
 NOW = 1_790_000_000.25
 
@@ -225,5 +225,5 @@ def test_the_import_is_light() -> None:
         module.spec_of(module.Every(5), 0)
         assert not {"cronsim", "zoneinfo"} & set(sys.modules)
     """
-    path = Path(roost.schedule.__file__)
+    path = Path(roost.author.schedule.__file__)
     subprocess.run([sys.executable, "-c", code, str(path)], check=True, timeout=60)

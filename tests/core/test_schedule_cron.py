@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from roost.schedule import Cron, next_due, spec_of
+from roost.author.schedule import Cron, next_due, spec_of
 
 
 def occurrences(cron: Cron, start: datetime) -> Iterator[datetime]:

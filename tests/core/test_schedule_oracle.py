@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roost.schedule import Cron, next_due, spec_of
+from roost.author.schedule import Cron, next_due, spec_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -22,11 +22,11 @@ from roost import (
     RoostError,
     TransientError,
     Trigger,
-    action,
-)  # fmt: skip
-from roost.app import Proceed
+    action,  # fmt: skip
+)
+from roost.author.app import Proceed
+from roost.contract.trigger import Call
 from roost.testing import world
-from roost.trigger import Call
 
 pytestmark = pytest.mark.anyio
 

@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from roost.errors import RoostError
-from roost.platform import find
-from roost.testing.harness import Harness
+from roost.contract.errors import RoostError
+from roost.hosting.platform import find
+from roost_conformance.harness import Harness
 
 from .check import Violation
 from .run import WORKERS, run

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from roost.errors import RoostError
+from roost.contract.errors import RoostError
 from roost_client import Client
 
 from .load import AGENTS, Ledger, Operation, send

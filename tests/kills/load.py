@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final, Literal, TypeAlias
 
-from roost.errors import RoostError
+from roost.contract.errors import RoostError
 from roost_client import AgentHandle, Client, Connection
 
 AGENTS: Final = 5

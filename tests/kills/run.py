@@ -14,8 +14,8 @@ from random import Random
 from statistics import median
 from typing import Final
 
-from roost.testing.harness import Harness
 from roost_client import Backoff, Client
+from roost_conformance.harness import Harness
 from roost_lambda.harness import LambdaHarness
 
 from .check import Violation, check, settle

@@ -7,9 +7,9 @@ from random import Random
 
 import pytest
 
-from roost.platform import find
-from roost.testing.harness import Harness
+from roost.hosting.platform import find
 from roost_client import Client
+from roost_conformance.harness import Harness
 
 from .check import Violation, check
 from .load import AGENTS, Ledger, Operation

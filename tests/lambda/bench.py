@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from roost import Agent, action
-from roost.address import Address
+from roost.contract.address import Address
 from roost_lambda.backend import LambdaBackend
 from roost_lambda.table import Spent
 from tests.bench.figure import BenchFailed, show

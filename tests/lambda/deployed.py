@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from anyio.from_thread import start_blocking_portal
 
-from roost.platform import Project
+from roost.hosting.platform import Project
 from roost_lambda.harness import LambdaHarness
 
 

@@ -16,9 +16,9 @@ import httpx
 from pydantic import BaseModel
 
 from roost import Agent, App, Connection, Rejected, Request, Response, TransientError, action
-from roost.address import Address
-from roost.aio import AsyncioHost
-from roost.commit import Frame
+from roost.contract.address import Address
+from roost.contract.commit import Frame
+from roost.hosting.asyncio_host import AsyncioHost
 from roost_lambda.backend import LambdaBackend
 from roost_lambda.client import Calls
 from roost_lambda.store import DynamoStore
@@ -305,6 +305,6 @@ class Fleet:
 
 def increment(key: str | None = None, action: str = "increment", *args: Any) -> Any:
     """A call, with an idempotency key or without."""
-    from roost.trigger import Call, Trigger
+    from roost.contract.trigger import Call, Trigger
 
     return Trigger("call", Call(action, args), key)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from roost.errors import LimitExceeded, Rejected
-from roost.platform import Project
+from roost.contract.errors import LimitExceeded, Rejected
+from roost.hosting.platform import Project
 from roost_lambda import bundle as bundling
 from roost_lambda.bundle import bundle, write
 from roost_lambda.wheels import python_version

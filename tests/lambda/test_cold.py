@@ -26,7 +26,19 @@ import roost_lambda.deployment
 roost_lambda.deployment.Process().deployment()
 """
 
-NEVER = ("boto3", "uvicorn", "uvloop", "httptools", "websockets", "roost_local", "roost_cloudflare", "roost.testing")
+NEVER = (
+    "boto3",
+    "uvicorn",
+    "uvloop",
+    "httptools",
+    "websockets",
+    "roost_local",
+    "roost_cloudflare",
+    "roost.testing",
+    "roost_conformance",
+    "roost_cli",
+    "roost_server",
+)
 
 
 def loaded(path: str) -> set[str]:

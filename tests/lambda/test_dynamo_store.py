@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from roost.ports import Store
-from roost.testing.ports import PORT_CASES, PortCase
+from roost_conformance.ports import PORT_CASES, PortCase
 from roost_lambda.client import Client
 from roost_lambda.store import DynamoStore
 from roost_lambda.table import Table

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from roost.address import Address
+from roost.contract.address import Address
 from roost_lambda.bells import heard, message
 from roost_lambda.events import Closed, Framed, Opened, Resumed, decode, follow_up, opened, resume
 from roost_lambda.gateway import number

@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from roost.address import Address
-from roost.errors import RoostError
-from roost.result import TickResult
+from roost.contract.address import Address
+from roost.contract.errors import RoostError
+from roost.contract.result import TickResult
 from roost_lambda.client import Client
 
 from .faults import DEATHS, ERRORS, PAUSES, Fault, Faulty

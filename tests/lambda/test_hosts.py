@@ -10,12 +10,12 @@ from functools import partial
 
 import pytest
 
-from roost.address import Address
-from roost.commit import Row, Snapshot
-from roost.errors import TransientError
-from roost.parcel import answered, pack
-from roost.result import TickResult
-from roost.trigger import NOTHING, Call, Caller, Connect, Disconnect, Message, Request, Trigger
+from roost.contract.address import Address
+from roost.contract.commit import Row, Snapshot
+from roost.contract.errors import TransientError
+from roost.contract.result import TickResult
+from roost.contract.trigger import NOTHING, Call, Caller, Connect, Disconnect, Message, Request, Trigger
+from roost.engine.guest_codec import answered, pack
 from roost_lambda import keys, rows
 from roost_lambda.client import Client
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from roost.platform import Project
+from roost.hosting.platform import Project
 from tests.clients.test_clients import VERSIONS, run
 
 from .deployed import deployment

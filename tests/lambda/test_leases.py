@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from roost import Agent, action, keeper
-from roost.address import Address
-from roost.commit import Busy, Lease, Snapshot
-from roost.errors import TransientError
-from roost.parcel import answered, pack
-from roost.result import TickResult
-from roost.tenant import LINGER
+from roost import Agent, action
+from roost.contract.address import Address
+from roost.contract.commit import Busy, Lease, Snapshot
+from roost.contract.errors import TransientError
+from roost.contract.result import TickResult
+from roost.engine.guest_codec import answered, pack
+from roost.engine.leased import renewal as keeper
+from roost.engine.leased.tenure import LINGER
 from roost_lambda.backend import LambdaBackend
 from roost_lambda.plan import HOLD
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from roost.gap import GAP_SECONDS
+from roost.protocol.numbering import GAP_SECONDS
 from roost_lambda import order
 from roost_lambda.client import Client
 from roost_lambda.order import HOLD, FrameGap, Lanes

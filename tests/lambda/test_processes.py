@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from roost.address import Address
+from roost.contract.address import Address
 from roost_lambda.client import Client
 
 from .emulator import ministack

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from roost.address import Address
-from roost.commit import DeadLetter, Letter, Snapshot
-from roost.export import dump
-from roost.image import Image
-from roost.trigger import Import, Trigger
+from roost.contract.address import Address
+from roost.contract.commit import DeadLetter, Letter, Snapshot
+from roost.contract.trigger import Import, Trigger
+from roost.engine.export import dump
+from roost.tick.image import Image
 
 from .hosts import Fleet, increment
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from roost.errors import LimitExceeded
-from roost.testing.ports import PORT_CASES
+from roost.contract.errors import LimitExceeded
+from roost_conformance.ports import PORT_CASES
 from roost_lambda.store import DynamoStore
 from roost_lambda.table import Table
 

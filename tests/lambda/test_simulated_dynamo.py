@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from roost.testing.ports import PORT_CASES, PortCase
+from roost_conformance.ports import PORT_CASES, PortCase
 from roost_lambda.change import Change, key
 from roost_lambda.client import Client, Refused
 from roost_lambda.schema import WAKES

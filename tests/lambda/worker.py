@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from roost.address import Address
-from roost.errors import TransientError
+from roost.contract.address import Address
+from roost.contract.errors import TransientError
 
 from .emulator import client
 from .hosts import Fleet, increment

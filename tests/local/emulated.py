@@ -14,14 +14,14 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 
 from roost import App
-from roost.aio import AsyncioHost
-from roost.memory import MemoryStore
+from roost.hosting.asyncio_host import AsyncioHost
+from roost.hosting.memory import MemoryStore
 from roost.ports import Timer
 from roost_http import Surface
 from roost_local.backend import LocalBackend
 from roost_local.emulate import PLATFORMS
-from roost_local.listen import Listen
-from roost_local.server import LocalServer, server
+from roost_server.listen import Listen
+from roost_server.server import LocalServer, server
 
 WAIT = 10.0
 TOKEN = "emulated"

@@ -23,7 +23,7 @@ def serve(
     """The URL of a server of `module:app`; it gets SIGTERM in the end, and must then end well."""
     with tempfile.TemporaryDirectory(prefix="roost-test-") as folder:
         where = data or Path(folder) / "agents.db"
-        command = [sys.executable, "-m", "roost_local", "serve", app, "--port", "0", "--data", str(where), *options]
+        command = [sys.executable, "-m", "roost_cli", "serve", app, "--port", "0", "--data", str(where), *options]
         paths = os.pathsep.join(str(p) for p in PATHS)
         process = subprocess.Popen(
             command,

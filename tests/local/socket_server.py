@@ -18,8 +18,8 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 from websockets.frames import Frame, Opcode
 
-from roost_local.socket import Handshake, Socket, SocketLimits
-from roost_local.upgrade import protocol_class
+from roost_server.socket import Handshake, Socket, SocketLimits
+from roost_server.upgrade import protocol_class
 
 WAIT = 10.0
 """Seconds until a test that waits for something gives up."""

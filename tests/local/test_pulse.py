@@ -8,9 +8,9 @@ from typing import Any, cast
 import pytest
 from websockets.frames import Opcode
 
-from roost_local.pulse import GROUPS, Pulse
-from roost_local.socket import SocketLimits
-from roost_local.stream import Stream
+from roost_server.pulse import GROUPS, Pulse
+from roost_server.socket import SocketLimits
+from roost_server.stream import Stream
 
 from .socket_server import frame, serving
 

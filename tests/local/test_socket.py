@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import connect
 
-from roost_local.socket import Socket, SocketLimits, binary_frame, text_frame
+from roost_server.socket import Socket, SocketLimits, binary_frame, text_frame
 
 from .socket_server import Server, frame, serving
 

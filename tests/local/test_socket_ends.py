@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Opcode
 from websockets.sync.client import connect
 
-from roost_local.socket import Socket, SocketLimits
+from roost_server.socket import Socket, SocketLimits
 
 from .socket_server import WAIT, Door, Server, close_frame, frame, serving
 

@@ -13,8 +13,8 @@ from websockets.frames import Opcode
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from roost_local.socket import Handshake
-from roost_local.upgrade import Upgrade
+from roost_server.socket import Handshake
+from roost_server.upgrade import Upgrade
 
 from .socket_server import WAIT, Peer, Server, close_frame, frame, serving
 

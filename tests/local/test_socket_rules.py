@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from websockets.frames import Opcode
 
-from roost_local.socket import SocketLimits
+from roost_server.socket import SocketLimits
 
 from .socket_server import Server, close_frame, frame, serving
 

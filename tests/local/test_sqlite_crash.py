@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from roost.address import Address
+from roost.contract.address import Address
 from roost.ports import Store
-from roost.testing.ports.pen import everything
+from roost_conformance.ports.pen import everything
 from roost_local.store import SqliteStore
 
 pytestmark = pytest.mark.anyio

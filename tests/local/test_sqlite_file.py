@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from roost.errors import RoostError, TransientError
-from roost.testing.ports.pen import STATE, Pen, load
+from roost.contract.errors import RoostError, TransientError
+from roost_conformance.ports.pen import STATE, Pen, load
 from roost_local import schema
 from roost_local.store import SqliteStore
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from roost.commit import Commit, Committed, Handled, Put
-from roost.errors import AgentError, Conflict, RoostError, TransientError, Unknown
-from roost.testing.ports.pen import STATE, Pen, handled, letter, load, refused
+from roost.contract.commit import Commit, Committed, Handled, Put
+from roost.contract.errors import AgentError, Conflict, RoostError, TransientError, Unknown
+from roost_conformance.ports.pen import STATE, Pen, handled, letter, load, refused
 from roost_local import group, schema, store
 from roost_local.store import SqliteStore
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from roost.commit import Commit, DeadLetter, Entry, Gone, Put, Row, Snapshot, Unschedule
-from roost.errors import RoostError
-from roost.memory import MemoryStore
+from roost.contract.commit import Commit, DeadLetter, Entry, Gone, Put, Row, Snapshot, Unschedule
+from roost.contract.errors import RoostError
+from roost.hosting.memory import MemoryStore
 from roost.ports import Store
-from roost.testing.ports.pen import Pen, envelope, everything, handled, letter, schedule
+from roost_conformance.ports.pen import Pen, envelope, everything, handled, letter, schedule
 from roost_local.store import SqliteStore
 
 pytestmark = pytest.mark.anyio

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from roost.ports import Store
-from roost.testing.ports import PORT_CASES, PortCase
+from roost_conformance.ports import PORT_CASES, PortCase
 from roost_local.store import SqliteStore
 
 pytestmark = pytest.mark.anyio

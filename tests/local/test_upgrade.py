@@ -10,9 +10,9 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.server import ServerState
 
-from roost_local.socket import SocketLimits
-from roost_local.stream import Stream
-from roost_local.upgrade import Upgrade, protocol_class
+from roost_server.socket import SocketLimits
+from roost_server.stream import Stream
+from roost_server.upgrade import Upgrade, protocol_class
 
 from .socket_server import Door, close_frame, frame
 

@@ -14,8 +14,9 @@ from typing import IO
 
 import pytest
 
+from roost.hosting.packages import PACKAGES
+
 ROOT = Path(__file__).parents[2]
-PACKAGES = ["roost", "roost_http", "roost_client", "roost_cloudflare", "roost_lambda", "roost_local"]
 PURE = {"roost", "pydantic", "pydantic_core", "annotated_types", "typing_extensions", "typing_inspection"}
 LOADED = "import json, sys, roost; print(json.dumps(sorted({m.partition('.')[0] for m in sys.modules})))"
 

@@ -6,8 +6,8 @@ import argparse
 import asyncio
 import sys
 
-from roost.errors import RoostError
-from roost.platform import find
+from roost.contract.errors import RoostError
+from roost.hosting.platform import find
 
 from .compare import compare
 

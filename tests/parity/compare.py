@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from roost.testing.harness import Harness
+from roost_conformance.harness import Harness
 
 from .party import Party
 from .play import Play

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from roost.testing.harness import Harness
+from roost_conformance.harness import Harness
 
 
 class Party:

@@ -14,7 +14,7 @@ import httpx
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from roost.testing.stage import Stage
+from roost_conformance.stage import Stage
 
 from .names import named
 from .party import Party

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from roost.platform import find
+from roost.hosting.platform import find
 
 from .compare import compare, different
 from .names import named

@@ -14,7 +14,7 @@ from typing import Any, Final, Self, TypeAlias, cast
 from pydantic import BaseModel, model_validator
 
 from roost import Agent, AgentError, App, Connection, Cron, Every, Rejected, Retry, TransientError, action
-from roost.errors import RoostError
+from roost.contract.errors import RoostError
 
 from .witness import witness
 

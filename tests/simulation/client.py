@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
 
-from roost.address import Address
-from roost.errors import NotFound, RoostError, TransientError
-from roost.result import TickResult
-from roost.trigger import Call, Caller, Import, Lane, Nothing, Trigger
+from roost.contract.address import Address
+from roost.contract.errors import NotFound, RoostError, TransientError
+from roost.contract.result import TickResult
+from roost.contract.trigger import Call, Caller, Import, Lane, Nothing, Trigger
 
 from .gateway import Socket
 from .plans import Planner
 from .world import World
 
 if TYPE_CHECKING:
-    from roost.runtime import Runtime
+    from roost.engine.runtime import Runtime
 
 TRIES = 6
 

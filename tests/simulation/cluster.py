@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from roost.address import Address
-from roost.commit import DeadLetter, Envelope, Letter
-from roost.errors import RoostError, TransientError
+from roost.contract.address import Address
+from roost.contract.commit import DeadLetter, Envelope, Letter
+from roost.contract.errors import RoostError, TransientError
+from roost.contract.trigger import Trigger
+from roost.engine.runtime import Runtime
+from roost.hosting.timers import Timers
 from roost.ports import Capabilities, Ports
-from roost.runtime import Runtime
-from roost.session import Session
+from roost.sockets.protocol import Session
 from roost.testing.faults import Faults, Strike
 from roost.testing.faulty import FaultyAlarms, FaultyCourier, FaultyStore, FaultyWire
-from roost.timers import Timers
-from roost.trigger import Trigger
 
 from . import app
 from .gateway import Socket

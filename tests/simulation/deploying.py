@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import pytest
 
-from roost import cell, wake
-from roost.commit import Busy, Commit, Snapshot
-from roost.errors import Quarantined
+from roost.contract.commit import Busy, Commit, Snapshot
+from roost.contract.errors import Quarantined
+from roost.engine import cell
+from roost.engine import due as wake
 
 from .mutation import Mutation
 

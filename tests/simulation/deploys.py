@@ -8,9 +8,9 @@ from functools import partial
 from random import Random
 from typing import Any, Final, TypeAlias
 
-from roost.address import Address
-from roost.errors import NotFound, RoostError
-from roost.trigger import Nothing, Trigger
+from roost.contract.address import Address
+from roost.contract.errors import NotFound, RoostError
+from roost.contract.trigger import Nothing, Trigger
 
 from .client import Operator
 from .rollouts import rollout

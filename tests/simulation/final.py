@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from roost.address import Address
-from roost.commit import Snapshot
-from roost.errors import RoostError
+from roost.contract.address import Address
+from roost.contract.commit import Snapshot
+from roost.contract.errors import RoostError
 
 from .client import Client
 from .life import Parked, op_of

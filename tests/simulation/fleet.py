@@ -13,9 +13,9 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from roost.address import Address
-from roost.commit import DeadLetter
-from roost.errors import RoostError, TransientError
+from roost.contract.address import Address
+from roost.contract.commit import DeadLetter
+from roost.contract.errors import RoostError, TransientError
 from roost.testing.faults import Faults
 from roost_lambda.events import Closed, Framed, Opened, decode
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic_core import from_json
 
-from roost.address import Address
-from roost.commit import Frame
+from roost.contract.address import Address
+from roost.contract.commit import Frame
 
 from .life import Life
 from .model import Model
 from .streams import Chunks
 
 if TYPE_CHECKING:
-    from roost.session import Session
+    from roost.sockets.protocol import Session
 
     from .world import Machine
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any, TypeVar
 
-from roost.aio import AsyncioHost
-from roost.errors import TransientError
+from roost.contract.errors import TransientError
+from roost.hosting.asyncio_host import AsyncioHost
 from roost.ports import Timer
 from roost.testing.clock import EPOCH
 

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-from roost.address import Address
-from roost.commit import LETTERS, Commit, DeadLetter, Entry, Letter, Snapshot
+from roost.contract.address import Address
+from roost.contract.commit import LETTERS, Commit, DeadLetter, Entry, Letter, Snapshot
 from roost_lambda import keys, rows
 from roost_lambda.head import Head, head
 

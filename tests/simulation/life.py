@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-from roost.address import Address
-from roost.commit import Entry, Letter, Schedule, Snapshot
+from roost.contract.address import Address
+from roost.contract.commit import Entry, Letter, Schedule, Snapshot
 
 REPEATS: Final = "e"
 """First letter of the ops that recur; every other takes effect once."""

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from roost.address import Address
-from roost.commit import Commit, Envelope, Letter, Schedule
-from roost.image import REDELIVER
+from roost.contract.address import Address
+from roost.contract.commit import Commit, Envelope, Letter, Schedule
+from roost.tick.image import REDELIVER
 
 from .history import History
 from .life import REPEATS, Life, Parked, Sight, op_of, parked

@@ -11,14 +11,19 @@ from typing import Any, Final
 
 import pytest
 
-from roost import asker, cell, inbox, load, mailbox, release, session, tick, timers, turn, wake
-from roost.commit import Commit, Entry
-from roost.errors import RoostError
-from roost.image import Image
-from roost.mailbox import Waiting
-from roost.memory import MemoryStore, rows
-from roost.result import TickResult
-from roost.trigger import Occurrence
+from roost.contract.commit import Commit, Entry
+from roost.contract.errors import RoostError
+from roost.contract.result import TickResult
+from roost.contract.trigger import Occurrence
+from roost.engine import cell, inbox, mailbox, release, turn
+from roost.engine import due as wake
+from roost.engine import waking as load
+from roost.engine.mailbox import Waiting
+from roost.hosting import timers
+from roost.hosting.memory import MemoryStore, rows
+from roost.sockets import protocol as session
+from roost.tick import asker, tick
+from roost.tick.image import Image
 from roost_local.group import GroupCommit
 
 from .deploying import DEPLOYING
@@ -46,7 +51,7 @@ def _no_inbox(m: pytest.MonkeyPatch) -> None:
     async def never(*_: object) -> bool:
         return False
 
-    m.setattr("roost.attempt.replay", never)
+    m.setattr("roost.engine.attempt.replay", never)
     _no_inbox_in_store(m)
 
 
@@ -68,7 +73,7 @@ def _no_dedupe(m: pytest.MonkeyPatch) -> None:
     async def calls_only(one: cell.Cell, waiting: Waiting, image: Image) -> bool:
         return waiting.letter is None and await whole(one, waiting, image)
 
-    m.setattr("roost.attempt.replay", calls_only)
+    m.setattr("roost.engine.attempt.replay", calls_only)
     _no_inbox_in_store(m)
 
 
@@ -168,13 +173,13 @@ def _stale_runs(m: pytest.MonkeyPatch) -> None:
             return None
         return whole(image, trigger, now)
 
-    m.setattr("roost.attempt.missing", missing)
+    m.setattr("roost.engine.attempt.missing", missing)
 
 
 def _early_rings(m: pytest.MonkeyPatch) -> None:
     due, missing = wake.due_now, wake.missing
-    m.setattr("roost.cell.due_now", lambda kind, image, now, queued: due(kind, image, now + 1.5, queued))
-    m.setattr("roost.attempt.missing", lambda image, trigger, now: missing(image, trigger, now + 1.5))
+    m.setattr("roost.engine.cell.due_now", lambda kind, image, now, queued: due(kind, image, now + 1.5, queued))
+    m.setattr("roost.engine.attempt.missing", lambda image, trigger, now: missing(image, trigger, now + 1.5))
 
 
 def _no_savepoint(m: pytest.MonkeyPatch) -> None:
@@ -255,7 +260,7 @@ def _key_for_anything(m: pytest.MonkeyPatch) -> None:
         waiting.fingerprint = b""
         return await whole(one, waiting, image)
 
-    m.setattr("roost.attempt.replay", replay)
+    m.setattr("roost.engine.attempt.replay", replay)
 
 
 def _no_print(whole: Callable[..., Any]) -> Callable[..., Any]:

@@ -12,8 +12,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, Final
 
-from roost.address import Address
-from roost.commit import (
+from roost.contract.address import Address
+from roost.contract.commit import (
     AlreadyHandled,
     Busy,
     Commit,
@@ -26,8 +26,8 @@ from roost.commit import (
     Page,
     Snapshot,
 )
+from roost.contract.trigger import Source
 from roost.ports import Store
-from roost.trigger import Source
 
 INTEROP: Final = "roost_cloudflare.interop"
 

@@ -8,8 +8,8 @@ from typing import Any, TypeVar, cast
 
 from pydantic_core import from_json
 
-from roost.address import Address
-from roost.commit import (
+from roost.contract.address import Address
+from roost.contract.commit import (
     AlreadyHandled,
     Busy,
     Commit,
@@ -22,9 +22,9 @@ from roost.commit import (
     Page,
     Snapshot,
 )
-from roost.errors import RoostError
-from roost.resident import OwnedStore
-from roost.trigger import Source
+from roost.contract.errors import RoostError
+from roost.contract.trigger import Source
+from roost.hosting.resident import OwnedStore
 
 from .life import Sight, op_of
 from .model import Model

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
-from roost.address import Address
-from roost.errors import NotFound, RoostError, from_problem
-from roost.result import TickResult
-from roost.runtime import Runtime
+from roost.contract.address import Address
+from roost.contract.errors import NotFound, RoostError, from_problem
+from roost.contract.result import TickResult
+from roost.engine.runtime import Runtime
 from roost_client.sse import Parser, ServerSent
 from roost_http.surface import Surface
 

@@ -8,13 +8,13 @@ from typing import Any, Final
 
 import pytest
 
-from roost import cell, release, runtime, turn
-from roost.address import Address
-from roost.errors import TransientError
-from roost.frames import stream_reset
-from roost.mailbox import Waiting
-from roost.subscribe import Subscriber
-from roost.tick import Tick
+from roost.contract.address import Address
+from roost.contract.errors import TransientError
+from roost.engine import cell, release, runtime, turn
+from roost.engine.mailbox import Waiting
+from roost.engine.subscribers import Subscriber
+from roost.protocol.frames import stream_reset
+from roost.tick.tick import Tick
 from roost_http import events, stream
 from roost_lambda import backend, reads
 

@@ -11,9 +11,9 @@ from random import Random
 from typing import Any, Final
 
 from roost import Agent
-from roost.address import Address
-from roost.errors import RoostError
-from roost.runtime import Runtime
+from roost.contract.address import Address
+from roost.contract.errors import RoostError
+from roost.engine.runtime import Runtime
 from roost.testing.faults import Fault
 
 from . import loop

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import pytest
 
-from roost import tenant, visit
+from roost.engine.leased import guests as visit
+from roost.engine.leased import tenure as tenant
 from roost_lambda import backend, keys, rows
 from roost_lambda.change import Change
 from roost_lambda.head import Head

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from roost.memory import MemoryStore
-from roost.resident import OwnedStore
+from roost.hosting.memory import MemoryStore
+from roost.hosting.resident import OwnedStore
 from roost.testing.faults import Faults
 
 from . import objects, sqlite

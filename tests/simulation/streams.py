@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from roost.address import Address
+from roost.contract.address import Address
 
 from .model import Model
 

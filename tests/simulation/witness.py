@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from roost.errors import RoostError
+from roost.contract.errors import RoostError
 
 if TYPE_CHECKING:
     from roost import Agent

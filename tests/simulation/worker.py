@@ -10,9 +10,9 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from roost.address import Address
-from roost.commit import AlreadyHandled, Commit, Committed, Envelope, Frame, Letter
-from roost.errors import TransientError
+from roost.contract.address import Address
+from roost.contract.commit import AlreadyHandled, Commit, Committed, Envelope, Frame, Letter
+from roost.contract.errors import TransientError
 from roost.ports import Timeout
 from roost.testing.clock import VirtualTimeout
 from roost.testing.faults import Faults

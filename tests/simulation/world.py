@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from roost.address import Address
-from roost.commit import DeadLetter
-from roost.runtime import Runtime
+from roost.contract.address import Address
+from roost.contract.commit import DeadLetter
+from roost.engine.runtime import Runtime
 from roost.testing.clock import EPOCH
 from roost.testing.faults import Faults
 

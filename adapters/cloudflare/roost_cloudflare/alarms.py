@@ -7,7 +7,7 @@ every tick, but to wake for nothing costs ten seconds of an awake object, which 
 
 from __future__ import annotations
 
-from roost.address import Address
+from roost.contract.address import Address
 from roost.ports import Host
 
 from . import interop

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from roost.platform import Say
+from roost.hosting.platform import Say
 
 from .cache import kept
 from .npm import GLUE

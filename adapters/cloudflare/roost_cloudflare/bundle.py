@@ -18,10 +18,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import roost
-import roost_http
-from roost.errors import LimitExceeded, Rejected
-from roost.platform import Bundle, Project, Say
+from roost.contract.errors import LimitExceeded, Rejected
+from roost.hosting.packages import shipped
+from roost.hosting.platform import Bundle, Project, Say
 
 from .wheels import modules, pinned
 from .wrangler import wrangler_toml
@@ -99,15 +98,7 @@ def write(project: Project, dependencies: Path, folder: Path) -> None:
 
 def roosts(project: Project) -> Iterator[tuple[Path, frozenset[str]]]:
     """Roost's own packages that the app needs, each with the names left out of it."""
-    text = project.app + "".join(p.read_text() for p in project.files.values() if p.suffix == ".py")
-    always = frozenset({"__pycache__", "py.typed"})
-    testing = "roost.testing" in text
-    yield Path(roost.__file__ or "").parent, always if testing else always | {"testing"}
-    yield Path(roost_http.__file__ or "").parent, always
-    if testing or "roost_client" in text:
-        import roost_client
-
-        yield Path(roost_client.__file__ or "").parent, always
+    yield from shipped(project)
     yield HERE, OFFLINE
 
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
-from roost.aio import AsyncioHost
+from roost.hosting.asyncio_host import AsyncioHost
 from roost.ports import Timeout, Timer
 
 from . import interop

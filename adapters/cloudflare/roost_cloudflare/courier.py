@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from roost.address import Address
-from roost.commit import Envelope
-from roost.trigger import Trigger
+from roost.contract.address import Address
+from roost.contract.commit import Envelope
+from roost.contract.trigger import Trigger
 
 from . import message
 from .interop import Namespace

@@ -6,8 +6,8 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from roost.errors import RoostError
-from roost.platform import Project, Serving, quiet
+from roost.contract.errors import RoostError
+from roost.hosting.platform import Project, Serving, quiet
 
 from .bundle import ENTRY, write
 from .host import Workerd

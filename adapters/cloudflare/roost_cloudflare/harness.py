@@ -7,10 +7,8 @@ from pathlib import Path
 
 import httpx
 
-import roost
-import roost_client
-import roost_http
-from roost.address import Address
+from roost.contract.address import Address
+from roost.hosting.packages import folder
 from roost.ports import Capabilities
 
 from .host import Workerd
@@ -26,7 +24,7 @@ Default, RoostAgent, RoostRegistry = serve(app)
 
 def packages() -> list[Path]:
     """The import packages that a Worker takes along."""
-    return [*(Path(m.__file__ or "").parent for m in (roost, roost_http, roost_client)), Path(__file__).parent]
+    return [*map(folder, ("roost", "roost_http", "roost_client", "roost_conformance")), Path(__file__).parent]
 
 
 class CloudflareHarness:
@@ -43,10 +41,10 @@ class CloudflareHarness:
 
     async def start(self, *, restless: bool) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="roost-workerd-")
-        folder = Path(self._folder.name)
+        at = Path(self._folder.name)
         env = {"ROOST_ADMIN_TOKEN": TOKEN, "ROOST_RESTLESS": "1" if restless else ""}
         what = Stage(ENTRY.format(module="roost.testing.app"), packages(), env)
-        self._workerd = Workerd(stage(what, folder), folder)
+        self._workerd = Workerd(stage(what, at), at)
         await self._workerd.start()
         self.url = self._workerd.url
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import httpx
 
-from roost.platform import Say, quiet
+from roost.hosting.platform import Say, quiet
 
 BOOT: Final = 180.0
 """Seconds within which the first answer must come: a bound on failure, not a measurement."""

@@ -6,11 +6,11 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from roost.address import Address
-from roost.commit import Envelope
-from roost.errors import RoostError, from_problem
-from roost.result import problem_bytes
-from roost.trigger import Call, Caller, Trigger
+from roost.contract.address import Address
+from roost.contract.commit import Envelope
+from roost.contract.errors import RoostError, from_problem
+from roost.contract.result import problem_bytes
+from roost.contract.trigger import Call, Caller, Trigger
 
 
 def envelope_out(x: Envelope) -> str:

@@ -9,8 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from roost.errors import NotSupported, TransientError
-from roost.platform import Say, lacking
+from roost.contract.errors import NotSupported, TransientError
+from roost.hosting.platform import Say, lacking
 
 from .cache import kept
 

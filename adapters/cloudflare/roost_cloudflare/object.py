@@ -14,15 +14,15 @@ from urllib.parse import parse_qsl
 
 from pydantic_core import from_json
 
-from roost.address import Address
-from roost.admission import authenticate, check_origin, check_transport
-from roost.app import App, Credentials
-from roost.cell import REARM
-from roost.errors import RoostError, TransientError
+from roost.author.app import App, Credentials
+from roost.contract.address import Address
+from roost.contract.errors import RoostError, TransientError
+from roost.contract.trigger import Disconnect, Trigger
+from roost.engine.cell import REARM
+from roost.engine.runtime import Runtime
 from roost.ports import Capabilities, Ports
-from roost.runtime import Runtime
-from roost.session import Session, refuse
-from roost.trigger import Disconnect, Trigger
+from roost.sockets.admission import authenticate, check_origin, check_transport
+from roost.sockets.protocol import Session, refuse
 from roost_http import Surface
 
 from . import http, interop, message

@@ -14,13 +14,13 @@ from typing import Any, cast
 
 from pydantic_core import from_json, to_json
 
-from roost.address import Address
-from roost.commit import Commit, Page
-from roost.errors import RoostError, from_problem
-from roost.order import position
+from roost.contract.address import Address
+from roost.contract.commit import Commit, Page
+from roost.contract.errors import RoostError, from_problem
+from roost.contract.listing import position
+from roost.contract.result import problem_bytes
 from roost.ports import Store
-from roost.result import problem_bytes
-from roost.testing.ports import PORT_CASES
+from roost_conformance.ports import PORT_CASES
 
 from . import http, interop
 from .registry import Listing, Registries, line

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
-from roost.address import Address
-from roost.commit import LETTERS, DeadLetter, Entry, Handled, Letter, Row, Snapshot
-from roost.order import beyond
-from roost.trigger import Source
+from roost.contract.address import Address
+from roost.contract.commit import LETTERS, DeadLetter, Entry, Handled, Letter, Row, Snapshot
+from roost.contract.listing import beyond
+from roost.contract.trigger import Source
 
 from . import rows
 from .interop import Sql

@@ -13,11 +13,11 @@ from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
-from roost.address import Address
-from roost.commit import Commit, Envelope, Listed, Page
-from roost.image import REDELIVER
-from roost.order import PAGE, beyond, cursor, position
+from roost.contract.address import Address
+from roost.contract.commit import Commit, Envelope, Listed, Page
+from roost.contract.listing import PAGE, beyond, cursor, position
 from roost.ports import Host
+from roost.tick.image import REDELIVER
 
 from .interop import Namespace, Sql
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
-from roost.address import Address
-from roost.commit import DeadLetter, Entry, Envelope, Handled, Letter, Row, Schedule
+from roost.contract.address import Address
+from roost.contract.commit import DeadLetter, Entry, Envelope, Handled, Letter, Row, Schedule
 
 ARGUMENT: Final = 1_000_000
 """Characters of one JSON argument at most; the platform takes 2 MB."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from roost.app import App
-from roost.config import Source, from_environment, resolve
+from roost.author.app import App
+from roost.author.config import Source, from_environment, resolve
 
 from . import interop
 

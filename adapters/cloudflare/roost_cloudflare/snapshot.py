@@ -16,8 +16,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Final
 
-from roost.errors import RoostError
-from roost.platform import Say
+from roost.contract.errors import RoostError
+from roost.hosting.platform import Say
 
 from .cache import kept
 from .npm import GLUE, binary, node_modules

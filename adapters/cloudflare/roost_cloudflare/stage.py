@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from roost.platform import Say, quiet
+from roost.hosting.platform import Say, quiet
 
 from .archive import compiled, files, packed
 from .npm import GLUE, binary, node_modules

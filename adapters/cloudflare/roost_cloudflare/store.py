@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from roost.address import Address
-from roost.commit import (
+from roost.contract.address import Address
+from roost.contract.commit import (
     AlreadyHandled,
     Busy,
     Commit,
@@ -23,7 +23,7 @@ from roost.commit import (
     Page,
     Snapshot,
 )
-from roost.trigger import Source
+from roost.contract.trigger import Source
 
 from .interop import Sql
 from .reads import Reads

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from roost.address import Address
-from roost.admission import by_path, by_query
-from roost.app import App
-from roost.commit import Frame, Row
-from roost.connection import caller_of
-from roost.runtime import Runtime
-from roost.session import Session
+from roost.author.app import App
+from roost.author.connection import caller_of
+from roost.contract.address import Address
+from roost.contract.commit import Frame, Row
+from roost.engine.runtime import Runtime
+from roost.sockets.admission import by_path, by_query
+from roost.sockets.protocol import Session
 
 from . import interop
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
-from roost.address import Address
-from roost.app import App
-from roost.config import Source
-from roost.errors import NotSupported, RoostError
+from roost.author.app import App
+from roost.author.config import Source
+from roost.contract.address import Address
+from roost.contract.errors import NotSupported, RoostError
+from roost.contract.result import TickResult, failed
+from roost.contract.trigger import Call, Trigger
+from roost.engine.runtime import Runtime
 from roost.ports import Ports
-from roost.result import TickResult, failed
-from roost.runtime import Runtime
-from roost.session import refuse
-from roost.trigger import Call, Trigger
+from roost.sockets.protocol import refuse
 from roost_http import Surface
 from roost_http import path as paths
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from roost.address import Address
-from roost.commit import AlreadyHandled, Commit, Committed, DeadLetter, Gone, Letter, Unschedule
-from roost.refusal import check, full, joined
+from roost.contract.address import Address
+from roost.contract.commit import AlreadyHandled, Commit, Committed, DeadLetter, Gone, Letter, Unschedule
+from roost.contract.refusals import check, full, joined
 
 from . import rows
 from .interop import Sql, blob

@@ -11,16 +11,16 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
-from roost import frames
-from roost.address import Address
-from roost.app import App
-from roost.commit import Envelope
-from roost.errors import RoostError
+from roost.author.app import App
+from roost.contract.address import Address
+from roost.contract.commit import Envelope
+from roost.contract.errors import RoostError
+from roost.contract.result import TickResult
+from roost.contract.trigger import Call, Caller, Lane, Trigger
+from roost.engine.leased.tenure import LINGER, Tenant
+from roost.engine.runtime import Runtime
 from roost.ports import Capabilities, Fetch, Host, Ports, Wire
-from roost.result import TickResult
-from roost.runtime import Runtime
-from roost.tenant import LINGER, Tenant
-from roost.trigger import Call, Caller, Lane, Trigger
+from roost.protocol import frames
 
 from . import keys, rows
 from .leases import TableAlarms, TableLeases

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from roost.address import Address
-from roost.errors import TransientError
+from roost.contract.address import Address
+from roost.contract.errors import TransientError
 
 from .aws import Aws, error_code
 

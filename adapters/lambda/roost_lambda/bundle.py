@@ -13,10 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import roost
-import roost_http
-from roost.errors import LimitExceeded, Rejected
-from roost.platform import Bundle, Project, Say
+from roost.contract.errors import LimitExceeded, Rejected
+from roost.hosting.packages import shipped
+from roost.hosting.platform import Bundle, Project, Say
 
 from .deployment import MANIFEST
 from .wheels import Machine, compiled, dependencies, python_version
@@ -98,15 +97,7 @@ def template_file() -> Path:
 
 def roosts(project: Project) -> Iterator[tuple[Path, frozenset[str]]]:
     """Roost's own packages that the app needs, each with the names left out of it."""
-    text = project.app + "".join(p.read_text() for p in project.files.values() if p.suffix == ".py")
-    always = frozenset({"__pycache__", "py.typed"})
-    testing = "roost.testing" in text
-    yield Path(roost.__file__ or "").parent, always if testing else always | {"testing"}
-    yield Path(roost_http.__file__ or "").parent, always
-    if testing or "roost_client" in text:
-        import roost_client
-
-        yield Path(roost_client.__file__ or "").parent, always
+    yield from shipped(project)
     yield HERE, OFFLINE
 
 

@@ -14,10 +14,10 @@ from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from roost.aio import AsyncioHost
-from roost.app import App
-from roost.config import from_environment, resolve
-from roost.errors import Rejected
+from roost.author.app import App
+from roost.author.config import from_environment, resolve
+from roost.contract.errors import Rejected
+from roost.hosting.asyncio_host import AsyncioHost
 
 from .aws import Aws
 from .backend import LambdaBackend

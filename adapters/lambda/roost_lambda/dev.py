@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-from roost.platform import Project, Serving
+from roost.hosting.platform import Project, Serving
 
 from .bundle import write
 from .emulator.environment import environments

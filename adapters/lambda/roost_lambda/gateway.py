@@ -12,14 +12,14 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias, cast
 
-from roost import frames
-from roost.address import Address
-from roost.admission import authenticate, by_query, check_origin, check_transport
-from roost.app import Credentials
-from roost.errors import NotFound, RoostError
-from roost.gap import FRAME_GAP, frame_gap
-from roost.session import refuse
-from roost.trigger import Caller, Connect, Disconnect, Trigger
+from roost.author.app import Credentials
+from roost.contract.address import Address
+from roost.contract.errors import NotFound, RoostError
+from roost.contract.trigger import Caller, Connect, Disconnect, Trigger
+from roost.protocol import frames
+from roost.protocol.numbering import FRAME_GAP, frame_gap
+from roost.sockets.admission import authenticate, by_query, check_origin, check_transport
+from roost.sockets.protocol import refuse
 
 from .backend import LambdaBackend
 from .events import Closed, Framed, Opened, Resumed, resume

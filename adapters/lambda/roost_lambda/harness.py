@@ -15,8 +15,8 @@ from random import Random
 
 import httpx
 
-from roost.address import Address
-from roost.platform import Project
+from roost.contract.address import Address
+from roost.hosting.platform import Project
 from roost.ports import Capabilities
 
 from .backend import LAMBDA
@@ -31,7 +31,7 @@ APP = "roost.testing.app:app"
 
 
 class LambdaHarness:
-    """Fills roost.testing.harness.Harness. `log_level`: what the functions print. `project`: another app than the
+    """Fills roost_conformance.harness.Harness. `log_level`: what the functions print. `project`: another app than the
     suite's, without what warms it."""
 
     admin_token = TOKEN

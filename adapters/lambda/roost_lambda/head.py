@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from roost.commit import SCHEMA
+from roost.contract.commit import SCHEMA
 
 from . import keys, rows
 from .client import Item

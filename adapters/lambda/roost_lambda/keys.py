@@ -16,8 +16,8 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Final
 
-from roost.address import Address
-from roost.order import beyond
+from roost.contract.address import Address
+from roost.contract.listing import beyond
 
 HEAD: Final = "L"
 TICKETS: Final = "N"

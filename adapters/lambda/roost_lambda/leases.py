@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final
 
-from roost.address import Address
-from roost.commit import Lease, Letter
+from roost.contract.address import Address
+from roost.contract.commit import Lease, Letter
 from roost.ports import Host
 
 from .mail import Bell, Mail

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from roost.errors import RoostError
+from roost.contract.errors import RoostError
 from roost_http.asgi import ASGIApp
 from roost_http.lifespan import lifespan
 

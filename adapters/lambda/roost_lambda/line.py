@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from roost.address import Address
-from roost.errors import RoostError
-from roost.runtime import Runtime
-from roost.session import Session
-from roost.trigger import Caller, Trigger
+from roost.contract.address import Address
+from roost.contract.errors import RoostError
+from roost.contract.trigger import Caller, Trigger
+from roost.engine.runtime import Runtime
+from roost.sockets.protocol import Session
 
 from .backend import LambdaBackend
 from .sockets import Sockets

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from roost.address import Address
-from roost.commit import Busy, Lease, Letter, Snapshot
-from roost.errors import TransientError
-from roost.refusal import full, joined
+from roost.contract.address import Address
+from roost.contract.commit import Busy, Lease, Letter, Snapshot
+from roost.contract.errors import TransientError
+from roost.contract.refusals import full, joined
 
 from . import keys, rows
 from .change import Change

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final
 
-from roost.address import Address
-from roost.commit import Row, Schedule
-from roost.trigger import Source
+from roost.contract.address import Address
+from roost.contract.commit import Row, Schedule
+from roost.contract.trigger import Source
 
 from .client import Item
 from .head import Head

@@ -20,8 +20,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from roost.errors import RoostError
-from roost.gap import GAP_SECONDS, too_much
+from roost.contract.errors import RoostError
+from roost.protocol.numbering import GAP_SECONDS, too_much
 
 from .client import Refused
 from .keys import connection

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from random import SystemRandom
 from typing import Final
 
-from roost.commit import SCHEMA, Commit, Gone, Handled, Schedule, Unschedule
-from roost.errors import LimitExceeded
+from roost.contract.commit import SCHEMA, Commit, Gone, Handled, Schedule, Unschedule
+from roost.contract.errors import LimitExceeded
 
 from . import keys, rows
 from .change import Change, key

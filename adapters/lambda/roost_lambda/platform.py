@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from roost.platform import Bundle, Emulator, Platform, Project, Say, Serving
+from roost.hosting.platform import Bundle, Emulator, Platform, Project, Say, Serving
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from roost.testing.harness import Harness
+    from roost_conformance.harness import Harness
 
 
 class LambdaPlatform(Platform):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from roost.address import Address
+from roost.contract.address import Address
 
 
 class Bells(Protocol):

@@ -6,11 +6,23 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from roost.address import Address
-from roost.commit import LETTERS, DeadLetter, Entry, Envelope, Handled, Letter, Listed, Page, Row, Schedule, Snapshot
-from roost.errors import TransientError
-from roost.order import PAGE, cursor, position
-from roost.trigger import Source
+from roost.contract.address import Address
+from roost.contract.commit import (
+    LETTERS,
+    DeadLetter,
+    Entry,
+    Envelope,
+    Handled,
+    Letter,
+    Listed,
+    Page,
+    Row,
+    Schedule,
+    Snapshot,
+)
+from roost.contract.errors import TransientError
+from roost.contract.listing import PAGE, cursor, position
+from roost.contract.trigger import Source
 
 from . import keys, rows
 from .client import Item

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from roost.address import Address
-from roost.commit import DeadLetter, Entry, Envelope, Handled, Letter, Row, Schedule
+from roost.contract.address import Address
+from roost.contract.commit import DeadLetter, Entry, Envelope, Handled, Letter, Row, Schedule
 
 from . import keys
 from .client import Item

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from roost.errors import Rejected
+from roost.contract.errors import Rejected
 
 from .aws import Aws
 

@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
 from weakref import WeakValueDictionary
 
-from roost.address import Address
-from roost.commit import Frame
-from roost.frames import wrapped
+from roost.contract.address import Address
+from roost.contract.commit import Frame
+from roost.protocol.frames import wrapped
 
 from .aws import Aws, error_code
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from roost.address import Address
-from roost.commit import (
+from roost.contract.address import Address
+from roost.contract.commit import (
     AlreadyHandled,
     Busy,
     Commit,
@@ -19,7 +19,7 @@ from roost.commit import (
     Page,
     Snapshot,
 )
-from roost.trigger import Source
+from roost.contract.trigger import Source
 
 from .client import Client
 from .mail import Mail

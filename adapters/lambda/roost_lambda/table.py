@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any, Final
 
-from roost.errors import TransientError, Unknown
+from roost.contract.errors import TransientError, Unknown
 
 from .change import Change, key
 from .client import Calls, Item, Lost, Refused

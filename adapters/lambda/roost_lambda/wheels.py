@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-from roost.errors import NotSupported, Rejected, RoostError, TransientError
-from roost.platform import Say
+from roost.contract.errors import NotSupported, Rejected, RoostError, TransientError
+from roost.hosting.platform import Say
 
 from .emulator.environment import cache
 

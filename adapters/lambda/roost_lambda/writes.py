@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from roost.address import Address
-from roost.commit import AlreadyHandled, Commit, Committed
-from roost.errors import Conflict, LimitExceeded, TransientError, Unknown
-from roost.refusal import check
+from roost.contract.address import Address
+from roost.contract.commit import AlreadyHandled, Commit, Committed
+from roost.contract.errors import Conflict, LimitExceeded, TransientError, Unknown
+from roost.contract.refusals import check
 
 from . import keys, rows
 from .client import Item, Refused

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel
 
-from roost.aio import AsyncioHost
-from roost.app import App
+from roost.author.app import App
+from roost.hosting.asyncio_host import AsyncioHost
+from roost.hosting.resident import OwnedStore, Resident
 from roost.ports import Capabilities
-from roost.resident import OwnedStore, Resident
 from roost_http.fetch import HttpFetch
-
-from .hub import Hub
+from roost_server.hub import Hub
 
 LOCAL = Capabilities("local")
 MEMORY = Capabilities("memory")

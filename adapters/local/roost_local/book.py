@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final
 
-from roost.address import Address
+from roost.contract.address import Address
 
 KNOWN: Final = 10_000
 """Ids kept in memory: what is asked for again soon. The memory of the server must not grow with its agents."""

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from roost.app import App
-from roost.errors import Rejected
-from roost.limits import KIB
+from roost.author.app import App
+from roost.contract.errors import Rejected
+from roost.contract.limits import KIB
 from roost.ports import Capabilities
 
 W = TypeVar("W", bound=Hashable)

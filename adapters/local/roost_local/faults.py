@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from roost.errors import AgentError, Conflict, RoostError, TransientError, Unknown
+from roost.contract.errors import AgentError, Conflict, RoostError, TransientError, Unknown
 
 
 class Undone(Exception):

@@ -7,15 +7,15 @@ or open too long. Rules are in emulate.py; the clock and the timers are the host
 
 from __future__ import annotations
 
-from roost.errors import RoostError
+from roost.contract.errors import RoostError
+from roost.engine.runtime import Runtime
 from roost.ports import Timer
-from roost.runtime import Runtime
-from roost.session import refuse
+from roost.sockets.protocol import refuse
+from roost_server.hub import Hub
+from roost_server.socket import Handshake, Receiver, Socket
+from roost_server.wire import Agents, LocalSession
 
 from .emulate import NO_BINARY, NORMAL, Jitter, Ledger, Rules
-from .hub import Hub
-from .socket import Handshake, Receiver, Socket
-from .wire import Agents, LocalSession
 
 
 class Gateway(Agents):

@@ -19,7 +19,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Final, NamedTuple, TypeVar
 
-from roost.errors import RoostError, TransientError
+from roost.contract.errors import RoostError, TransientError
 
 from .book import Book
 from .faults import Undone, fault, lost

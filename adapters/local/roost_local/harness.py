@@ -13,16 +13,16 @@ from pathlib import Path
 
 import httpx
 
-from roost.address import Address
-from roost.aio import AsyncioHost
-from roost.memory import MemoryStore
+from roost.contract.address import Address
+from roost.hosting.asyncio_host import AsyncioHost
+from roost.hosting.memory import MemoryStore
 from roost.ports import Capabilities
-from roost.testing.app import app
+from roost_conformance.app import app
 from roost_http import Surface
+from roost_server.server import Listen, LocalServer, server
 
 from .backend import LOCAL, MEMORY, LocalBackend
 from .emulate import rules_for
-from .server import Listen, LocalServer, server
 
 TOKEN = "conformance"  # of a server on loopback that lives for one run
 APP = "roost.testing.app:app"
@@ -60,7 +60,7 @@ class LocalHarness:
     async def up(self) -> None:
         """A new process on what there is."""
         command = [
-            sys.executable, "-m", "roost_local", "serve", APP, "--port", str(self._port), "--data", str(self.data),
+            sys.executable, "-m", "roost_cli", "serve", APP, "--port", str(self._port), "--data", str(self.data),
             "--idle-after", "2",
         ]  # fmt: skip
         env = {

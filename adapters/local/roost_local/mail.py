@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
-from roost.address import Address
-from roost.commit import Letter
-from roost.refusal import full, joined
+from roost.contract.address import Address
+from roost.contract.commit import Letter
+from roost.contract.refusals import full, joined
 
 from . import rows
 from .writes import Writes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from roost.errors import RoostError
+from roost.contract.errors import RoostError
 
 try:
     import fcntl

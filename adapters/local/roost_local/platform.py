@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from roost.platform import Platform
+from roost.hosting.platform import Platform
 
 if TYPE_CHECKING:
-    from roost.testing.harness import Harness
+    from roost_conformance.harness import Harness
 
 
 class LocalPlatform(Platform):

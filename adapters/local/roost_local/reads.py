@@ -9,10 +9,10 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
-from roost.address import Address
-from roost.commit import LETTERS, DeadLetter, Entry, Handled, Letter, Listed, Page, Schedule, Snapshot
-from roost.order import PAGE, beyond, cursor, position
-from roost.trigger import Source
+from roost.contract.address import Address
+from roost.contract.commit import LETTERS, DeadLetter, Entry, Handled, Letter, Listed, Page, Schedule, Snapshot
+from roost.contract.listing import PAGE, beyond, cursor, position
+from roost.contract.trigger import Source
 
 from . import rows
 from .book import Book

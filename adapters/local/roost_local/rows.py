@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from roost.address import Address
-from roost.commit import DeadLetter, Entry, Envelope, Handled, Letter, Row, Schedule
+from roost.contract.address import Address
+from roost.contract.commit import DeadLetter, Entry, Envelope, Handled, Letter, Row, Schedule
 
 LETTER: Final = "id,source,principal,action,args,lane,internal,attempts,next,n,claims,keyed"
 LETTER_MARKS: Final = "?,?,?,?,?,?,?,?,?,?,?,?"

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, TypeVar
 
-from roost.errors import RoostError, TransientError
+from roost.contract.errors import RoostError, TransientError
 
 C = TypeVar("C", bound=sqlite3.Connection)
 VERSION: Final = 1

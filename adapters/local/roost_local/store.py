@@ -7,8 +7,8 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from roost.address import Address
-from roost.commit import (
+from roost.contract.address import Address
+from roost.contract.commit import (
     AlreadyHandled,
     Busy,
     Commit,
@@ -21,8 +21,8 @@ from roost.commit import (
     Page,
     Snapshot,
 )
-from roost.errors import RoostError
-from roost.trigger import Source
+from roost.contract.errors import RoostError
+from roost.contract.trigger import Source
 
 from .book import Book
 from .group import GroupCommit

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlite3
 from typing import Any, Final
 
-from roost.address import Address
-from roost.commit import (
+from roost.contract.address import Address
+from roost.contract.commit import (
     AlreadyHandled,
     Commit,
     Committed,
@@ -21,7 +21,7 @@ from roost.commit import (
     Schedule,
     Unschedule,
 )
-from roost.refusal import check
+from roost.contract.refusals import check
 
 from . import rows
 from .book import Book

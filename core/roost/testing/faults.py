@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
-from ..errors import TransientError, Unknown
+from ..contract.errors import TransientError, Unknown
 
 T = TypeVar("T")
 Fault: TypeAlias = Literal["fail", "lose", "delay", "crash-before", "crash-after"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from ..address import Address
-from ..commit import (
+from ..contract.address import Address
+from ..contract.commit import (
     AlreadyHandled,
     Busy,
     Commit,
@@ -21,9 +21,9 @@ from ..commit import (
     Page,
     Snapshot,
 )
+from ..contract.trigger import Source, Trigger
+from ..hosting.resident import OwnedStore
 from ..ports import Alarms, Courier, Ports, Wire
-from ..resident import OwnedStore
-from ..trigger import Source, Trigger
 from .faults import Strike
 
 

@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from pydantic import BaseModel
 from pydantic_core import from_json
 
-from ..address import Address
-from ..commit import Frame
-from ..config import resolve
-from ..errors import TransientError
-from ..event import Event
-from ..memory import MemoryStore
+from ..author.config import resolve
+from ..contract.address import Address
+from ..contract.commit import Frame
+from ..contract.errors import TransientError
+from ..contract.event import Event
+from ..contract.trigger import Caller
+from ..hosting.memory import MemoryStore
+from ..hosting.resident import Resident
 from ..ports import Capabilities
-from ..resident import Resident
-from ..session import Session
-from ..trigger import Caller
+from ..sockets.protocol import Session
 from .clock import EPOCH, VirtualHost
 from .faults import Faults, Strike
 from .faulty import faulty
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from ..agent import Agent
-    from ..app import App
+    from ..author.agent import Agent
+    from ..author.app import App
 
 A = TypeVar("A", bound="Agent[Any, Any]")
 WORLD = Capabilities("world")

@@ -213,7 +213,7 @@ def lambda_up(folder: Path) -> Generator[Up]:
     """The bundle in the emulator, as `roost dev --on aws-emulator` runs it."""
     port = free_port()
     shutil.copy(ROOT / "tests/bench/app.py", folder)
-    command = [sys.executable, "-m", "roost_local", "dev", "app:app", "--on", "aws-emulator", "--port", str(port)]
+    command = [sys.executable, "-m", "roost_cli", "dev", "app:app", "--on", "aws-emulator", "--port", str(port)]
     with process(command, folder, "aws-emulator") as running:
         answering(port, "/healthz", running)
         yield Up(port)

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from roost.errors import RoostError, problem
+from roost.contract.errors import RoostError, problem
 
 Answer = Callable[["Seen"], Response | Awaitable[Response]]
 Script = Callable[[WebSocket], Awaitable[None]]

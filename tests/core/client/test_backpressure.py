@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.websockets import WebSocket
 
-from roost.errors import TransientError
+from roost.contract.errors import TransientError
 from roost_client import Client
 from roost_client.flow import Flow
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.websockets import WebSocket
 
-from roost.errors import (
+from roost.contract.errors import (
     AgentError,
     LimitExceeded,
     NotFound,

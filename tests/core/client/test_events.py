@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from starlette.responses import PlainTextResponse
 
-from roost.errors import NotFound, RoostError, TransientError
+from roost.contract.errors import NotFound, RoostError, TransientError
 from roost_client import AgentHandle, Client, Event
 
 from .conftest import Waits

@@ -10,15 +10,7 @@ import pytest
 from pydantic import BaseModel
 from starlette.responses import PlainTextResponse, Response
 
-from roost.errors import (
-    AgentError,
-    LimitExceeded,
-    NotFound,
-    Quarantined,
-    Rejected,
-    RoostError,
-    TransientError,
-)
+from roost.contract.errors import AgentError, LimitExceeded, NotFound, Quarantined, Rejected, RoostError, TransientError
 from roost_client import Client
 
 from .conftest import Waits

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from roost import Agent, Empty, action
-from roost.errors import RoostError
+from roost.contract.errors import RoostError
 from roost_client import Client
 
 from .fake import Fake, ok, sse

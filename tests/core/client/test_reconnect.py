@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.websockets import WebSocket
 
-from roost.errors import LimitExceeded, Quarantined, RoostError, TransientError, problem
+from roost.contract.errors import LimitExceeded, Quarantined, RoostError, TransientError, problem
 from roost_client import Backoff, Client
 from roost_client import link as link_module
 from roost_client.frames import message_frame

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roost.errors import RoostError
+from roost.contract.errors import RoostError
 from roost_client.sse import EVENT_LIMIT, Parser, ServerSent
 
 # No line ends in a field; U+2028 and friends are text, and stay so.

@@ -5,7 +5,7 @@ import threading
 import pytest
 from starlette.websockets import WebSocket
 
-from roost.errors import NotFound, Rejected
+from roost.contract.errors import NotFound, Rejected
 from roost_client import SyncClient
 
 from .fake import Fake, entry, fails, hello, ok, result, sse, until_closed

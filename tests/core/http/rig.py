@@ -14,12 +14,12 @@ import httpx
 import uvicorn
 
 from roost import Agent, App
-from roost.aio import AsyncioHost
-from roost.errors import PROBLEM_TYPE
-from roost.memory import MemoryStore
+from roost.contract.errors import PROBLEM_TYPE
+from roost.engine.runtime import Runtime
+from roost.hosting.asyncio_host import AsyncioHost
+from roost.hosting.memory import MemoryStore
+from roost.hosting.resident import Resident
 from roost.ports import Capabilities
-from roost.resident import Resident
-from roost.runtime import Runtime
 from roost.testing import World, world
 from roost.testing.world import NoFetch, WorldWire
 from roost_http import Surface

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from roost.address import Address
-from roost.commit import Commit
+from roost.contract.address import Address
+from roost.contract.commit import Commit
 
 from .agents import Counter
 from .rig import ADMIN, refused, rig

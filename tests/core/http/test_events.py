@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from roost import App, Limits
-from roost.address import Address
-from roost.subscribe import QUEUE
-from roost.trigger import Call, Trigger
+from roost.contract.address import Address
+from roost.contract.trigger import Call, Trigger
+from roost.engine.subscribers import QUEUE
 
 from .rig import ADMIN, AGENTS, Rig, Sent, kinds, parse, refused, rig
 

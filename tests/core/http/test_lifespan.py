@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from roost.app import ASGIApp
+from roost.author.app import ASGIApp
 
 from .rig import make_app, refused, rig
 

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Final, Self
 from unittest import mock
 
-from roost_local.cli import main
+from roost_cli import main
 
 ROOT: Final = Path(__file__).parents[3]
 PATHS: Final = [ROOT / "core", ROOT / "adapters" / "local"]
@@ -57,7 +57,7 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def command(*args: str) -> list[str]:
-    return [sys.executable, "-W", "error", "-m", "roost_local", *args]
+    return [sys.executable, "-W", "error", "-m", "roost_cli", *args]
 
 
 def roost(*args: str, cwd: Path, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:

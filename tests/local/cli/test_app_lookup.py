@@ -59,7 +59,7 @@ def test_the_authors_error_shows_the_authors_frame(tmp_path: Path, source: str, 
     assert done.returncode == 4
     assert line in done.stderr and says in done.stderr
     assert "> " in done.stderr, "the line that failed is marked"
-    assert "roost_local" not in done.stderr and "importlib" not in done.stderr and "kind.py" not in done.stderr
+    assert "roost_cli" not in done.stderr and "importlib" not in done.stderr and "kind.py" not in done.stderr
 
 
 def test_frames_of_several_files(tmp_path: Path) -> None:

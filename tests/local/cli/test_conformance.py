@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from roost.ports import Capabilities
-from roost.testing.case import CASES, catalogue
-from roost.testing.guarantees import GUARANTEES, RULES
-from roost.testing.page import page
-from roost.testing.report import Document, document, text
-from roost.testing.run import Outcome, Report
+from roost_conformance.case import CASES, catalogue
+from roost_conformance.guarantees import GUARANTEES, RULES
+from roost_conformance.page import page
+from roost_conformance.report import Document, document, text
+from roost_conformance.run import Outcome, Report
 
 from .program import Running, here, write_app
 

@@ -187,7 +187,7 @@ def test_limits_beyond_the_platform_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_with_a_virtual_environment_is_not_watched(tmp_path: Path) -> None:
-    from roost_local.cli.watch import Watch
+    from roost_cli.watch import Watch
 
     (tmp_path / "env").mkdir()
     (tmp_path / "env" / "pyvenv.cfg").touch()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pyodide.ffi import JsException  # type: ignore[import-not-found]
 
-from roost.errors import TransientError
+from roost.contract.errors import TransientError
 
 from .door import Js, raw
 from .request import raw_request

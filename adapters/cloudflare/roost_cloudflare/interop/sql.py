@@ -12,7 +12,7 @@ from typing import Any
 
 from pyodide.ffi import JsException, create_once_callable, jsnull, to_js  # type: ignore[import-not-found]
 
-from roost.errors import LimitExceeded, RoostError, TransientError
+from roost.contract.errors import LimitExceeded, RoostError, TransientError
 
 from .door import Js, raw
 

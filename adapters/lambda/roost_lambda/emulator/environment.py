@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from roost.errors import NotSupported
-from roost.platform import Say
+from roost.contract.errors import NotSupported
+from roost.hosting.platform import Say
 
 HERE: Final = Path(__file__).parent
 STAMP: Final = "roost-stamp"

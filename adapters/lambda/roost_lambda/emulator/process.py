@@ -13,8 +13,8 @@ from typing import Final
 
 import httpx
 
-from roost.errors import TransientError
-from roost.platform import Say
+from roost.contract.errors import TransientError
+from roost.hosting.platform import Say
 
 from .environment import Environments
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
-from roost.errors import TransientError
+from roost.contract.errors import TransientError
 
 if TYPE_CHECKING:
     from .process import Ministack

@@ -1,0 +1,183 @@
+"""Actions: methods that callers may run, their arguments' check and their schema."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, ParamSpec, TypeVar, cast, get_type_hints, overload
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ArgsKwargs, PydanticSerializationError, to_json
+
+from ..contract.errors import AgentError, LimitExceeded, Rejected
+
+P = ParamSpec("P")
+R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]] | Callable[..., AsyncIterator[Any]])
+
+MARK: Final = "__roost_action__"
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Back-off of a failing tell or schedule: `first` seconds, times `factor`, at most `max`; then a dead letter."""
+
+    attempts: int = 5
+    first: float = 1.0
+    factor: float = 2.0
+    max: float = 300.0
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1 or self.first < 0 or self.factor < 1 or self.max < 0:
+            raise ValueError(f"{self!r}: attempts and factor are at least 1, seconds are not negative")
+
+    def delay(self, attempt: int) -> float:
+        """Seconds to wait after the `attempt`-th failure, counted from 1."""
+        return min(self.max, self.first * self.factor ** min(attempt - 1, 64))
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `@action(...)` was given."""
+
+    name: str | None = None
+    readonly: bool = False
+    timeout: float | None = None
+    retry: Retry = Retry()
+
+
+@overload
+def action(fn: F, /) -> F: ...
+@overload
+def action(
+    *, name: str | None = None, readonly: bool = False, timeout: float | None = None, retry: Retry | None = None
+) -> Callable[[F], F]: ...
+def action(
+    fn: F | None = None,
+    /,
+    *,
+    name: str | None = None,
+    readonly: bool = False,
+    timeout: float | None = None,
+    retry: Retry | None = None,
+) -> F | Callable[[F], F]:
+    """Make an async method callable from outside. An async generator streams.
+
+    `name` is the wire name, `timeout` seconds (at most `Limits.max_tick`), `readonly` runs on the committed
+    snapshot beside a tick and may not write.
+    """
+    if timeout is not None and not timeout > 0:
+        raise ValueError(f"@action(timeout={timeout!r}): the timeout is a positive number of seconds")
+
+    def mark(fn: F) -> F:
+        setattr(fn, MARK, Options(name, readonly, timeout, retry or Retry()))
+        return fn
+
+    return mark if fn is None else mark(fn)
+
+
+class Action:
+    """A method as the runtime sees it. Built once a class."""
+
+    __slots__ = ("_adapter", "_validate", "attr", "fn", "name", "options", "public", "result", "signature", "streams")
+
+    def __init__(self, attr: str, fn: Callable[..., Any], options: Options, *, public: bool) -> None:
+        self.attr = attr
+        self.fn = fn
+        self.name = options.name or attr
+        self.options = options
+        self.public = public
+        self.streams = inspect.isasyncgenfunction(fn)
+        if not (self.streams or inspect.iscoroutinefunction(fn)):
+            raise TypeError(f"{fn.__qualname__} must be `async def`: actions, hooks and schedule targets are")
+        signature = inspect.signature(fn)
+        self.signature = signature.replace(parameters=list(signature.parameters.values())[1:])
+        try:
+            hints = get_type_hints(fn, include_extras=True)
+        except NameError as error:
+            raise TypeError(
+                f"{fn.__qualname__}: {error}; annotations of actions must be importable at run time, "
+                "not only under TYPE_CHECKING"
+            ) from error
+        self.result: Any = hints.pop("return", Any)
+        self._adapter = _arguments(fn, self.signature, hints)
+        self._validate = self._adapter.validator.validate_python
+
+    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments, checked and converted; Rejected 422 `bad-arguments` names each wrong one."""
+        try:
+            bound: tuple[tuple[Any, ...], dict[str, Any]] = self._validate(ArgsKwargs(tuple(args), dict(kwargs)))
+            return bound
+        except ValidationError as error:
+            names = [*self.signature.parameters]
+            raise Rejected(
+                f"{self.name}: {describe(error, names)}", code="bad-arguments", status=422, data=details(error, names)
+            ) from None
+
+    def schema(self) -> dict[str, Any]:
+        """JSON schema of the keyword arguments; of the array when some are positional only."""
+        return self._adapter.json_schema(ref_template="#/components/schemas/{model}")
+
+    def result_schema(self) -> dict[str, Any]:
+        """JSON schema of the result; of one chunk for a stream; {} when the annotation says nothing."""
+        kind = self.result
+        if self.streams:
+            kind = next(iter(getattr(kind, "__args__", ())), Any)
+        try:
+            return TypeAdapter[Any](kind).json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+        except Exception:  # an annotation pydantic can't describe is no reason to have no OpenAPI
+            return {}
+
+
+def _arguments(fn: Callable[..., Any], signature: inspect.Signature, hints: dict[str, Any]) -> TypeAdapter[Any]:
+    def collect(*args: Any, **kwargs: Any) -> Any:
+        return args, kwargs
+
+    parameters = [p.replace(annotation=hints.get(p.name, Any)) for p in signature.parameters.values()]
+    bare = cast(Any, collect)
+    bare.__signature__ = signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty)
+    bare.__annotations__ = {p.name: p.annotation for p in parameters}
+    bare.__module__, bare.__qualname__, bare.__name__ = fn.__module__, fn.__qualname__, fn.__name__
+    return TypeAdapter(bare)
+
+
+def describe(error: ValidationError, names: Sequence[str] = ()) -> str:
+    """One line: each wrong field and what is wrong with it. `names` are those of positional arguments."""
+    parts = [
+        f"{'.'.join(map(str, _named(e['loc'], names))) or 'value'}: {e['msg']}"
+        for e in error.errors(include_url=False)[:5]
+    ]
+    more = error.error_count() - len(parts)
+    return "; ".join(parts) + (f"; and {more} more" if more > 0 else "")
+
+
+def _named(loc: tuple[int | str, ...], names: Sequence[str]) -> tuple[int | str, ...]:
+    """Where an error is, with the argument by its name, however it was given."""
+    if loc and isinstance(loc[0], int) and loc[0] < len(names):
+        return (names[loc[0]], *loc[1:])
+    return loc
+
+
+def details(error: ValidationError, names: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The errors as data for a problem document: loc, msg, type. Inputs are left out: they may be secret."""
+    return [
+        {"loc": list(_named(e["loc"], names)), "msg": e["msg"], "type": e["type"]}
+        for e in error.errors(include_url=False, include_input=False, include_context=False)[:20]
+    ]
+
+
+def encode(value: Any, what: str) -> bytes:
+    """JSON of a value the author gave; AgentError names `what` could not be encoded."""
+    try:
+        return to_json(value, inf_nan_mode="null")
+    except (PydanticSerializationError, ValueError) as error:
+        raise AgentError(f"{what} can't be written as JSON: {error}", code="not-json") from error
+
+
+def encode_arguments(args: Sequence[Any], kwargs: Mapping[str, Any], what: str, limit: int) -> bytes:
+    """{"args", "kwargs"} as JSON, within the limit `arguments`."""
+    data = encode({"args": args, "kwargs": kwargs}, f"the arguments of {what}")
+    if len(data) > limit:
+        raise LimitExceeded(f"the arguments of {what} have {len(data)} bytes; the limit is {limit}", limit="arguments")
+    return data

@@ -1,0 +1,216 @@
+"""The author's view: subclass `Agent`, write actions, let effects be recorded.
+
+Effects (`tell`, `schedule`, `broadcast`, `kv.put`, `record`) are recorded synchronously and leave with the
+commit; reads are awaited. Nothing set on `self` besides `state` survives hibernation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import UTC, datetime
+from logging import LoggerAdapter
+from random import Random
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, cast
+
+from pydantic import BaseModel
+from typing_extensions import TypeVar
+
+from ..contract.address import Address, check_key
+from ..contract.errors import AgentError
+from ..contract.event import Event
+from ..contract.trigger import Caller, Request
+from .connection import Connection
+from .kind import Empty, Kind
+from .kv import KV
+from .remote import Remote, RemoteAction
+
+if TYPE_CHECKING:
+    import httpx
+
+    from ..tick.tick import Tick
+    from .resource import Resource
+    from .response import Response
+    from .schedule import When
+
+S = TypeVar("S", bound=BaseModel, default=Empty)
+C = TypeVar("C", bound=BaseModel, default=Empty)
+P = ParamSpec("P")
+A = TypeVar("A", bound="Agent[Any, Any]")
+
+
+class Agent(Generic[S, C]):
+    """Base of all agents: `class Counter(Agent[Tally])`, or `Agent[Tally, Settings]` with config."""
+
+    state: S
+    config: C
+
+    kind: ClassVar[str]
+    """Kebab-case name in URLs and storage; by default made from the class name."""
+    client_writes: ClassVar[bool] = False
+    """Whether WebSocket clients may replace the state."""
+    state_version: ClassVar[int] = 1
+    """Raise it with a change of the state model that old bytes don't fit, and write `migrate`."""
+
+    _kind: ClassVar[Kind]
+    _tick: Tick
+    _world: World
+    _resources: dict[Resource[Any], Any]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._kind = Kind(cls, RESERVED)
+        cls.kind = cls._kind.name
+
+    # What a handler reads ----------------------------------------------------------------------------
+
+    @property
+    def key(self) -> str:
+        """The agent's key; with its kind, its address."""
+        return self._tick.address.key
+
+    @property
+    def now(self) -> datetime:
+        """The time of this tick, aware, UTC. It never runs backwards between two ticks."""
+        return datetime.fromtimestamp(self._tick.at, UTC)
+
+    @property
+    def random(self) -> Random:
+        """Seeded by the tick: a replay draws the same numbers."""
+        return self._tick.random
+
+    @property
+    def caller(self) -> Caller | None:
+        """Who asked, as the auth hook says; for an agent's ask or tell, its address as principal."""
+        return self._tick.trigger.caller
+
+    @property
+    def log(self) -> LoggerAdapter[Any]:
+        """A logger that carries the agent's address and the trigger."""
+        return self._world.logger(self._tick)
+
+    @property
+    def http(self) -> httpx.AsyncClient:
+        """Outbound HTTP. Not gated; each request carries an Idempotency-Key that is stable across re-runs."""
+        return self._world.http(self._tick)
+
+    @property
+    def kv(self) -> KV:
+        """Key-value data beside the state: `await kv.get(key, type)`, `kv.put(key, value)`."""
+        return KV(self._tick)
+
+    @property
+    def connections(self) -> Sequence[Connection]:
+        """The open WebSockets, oldest first."""
+        tick = self._tick
+        return [Connection(tick, row) for row in tick.connections()]
+
+    async def events(self, *, kinds: Sequence[str] = (), after: int = 0, limit: int = 100) -> list[Event]:
+        """Committed entries of the event log with seq > `after`, oldest first."""
+        entries, _ = await self._tick.reader().log(self._tick.address, after, frozenset(kinds), limit)
+        return [Event.of(entry) for entry in entries]
+
+    # Effects -----------------------------------------------------------------------------------------
+
+    def agent(
+        self, kind: type[A], key: str, /, *, timeout: float | None = None, idempotency_key: str | None = None
+    ) -> A:
+        """Another agent, typed as `kind`: await its actions to ask, pass them to `tell` to tell.
+
+        `timeout` in seconds; an ask ends at the latest 0.5 s before this tick must.
+        """
+        if not isinstance(getattr(kind, "_kind", None), Kind):
+            raise AgentError(f"{kind!r} is not an agent class", code="bad-target")
+        to = Address(kind._kind.name, check_key(key))
+        return cast(A, Remote(self._world.asker(self._tick), kind._kind, to, timeout, idempotency_key))
+
+    def tell(self, do: Callable[P, Coroutine[Any, Any, Any]], /, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Durable and one-way: leaves with the commit, runs at least once, applies once."""
+        target: Any = do
+        if isinstance(target, RemoteAction):
+            self._tick.tell(target.address, target.action, args, kwargs)
+        else:
+            found = self._kind.target(self._own_method(target))
+            self._tick.tell(self._tick.address, found, args, kwargs)
+
+    def schedule(
+        self, key: str, when: When, do: Callable[P, Coroutine[Any, Any, Any]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """Run a method of this agent later. The same key is the same schedule; the same spec again changes nothing.
+
+        `when`: seconds or timedelta from now, an aware datetime, `Every(...)` or `Cron("0 9 * * *", tz=...)`.
+        """
+        self._tick.schedule(key, when, self._own_method(do), args, kwargs)
+
+    def unschedule(self, key: str, /) -> bool:
+        """Take a schedule off the list; whether it was there."""
+        return self._tick.unschedule(key)
+
+    def broadcast(self, data: Any, /, *, without: Connection | str | None = None) -> None:
+        """Send a frame to every open connection after the commit."""
+        self._tick.broadcast(data, without.id if isinstance(without, Connection) else without)
+
+    def emit(self, chunk: Any, /) -> None:
+        """Send a chunk at once, before any commit: to the caller's stream and to subscribers."""
+        self._tick.emit(chunk)
+
+    def record(self, kind: str, data: Any = None, /) -> None:
+        """Append to the event log; numbered by the commit."""
+        self._tick.record(kind, data)
+
+    def _own_method(self, do: Any) -> str:
+        if isinstance(do, RemoteAction):
+            raise AgentError(
+                f"{do!r} can't be scheduled here: schedule a method of this agent that tells it", code="bad-target"
+            )
+        name: object = getattr(do, "__name__", None)
+        owner: object = getattr(do, "__self__", None)
+        if not isinstance(name, str) or owner is not self:
+            raise AgentError(
+                f"{do!r} is no target: pass a method of this agent (self.ring) or an action of another "
+                "(self.agent(Other, key).note)",
+                code="bad-target",
+            )
+        return self._kind.wire_name(name)
+
+    # Hooks -------------------------------------------------------------------------------------------
+
+    async def on_start(self) -> None:
+        """Once in an agent's life, before its first tick, committed on its own."""
+
+    async def on_connect(self, connection: Connection, /) -> None:
+        """A WebSocket is open: once, before any frame of it."""
+
+    async def on_message(self, connection: Connection, message: str | bytes, /) -> None:
+        """A frame that is not of the RPC protocol: text or binary."""
+
+    async def on_disconnect(self, connection: Connection, /) -> None:
+        """A WebSocket is gone: at most once, perhaps late."""
+
+    async def on_request(self, request: Request, /) -> Response | Any:
+        """An HTTP request to /agents/{kind}/{key}: a Response, or text, bytes or JSON data for 200."""
+        raise NotImplementedError
+
+    def view(self) -> Any:
+        """The public part of the state, sent to clients. The whole state by default."""
+        return self.state
+
+    @classmethod
+    def migrate(cls, state: Mapping[str, Any], version: int, /) -> Mapping[str, Any]:
+        """State stored under an older `state_version`, as data, made to fit the model of today."""
+        return state
+
+
+class World:
+    """What an agent reaches beyond its tick; the runtime fills it."""
+
+    def logger(self, tick: Tick) -> LoggerAdapter[Any]:
+        raise NotImplementedError
+
+    def http(self, tick: Tick) -> httpx.AsyncClient:
+        raise NotImplementedError
+
+    def asker(self, tick: Tick) -> Any:
+        raise NotImplementedError
+
+
+RESERVED = frozenset(n for n in vars(Agent) if not n.startswith("__")) | {"state", "config", "kind"}

@@ -1,0 +1,121 @@
+"""An app: the agents that are deployed together, and what goes for all of them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from pydantic_core import from_json, to_json
+
+from ..contract.address import Address, check_key
+from ..contract.errors import AgentError, NotFound
+from ..contract.limits import PORTABLE, Limits
+from ..contract.trigger import Call, Caller, Trigger
+from ..tick.asker import typed
+from .kind import Kind
+from .remote import Remote, RemoteAction
+
+if TYPE_CHECKING:
+    from ..engine.runtime import Runtime
+    from .agent import Agent
+
+A = TypeVar("A", bound="Agent[Any, Any]")
+Proceed = Callable[[], Awaitable[None]]
+Around = Callable[["Agent[Any, Any]", Trigger, Proceed], Awaitable[None]]
+"""Wraps ticks: `async def timing(agent, trigger, proceed): ...; await proceed()`."""
+ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What the auth hook sees of an HTTP request or a WebSocket handshake. Header names are lower-case."""
+
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    address: Address
+    websocket: bool
+    client: str = ""
+
+    @property
+    def bearer(self) -> str | None:
+        """The token of `Authorization: Bearer ...`; browsers can't set it on a WebSocket: use the query there."""
+        kind, _, token = self.headers.get("authorization", "").partition(" ")
+        return token.strip() if kind.lower() == "bearer" and token else None
+
+
+Auth = Callable[[Credentials], Awaitable[Caller | None]]
+"""Returns who asks, None for nobody in particular, or raises `Rejected(..., status=401)`."""
+
+
+class App:
+    """`app = App([Counter, Audit])`; `[tool.roost] app = "main:app"` names it."""
+
+    def __init__(
+        self,
+        agents: Sequence[type[Agent[Any, Any]]],
+        *,
+        web: ASGIApp | None = None,
+        auth: Auth | None = None,
+        around: Sequence[Around] = (),
+        origins: Sequence[str] = (),
+        limits: Limits | None = None,
+    ) -> None:
+        """`web`: your own ASGI app, served beside. `origins`: web origins that may open WebSockets besides our own.
+
+        `around`: outermost first. `limits`: raise one with your eyes open; `roost check` says who is left.
+        """
+        self.kinds: dict[str, Kind] = {}
+        for cls in agents:
+            kind = getattr(cls, "_kind", None)
+            if not isinstance(kind, Kind):
+                raise TypeError(f"App: {cls!r} is not an agent class")
+            if kind.name in self.kinds:
+                raise TypeError(f'App: two agents have the kind {kind.name!r}; set `kind = "..."` on one of them')
+            self.kinds[kind.name] = kind
+        if not self.kinds:
+            raise TypeError("App: give it at least one agent class")
+        if auth is not None and not inspect.iscoroutinefunction(auth):
+            raise TypeError("App(auth=...): the hook must be `async def`")
+        self.web = web
+        self.auth = auth
+        self.around = tuple(around)
+        self.origins = frozenset(origins)
+        self.limits = limits or PORTABLE
+        self.runtime: Runtime | None = None
+        """The runtime that serves this app in this process; set by the backend."""
+
+    def kind(self, name: str) -> Kind:
+        """The kind of that name; NotFound says which there are."""
+        found = self.kinds.get(name)
+        if found is None:
+            raise NotFound(
+                f"no agent kind {name!r}; this app has: {', '.join(sorted(self.kinds))}", code="unknown-kind"
+            )
+        return found
+
+    def agent(self, kind: type[A], key: str, /, *, timeout: float = 30.0, idempotency_key: str | None = None) -> A:
+        """An agent, typed as `kind`, for code outside any agent (the `web` app): await its actions."""
+        found = self.kind(kind._kind.name)  # pyright: ignore[reportPrivateUsage]
+        remote = Remote(AppAsker(self, timeout), found, Address(found.name, check_key(key)), timeout, idempotency_key)
+        return cast(A, remote)
+
+
+class AppAsker:
+    """Asks from outside any tick."""
+
+    def __init__(self, app: App, timeout: float) -> None:
+        self.app = app
+        self.timeout = timeout
+
+    async def ask(self, target: RemoteAction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        runtime = self.app.runtime
+        if runtime is None:
+            raise AgentError("the app is not being served: app.agent works while a backend runs it", code="not-served")
+        copy = from_json(to_json({"args": args, "kwargs": kwargs}))
+        trigger = Trigger(
+            "call", Call(target.action.name, tuple(copy["args"]), copy["kwargs"]), target.idempotency_key,
+            caller=Caller("app"), deadline=runtime.host.now() + self.timeout,
+        )  # fmt: skip
+        return typed(target, (await runtime.dispatch(target.address, trigger)).raw())

@@ -1,0 +1,157 @@
+"""A kind: an agent class compiled once. Every rule that a class can break is checked here, at its creation."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from typing_extensions import TypeVar as DefaultTypeVar
+
+from ..contract.address import check_kind, kebab
+from ..contract.errors import AgentError, NotFound
+from .action import MARK, Action, Options, describe
+
+if TYPE_CHECKING:
+    from .agent import Agent
+
+HOOKS: Final = frozenset({"on_start", "on_connect", "on_message", "on_disconnect", "on_request"})
+
+
+class Empty(BaseModel):
+    """State or config of an agent that has none."""
+
+
+class Kind:
+    """What the runtime knows of an agent class."""
+
+    __slots__ = (
+        "actions", "attrs", "client_writes", "cls", "config_type", "default", "hooks", "methods", "name",
+        "own_view", "state_type", "state_version", "stateful", "to_bytes", "validate",
+    )  # fmt: skip
+
+    def __init__(self, cls: type[Agent[Any, Any]], reserved: frozenset[str]) -> None:
+        self.cls = cls
+        self.name = check_kind(cls.__dict__.get("kind") or kebab(cls.__name__))
+        self.state_type, self.config_type = _parameters(cls)
+        self.stateful = self.state_type is not Empty
+        self.client_writes = bool(cls.client_writes)
+        self.state_version = int(cls.state_version)
+        self.hooks: frozenset[str] = frozenset()
+        self.actions: dict[str, Action] = {}
+        self.attrs: dict[str, Action] = {}
+        self.methods: dict[str, Action] = {}
+        self._check(reserved)
+        self.own_view = "view" in _own(cls)
+        self.validate = self.state_type.__pydantic_validator__.validate_json
+        self.to_bytes = self.state_type.__pydantic_serializer__.to_json
+        self.default = self._default()
+
+    def _check(self, reserved: frozenset[str]) -> None:
+        cls = self.cls
+        own = _own(cls)
+        if "__init__" in own or "__new__" in own:
+            raise TypeError(
+                f"{cls.__name__}.__init__: an agent is rebuilt at every wake, so it has no constructor; "
+                "give the state model defaults, or write on_start, which runs once in an agent's life"
+            )
+        hooks: set[str] = set()
+        for name, value in own.items():
+            options = getattr(value, MARK, None)
+            if isinstance(options, Options):
+                if name in reserved:
+                    raise TypeError(
+                        f"{cls.__name__}.{name}: the action's name hides Roost's own `{name}`; rename the method "
+                        f'and keep the wire name: @action(name="{name}") async def do_{name}(...)'
+                    )
+                self._add(Action(name, value, options, public=True))
+            elif name in HOOKS:
+                if not inspect.iscoroutinefunction(value):
+                    raise TypeError(f"{cls.__name__}.{name} must be `async def`")
+                hooks.add(name)
+            elif name.startswith("on_") and callable(value):
+                raise TypeError(
+                    f"{cls.__name__}.{name}: no such hook; the hooks are {', '.join(sorted(HOOKS))}. "
+                    "For a method of your own choose a name without `on_`"
+                )
+            elif name in reserved and name not in {"view", "migrate", "kind", "client_writes", "state_version"}:
+                raise TypeError(f"{cls.__name__}.{name} hides Roost's own `{name}`; choose another name")
+            elif inspect.iscoroutinefunction(value) and not name.startswith("__"):
+                self.methods[name] = Action(name, value, Options(), public=False)
+        self.hooks = frozenset(hooks)
+
+    def _add(self, one: Action) -> None:
+        if one.name in self.actions:
+            raise TypeError(f"{self.cls.__name__}: two actions have the wire name {one.name!r}")
+        self.actions[one.name] = one
+        self.attrs[one.attr] = one
+
+    def _default(self) -> bytes:
+        try:
+            return self.to_bytes(self.state_type())
+        except ValidationError as error:
+            raise TypeError(
+                f"{self.cls.__name__}: its state {self.state_type.__name__} must be constructible without "
+                f"arguments, as an agent's first state; give defaults: {describe(error)}"
+            ) from None
+
+    def action(self, name: str) -> Action:
+        """The public action with this wire name; NotFound says which there are."""
+        found = self.actions.get(name)
+        if found is not None:
+            return found
+        if name in self.methods or name in HOOKS or hasattr(self.cls, name):
+            raise NotFound(f"Method {name} is not callable: it is not an @action of {self.name}", code="not-an-action")
+        known = ", ".join(sorted(self.actions)) or "none"
+        raise NotFound(f"Method {name} does not exist; the actions of {self.name} are: {known}", code="unknown-action")
+
+    def target(self, name: str) -> Action:
+        """The action or other async method a stored target names."""
+        return self.actions.get(name) or self.methods.get(name) or self.action(name)
+
+    def wire_name(self, attr: str) -> str:
+        """The name under which a method is stored; AgentError when it can't be a target."""
+        found = self.attrs.get(attr) or self.methods.get(attr)
+        if found is None:
+            raise AgentError(f"{self.cls.__name__}.{attr} can't be scheduled or told: it must be an `async def` method")
+        return found.name
+
+
+def _own(cls: type) -> dict[str, Any]:
+    """Members of the user's classes, most derived last; the framework's own class and `object` left out."""
+    out: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        if base is object or base.__module__ in {"roost.author.agent", "typing", "typing_extensions"}:
+            continue
+        out.update(vars(base))
+    return out
+
+
+def _parameters(cls: type) -> tuple[type[BaseModel], type[BaseModel]]:
+    """The S and C of `Agent[S, C]`, through generic bases."""
+    found = _resolve(cls)
+    state, config = (*found, Empty, Empty)[:2] if found else (Empty, Empty)
+    out: list[type[BaseModel]] = []
+    for what, model in (("state", state), ("config", config)):
+        if isinstance(model, (TypeVar, DefaultTypeVar)):
+            model = Empty  # a generic base of the user's own, not bound yet
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            raise TypeError(f"{cls.__name__}: its {what} must be a pydantic model, not {model!r}")
+        out.append(model)
+    return out[0], out[1]
+
+
+def _resolve(cls: type) -> tuple[Any, ...] | None:
+    for base in getattr(cls, "__orig_bases__", cls.__bases__):
+        origin = get_origin(base) or base
+        if not isinstance(origin, type):
+            continue
+        if origin.__module__ == "roost.author.agent" and origin.__name__ == "Agent":
+            return get_args(base)
+        inner = _resolve(origin)
+        if inner is None:
+            continue
+        names = getattr(origin, "__parameters__", ())
+        given = dict(zip(names, get_args(base), strict=False))
+        return tuple(given.get(x, x) for x in inner)
+    return None

@@ -1,0 +1,95 @@
+"""Key-value data of one agent, in its own transactional store: typed reads, writes that leave with the commit."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+
+from pydantic import TypeAdapter, ValidationError
+
+from ..contract.address import check_key
+from ..contract.errors import AgentError
+from .action import describe
+
+if TYPE_CHECKING:
+    from ..tick.tick import Tick
+
+T = TypeVar("T")
+D = TypeVar("D")
+_MISSING: Final[Any] = object()
+PAGE: Final = 100
+
+
+@lru_cache(maxsize=1024)
+def adapter(kind: Any) -> TypeAdapter[Any]:
+    """The cached validator of a type."""
+    return TypeAdapter(kind)
+
+
+class KV:
+    """Reads see this tick's own writes. Keys sort by their UTF-8 bytes."""
+
+    __slots__ = ("_tick",)
+
+    def __init__(self, tick: Tick) -> None:
+        self._tick = tick
+
+    @overload
+    async def get(self, key: str, type: type[T], /) -> T | None: ...
+    @overload
+    async def get(self, key: str, type: type[T], default: D, /) -> T | D: ...
+    async def get(self, key: str, type: type[T], default: Any = None, /) -> Any:
+        """The value checked as `type`, or `default`. AgentError when what is stored is not a `type`."""
+        check_key(key)
+        written = self._tick.puts.get(key, _MISSING)
+        if written is _MISSING:
+            written = (await self._tick.reader().get(self._tick.address, (key,))).get(key)
+        return default if written is None else decode(key, type, written)
+
+    def put(self, key: str, value: Any, /) -> None:
+        """Write with the commit. At most `Limits.value` bytes as JSON."""
+        self._tick.put(check_key(key), value)
+
+    def delete(self, key: str, /) -> None:
+        """Delete with the commit; a missing key is no error."""
+        self._tick.put(check_key(key), _MISSING, delete=True)
+
+    async def scan(self, type: type[T], /, *, prefix: str = "") -> AsyncIterator[tuple[str, T]]:
+        """(key, value) in key order. Pages through the store: large sets cost reads, not memory."""
+        tick = self._tick
+        after = ""
+        while True:
+            page = list(await tick.reader().scan(tick.address, prefix, after, PAGE))
+            last = page[-1][0] if len(page) == PAGE else None
+            for key, value in _merge(page, tick, prefix, after, last):
+                yield key, decode(key, type, value)
+            if last is None:
+                return
+            after = last
+
+
+def _merge(
+    page: list[tuple[str, bytes]], tick: Tick, prefix: str, after: str, last: str | None
+) -> list[tuple[str, bytes]]:
+    low, high = after.encode(), None if last is None else last.encode()
+    merged = dict(page)
+    for key, value in tick.puts.items():
+        raw = key.encode()
+        if not key.startswith(prefix) or raw <= low or (high is not None and raw > high):
+            continue
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = value
+    return sorted(merged.items(), key=lambda item: item[0].encode())
+
+
+def decode(key: str, kind: Any, data: bytes) -> Any:
+    """The stored bytes as `kind`."""
+    try:
+        return adapter(kind).validate_json(data)
+    except ValidationError as error:
+        raise AgentError(
+            f"the value at {key!r} is not a {getattr(kind, '__name__', kind)}: {describe(error)}"
+        ) from error

@@ -1,0 +1,43 @@
+"""What a store refuses, and in which words: the same in every store."""
+
+from __future__ import annotations
+
+from ..engine.due import fingerprint
+from .address import Address
+from .commit import Commit, Letter
+from .errors import Conflict, Fenced, LimitExceeded, Rejected
+
+
+def check(commit: Commit, generation: int, version: int, fence: int, exists: bool) -> None:
+    """Fenced or Conflict if `commit` was not made from what is stored; an agent never made is (1, 0, 0, False).
+
+    A store looks into its inbox first: whoever lost the race for an id also lost that for the version.
+    """
+    if commit.fence < fence:
+        raise Fenced(f"{commit.address}: fence {commit.fence} is over, another host holds {fence}")
+    if commit.generation != generation:
+        raise Conflict(f"{commit.address}: generation {commit.generation} is over, this is {generation}")
+    if commit.base != version:
+        raise Conflict(f"{commit.address}: made from version {commit.base}, the store has {version}")
+    if commit.restored and exists:
+        raise Conflict(f"{commit.address} exists; nothing can be imported over it")
+
+
+def joined(first: Letter, again: Letter) -> Letter:
+    """`first`, which waits under the id of `again`; Rejected if that asks for something else."""
+    if first.action == again.action and first.args == again.args:
+        return first
+    if fingerprint(first.action, first.args) == fingerprint(again.action, again.args):
+        return first
+    raise Rejected(
+        f"the idempotency key {again.id!r} was used with another action or other arguments; use a new key",
+        code="key-reused",
+        status=422,
+    )
+
+
+def full(address: Address, waiting: int) -> LimitExceeded:
+    """The mailbox holds as many letters as it may."""
+    return LimitExceeded(
+        f"{address} has {waiting} triggers waiting, which is the limit", limit="mailbox", retry_after=1.0
+    )

@@ -1,0 +1,152 @@
+"""Ticks of the operator: export, import, migrate, reset, destroy. They run no action and work in quarantine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic_core import to_json
+
+from ..contract.commit import Commit, DeadLetter, Entry, Frame, Hangup
+from ..contract.errors import Conflict, LimitExceeded, Rejected, RoostError, TransientError, Unknown
+from ..contract.result import TickResult, failed
+from ..contract.trigger import Import
+from . import export
+from .due import load_state, missing
+from .inbox import happened
+from .lifecycle import move
+from .release import send, unsent
+
+if TYPE_CHECKING:
+    from ..tick.image import Image
+    from .cell import Cell
+    from .mailbox import Waiting
+
+ADMIN: Final = frozenset({"export", "import", "migrate", "reset", "destroy"})
+DESTROYED: Final = 4410
+"""Close code of a connection whose agent was destroyed: terminal for the JavaScript client (4000-4999)."""
+
+
+async def administer(cell: Cell, waiting: Waiting, image: Image) -> None:
+    """Run one; the waiting caller gets its result."""
+    kind = waiting.trigger.kind
+    try:
+        absent = None if kind == "import" else missing(image, waiting.trigger, 0.0)
+        if absent is not None:
+            result = absent
+        elif kind == "export":
+            if cell.settled:
+                await cell.settle()
+            result = TickResult("value", to_json(await _export(cell, image)))
+        else:
+            commit = _commit(cell, waiting, image)
+            hangups = _hangups(image) if kind == "destroy" else []
+            await _write(cell, image, commit)
+            await _close(cell, hangups)
+            result = TickResult("value", to_json({"version": image.version}))
+        result.version = image.version
+    except TransientError as error:
+        cell.forget()  # the store may be ahead of what is in memory
+        result = failed(error)
+    except RoostError as error:
+        result = failed(error)
+    cell.metrics.count(kind, result.outcome, 0.0)
+    cell.finish(waiting, result)
+
+
+def _commit(cell: Cell, waiting: Waiting, image: Image) -> Commit:
+    kind, payload = waiting.trigger.kind, waiting.trigger.payload
+    at = max(cell.runtime.host.now(), image.at)
+    if isinstance(payload, Import):
+        if image.exists:
+            raise Rejected(f"{cell.address} exists; destroy it before an import", code="exists", status=409)
+        export.check(payload.document, cell.address)
+        commit = export.restore(payload.document, image, at)
+        load_state(cell.kind, commit.state, commit.state_version)
+        return commit
+    commit = Commit(image.address, image.generation, image.version, image.version + 1, at, image.fence)
+    commit.sgen, commit.seq, commit.released = image.sgen, image.seq, image.version
+    if kind == "destroy":
+        commit.destroy = True
+    elif kind == "reset":
+        commit.state, commit.state_version = cell.kind.default, cell.kind.state_version
+    else:
+        state = load_state(cell.kind, image.state, image.state_version)
+        commit.state, commit.state_version = cell.kind.to_bytes(state), cell.kind.state_version
+    return commit
+
+
+async def _write(cell: Cell, image: Image, commit: Commit) -> None:
+    runtime = cell.runtime
+    image.plan(commit, cell.promised.values())
+    if commit.destroy:
+        commit.next_due = None
+        commit.armed = commit.at if image.outbox else None
+    try:
+        await runtime.store.commit(commit)
+    except Unknown:
+        if not await happened(runtime.store, commit):
+            raise
+    connections = dict(image.connections)
+    image.apply(commit)
+    cell.agent = None
+    if commit.destroy:
+        cell.status = move(cell.status, "destroyed")
+        cell.consumed(None)
+        cell.forget()
+    elif commit.restored:
+        cell.forget()
+    else:
+        if cell.status == "quarantined":
+            cell.status = move(cell.status, "awake")
+        if connections and cell.kind.stateful:
+            await send(cell, [_state(cell, tuple(connections))], image.version)
+    await cell.arm(commit.armed)
+    cell.alarm()
+
+
+def _state(cell: Cell, to: tuple[str, ...]) -> Frame:
+    from ..protocol import frames
+
+    return Frame(to, frames.state(cell.view()))
+
+
+async def _close(cell: Cell, hangups: list[Hangup]) -> None:
+    for hangup in hangups:
+        try:
+            await cell.runtime.wire.close(cell.address, hangup.cid, hangup.code, hangup.reason)
+        except RoostError as error:
+            unsent(cell, error)
+
+
+def _hangups(image: Image) -> list[Hangup]:
+    return [Hangup(cid, DESTROYED, "destroyed") for cid in image.connections]
+
+
+async def _export(cell: Cell, image: Image) -> dict[str, Any]:
+    store, address, limit = cell.runtime.store, cell.address, cell.runtime.limits.export
+    if image.outbox:
+        raise Rejected(
+            f"{address} still has {len(image.outbox)} tells under way; export it when they are delivered",
+            code="outbox-not-empty", status=409, retry_after=1.0,
+        )  # fmt: skip
+    size = 0
+    kv: list[tuple[str, bytes]] = []
+    while page := list(await store.scan(address, "", kv[-1][0] if kv else "", 500)):
+        kv += page
+        size += sum(len(k) + len(v) for k, v in page)
+        if size > limit:
+            raise LimitExceeded(f"{address} has more than {limit} bytes of KV, the limit of an export", limit="export")
+    log: list[Entry] = []
+    while entries := list((await store.log(address, log[-1].seq if log else 0, frozenset(), 500))[0]):
+        log += entries
+    dead: list[DeadLetter] = []
+    while graves := list(await store.dead(address, dead[-1].n if dead else 0, 500)):
+        dead += graves
+    if cell.leases is not None:  # it was lost meanwhile, perhaps: no commit says so
+        now = await cell.runtime.snapshot(address)
+        if (now.generation, now.version) != (image.generation, image.version):
+            raise Conflict(f"{address} changed while it was exported; export it again")
+    document = export.dump(image, kv, log, dead)
+    if len(to_json(document)) > limit:
+        raise LimitExceeded(f"the export of {address} is larger than {limit} bytes", limit="export")
+    return document

@@ -1,0 +1,82 @@
+"""One trigger out of the mailbox: what must hold before its turn, and what becomes of it without one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..contract.errors import Quarantined, RoostError, TransientError
+from ..contract.result import TickResult
+from ..contract.trigger import NEVER_CREATE, NOTHING, Connect, Trigger
+from .admin import ADMIN, administer
+from .due import missing
+from .inbox import replay
+from .mailbox import Waiting
+from .quarantine import quarantined
+from .turn import turn
+
+if TYPE_CHECKING:
+    from .cell import Cell
+
+
+async def attempt(cell: Cell, waiting: Waiting) -> None:
+    """Wake the agent, start it if it is new, and run its turn. RoostErrors are answers; anything else is a defect."""
+    trigger = waiting.trigger
+    try:
+        if trigger.deadline is not None and trigger.deadline <= cell.runtime.host.now():
+            raise TransientError("nobody waits for this any more: its deadline passed in the queue", code="deadline")
+        image = cell.image or await cell.ready()
+        if waiting.letter is not None and waiting.letter.n not in image.letters:
+            cell.finish(waiting, TickResult("stale"))  # the agent was destroyed meanwhile
+            return
+        if trigger.kind in ADMIN:
+            await administer(cell, waiting, image)
+            return
+        if cell.status == "quarantined":
+            raise quarantined(cell)
+        if trigger.kind in NEVER_CREATE:
+            done = missing(image, trigger, cell.runtime.host.now())
+            if done is not None:
+                cell.finish(waiting, done)
+                return
+        elif trigger.kind == "connect" and _connected(cell, trigger):
+            cell.finish(waiting, TickResult("value"))
+            return
+        if trigger.id is not None and trigger.source != "schedule" and await replay(cell, waiting, image):
+            return
+        if cell.agent is None:
+            cell.agent = await cell.build(image)
+        if image.state is None and trigger.kind not in NEVER_CREATE and "on_start" in cell.kind.hooks:
+            await _start(cell)
+            if (cell.image or await cell.ready()).state is None:
+                raise TransientError("the agent could not be started", code="not-started")
+            image = cell.image or await cell.ready()
+        await turn(cell, waiting, image)
+    except Quarantined as error:
+        await cell.quarantine(error)
+        if waiting.letter is None:
+            cell.refuse(waiting, error)
+        else:
+            cell.queued.discard(waiting.letter.n)
+    except RoostError as error:
+        cell.refuse(waiting, error)
+        if waiting.letter is not None:
+            cell.queued.discard(waiting.letter.n)
+            await cell.rearm_later()
+
+
+def _connected(cell: Cell, trigger: Trigger) -> bool:
+    payload = trigger.payload
+    return isinstance(payload, Connect) and cell.image is not None and payload.cid in cell.image.connections
+
+
+async def _start(cell: Cell) -> None:
+    error: list[RoostError] = []
+
+    def done(result: TickResult) -> None:
+        if result.error is not None:
+            error.append(result.error)
+
+    assert cell.image is not None
+    await turn(cell, Waiting(Trigger("start", NOTHING, source="admin"), done), cell.image)
+    if error:
+        raise error[0]

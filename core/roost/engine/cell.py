@@ -1,0 +1,400 @@
+"""The resident part of one agent: its mailbox, its image while awake, and the pump that ticks it.
+
+One cell an address that is in use. The pump runs one trigger after the other, so ticks of one agent never
+overlap; everything that writes the agent's rows and depends on its image happens in the pump.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from ..contract.commit import Busy, Commit, Envelope, Frame, Letter, Snapshot
+from ..contract.errors import Quarantined, RoostError, TransientError
+from ..contract.result import TickResult, failed
+from ..contract.trigger import Disconnect, Occurrence
+from ..tick.image import Image
+from .attempt import attempt
+from .due import build, due_now, letter_waiting
+from .inbox import full, other_arguments
+from .lifecycle import Status, move
+from .mailbox import Mailbox, Waiting
+from .metrics import Metrics
+from .quarantine import disarm
+from .release import reply_frames
+from .subscribers import Subscriber
+from .turn import hide
+from .waking import load
+
+if TYPE_CHECKING:
+    from ..author.agent import Agent
+    from ..author.kind import Kind
+    from ..contract.address import Address
+    from ..ports import Future, Timer
+    from ..tick.tick import Tick
+    from .runtime import Runtime
+
+
+REARM: Final = 5.0
+"""Seconds after which a wake that failed is tried again."""
+SETTLE: Final = 64
+"""Delivered envelopes that are forgotten in one write, at the latest."""
+
+
+class Cell:
+    """See the file's head."""
+
+    __slots__ = (
+        "address", "agent", "ahead", "armed", "doubted", "eaten", "flight", "image", "kind", "leases", "lives",
+        "loading", "look", "mailbox", "metrics", "naps", "outgoing", "parking", "promised", "pumping", "queued",
+        "runtime", "settled", "status", "subscribers", "task", "used",
+    )  # fmt: skip
+
+    def __init__(self, runtime: Runtime, kind: Kind, address: Address) -> None:
+        self.runtime = runtime
+        self.leases = runtime.leases
+        """How hosts take turns; None = this one owns the agent."""
+        self.kind = kind
+        self.address = address
+        self.status: Status = "asleep"
+        self.image: Image | None = None
+        self.agent: Agent[Any, Any] | None = None
+        self.mailbox = Mailbox()
+        self.metrics = Metrics(runtime.host.now())
+        self.used = runtime.host.monotonic()
+        self.pumping = False
+        self.task: Timer | None = None
+        self.loading: Future[None] | None = None
+        self.look = False
+        """The alarm went off: look what is due."""
+        self.doubted = False
+        """The store may hold what the image does not: load it anew before the next tick."""
+        self.ahead: Snapshot | None = None
+        """What the next load would find, read already."""
+        self.armed: float | None = None
+        self.naps: list[Future[None]] = []
+        """Who waits for the agent to be forgotten after the running tick."""
+        self.queued: set[Any] = set()
+        """Letters (n) and occurrences (key, gen, due) that are in the mailbox already."""
+        self.promised: dict[object, float] = {}
+        """Due times of letters that are being parked, 0 = at once: the next commit must not forget them."""
+        self.parking = 0
+        self.eaten: set[int] | None = set()
+        """Letters (n) consumed while any was being parked: a late answer must not bring them back. None: all."""
+        self.outgoing: deque[Envelope] = deque()
+        self.flight: set[str] = set()
+        """Envelopes under way, by id."""
+        self.settled: list[str] = []
+        self.lives: list[Frame] = []
+        self.subscribers: set[Subscriber] | None = runtime.subscribers.get(address)
+
+    # Arrival -----------------------------------------------------------------------------------------
+
+    def put(self, waiting: Waiting) -> None:
+        """Queue a trigger, join the run of the same id, or refuse."""
+        trigger = waiting.trigger
+        if trigger.id is not None and waiting.letter is None:
+            key = (trigger.source, trigger.principal, trigger.id)
+            if (first := self.mailbox.ids.get(key)) is not None:
+                if first.fingerprint != waiting.fingerprint:
+                    self.refuse(waiting, other_arguments(trigger.id))
+                else:
+                    first.followers.append(waiting)
+                return
+            self.mailbox.ids[key] = waiting
+        if (waits := len(self.mailbox)) >= self.runtime.limits.mailbox:
+            self.mailbox.ids.pop((trigger.source, trigger.principal, trigger.id or ""), None)
+            self.refuse(waiting, full(self.address, waits))
+            return
+        self.mailbox.put(waiting)
+        self.kick(eager=True)
+
+    def put_letter(self, letter: Letter) -> None:
+        """Queue a parked letter, unless older ones that are not loaded come first."""
+        image, self.ahead = self.image, None
+        if self.eaten is None or self.loading is not None:
+            self.doubt()  # destroyed meanwhile, or being loaded from before: the store knows
+            return
+        if letter.n in self.eaten:
+            return
+        if image is not None and letter.n in image.letters:
+            letter = image.letters[letter.n]  # loaded meanwhile, and perhaps tried
+        elif image is not None:
+            behind = image.more
+            image.waiting += 1
+            if behind:
+                return
+            image.keep(letter)
+        if letter.next <= self.runtime.host.now() and letter.n not in self.queued:
+            self.queued.add(letter.n)
+            self.mailbox.put(letter_waiting(self.kind, letter))
+            self.kick()
+
+    def alarm(self, ahead: Snapshot | None = None) -> None:
+        """The platform's alarm went off, or may have."""
+        if ahead is not None and self.unread:
+            self.ahead = ahead
+        self.look = True
+        self.kick()
+
+    @property
+    def unread(self) -> bool:
+        """Not in memory, and nothing is under way that would make a snapshot of now an old one."""
+        return self.image is None and self.loading is None and not (self.pumping or self.parking)
+
+    def consumed(self, n: int | None) -> None:
+        """A letter is no more; None: all of them."""
+        if self.parking:
+            if n is None:
+                self.eaten = None
+            elif self.eaten is not None:
+                self.eaten.add(n)
+
+    def doubt(self) -> None:
+        """The answer to a write beside the ticks was lost: what the store holds now must be read."""
+        self.doubted, self.ahead = True, None
+        self.alarm()
+
+    def kick(self, *, eager: bool = False) -> None:
+        """See that the pump runs."""
+        if not self.pumping:
+            self.pumping = True
+            self.task = self.runtime.host.spawn(self._pump(), eager=eager)
+
+    # The pump ----------------------------------------------------------------------------------------
+
+    async def _pump(self) -> None:
+        runtime = self.runtime
+        try:
+            while True:
+                if self.look:
+                    self.look = False
+                    if self.doubted:
+                        self.doubted = False
+                        self.forget()
+                    await self._look()
+                if len(self.settled) >= SETTLE:
+                    await self.settle()
+                waiting = self.mailbox.take()
+                if waiting is not None:
+                    await self._guarded(waiting)
+                    if runtime.restless or self.naps:
+                        self.forget()
+                        self._napped()
+                elif self.settled:
+                    await self.settle()
+                elif self.image is not None and self.image.more and not self.image.letters:
+                    self.forget()  # the next letters are loaded with the next snapshot
+                    self.look = True
+                elif not self.look and (self.leases is None or await self.rest()):
+                    break
+        finally:
+            self.pumping = False
+            if self.naps:
+                self.forget()
+                self._napped()
+            self.used = runtime.host.monotonic()
+            if len(self.mailbox):  # only a cancelled pump leaves any
+                for one in self.mailbox.clear():
+                    self.refuse(one, TransientError("the host is shutting down", code="shutting-down"))
+            if self.leases is not None:
+                self.ended()
+
+    async def _guarded(self, waiting: Waiting) -> None:
+        """Whatever happens to the pump, nobody waits for ever."""
+        try:
+            await attempt(self, waiting)
+        except Exception as error:  # a defect of Roost or of the store: nothing is known to be stored
+            self.forget()
+            self.refuse(waiting, hide(self, waiting.trigger, error))
+        except BaseException:
+            self.refuse(waiting, TransientError("the host is shutting down", code="shutting-down"))
+            raise
+
+    def _napped(self) -> None:
+        for one in self.naps:
+            if not one.done():
+                one.set_result(None)
+        self.naps.clear()
+
+    async def _look(self) -> None:
+        image = self.image
+        try:
+            if image is None:
+                image = await self.ready()  # loading looks too
+            elif self.status == "quarantined":
+                await disarm(self)  # a letter came
+            else:
+                self.line_up(image)
+        except RoostError:
+            await self.rearm_later()
+            return
+        if not len(self.mailbox) and self.status != "quarantined":
+            now = self.runtime.host.now()
+            at = image.armed  # early, or nothing: never a tick; in the past: what is under way takes long
+            await self.arm(at if at is None or at > now else now + REARM)
+
+    def line_up(self, image: Image) -> None:
+        """Queue what is due and is not in line yet."""
+        for waiting, mark in due_now(self.kind, image, self.runtime.host.now(), self.queued):
+            self.queued.add(mark)
+            self.mailbox.put(waiting)
+
+    async def settle(self) -> None:
+        """Forget the envelopes that were delivered."""
+        ids, self.settled = self.settled, []
+        try:
+            image = await self.ready()
+            armed = image.settle(ids, self.runtime.host.now(), self.promised.values())
+            await self.runtime.store.settle(self.address, ids, armed)
+            await (disarm(self) if self.status == "quarantined" else self.arm(armed))
+        except RoostError:
+            self.forget()  # redelivered after the next load: the receiver knows the ids
+        finally:
+            self.flight.difference_update(ids)
+
+    # Waking ------------------------------------------------------------------------------------------
+
+    async def fetch(self) -> Snapshot | Busy:
+        """The agent as stored."""
+        found, self.ahead = self.ahead, None
+        return found or await self.runtime.store.load(self.address)
+
+    async def glance(self) -> Image:
+        """The image that a reader beside the ticks sees."""
+        return self.image or await self.ready()
+
+    async def ready(self) -> Image:
+        """The image, loaded if need be."""
+        while self.image is None:
+            if self.loading is not None:
+                await self.runtime.host.shielded(self.loading)
+                continue
+            self.loading = self.runtime.host.future()
+            self.doubted = False
+            try:
+                await load(self)
+                if self.doubted:  # a letter came after the snapshot was read
+                    self.forget()
+            except BaseException:  # half done is not done: the next one begins anew
+                self.forget()
+                raise
+            finally:
+                self.loading.set_result(None)
+                self.loading = None
+        return self.image
+
+    async def build(self, image: Image) -> Agent[Any, Any]:
+        """The author's object over the committed state."""
+        return await build(self.runtime, self.kind, image)
+
+    def view(self) -> bytes:
+        """The committed state as clients see it, as JSON."""
+        image = self.image
+        assert image is not None
+        if image.view is None:
+            image.view = self.runtime.view_of(self.kind, image.state, image.state_version)
+        return image.view
+
+    # Trouble -----------------------------------------------------------------------------------------
+
+    async def quarantine(self, error: Quarantined) -> None:
+        if self.status != "quarantined":
+            self.metrics.failed(error, self.runtime.host.now())
+            self.status = move(self.status, "quarantined")
+            await disarm(self)
+
+    async def rearm_later(self) -> None:
+        """A wake failed for a passing reason: try again in a while, never for ever in a hot loop."""
+        await self.arm(self.runtime.host.now() + REARM)
+
+    async def arm(self, at: float | None) -> None:
+        """Set the platform's alarm. One that can't be set is tried again: what is durable is due all the same."""
+        self.armed = at
+        try:
+            await self.runtime.alarms.arm(self.address, at)
+        except RoostError as error:
+            self.armed = None
+            self.runtime.log.warning("%s: the alarm could not be set: %s", self.address, error.message)
+            self.runtime.host.call_later(REARM, partial(self.runtime.rouse, self.address))
+
+    def forget(self) -> None:
+        """Drop the memory of the agent, not its mailbox: the next trigger loads it anew."""
+        if self.image is not None:
+            self.status = "asleep"
+        self.image = self.agent = self.ahead = None
+
+    async def park(self, letter: Letter, armed: float) -> None:
+        """Make a letter durable, then queue it."""
+        runtime = self.runtime
+        try:
+            letter = await runtime.store.park(self.address, letter, runtime.limits.mailbox, armed)
+        except TransientError:
+            self.doubt()  # it may wait there after all
+            raise
+        self.put_letter(letter)
+        sooner = self.armed is not None and runtime.host.now() < self.armed < armed
+        await self.arm(self.armed if sooner else armed)
+
+    # Only a cell of a shared store does these; the others own their agent ------------------------------
+
+    async def rest(self) -> bool:
+        """Give the agent back; False = something came up."""
+        return True
+
+    def ended(self) -> None:
+        """The pump is over."""
+
+    def seal(self, tick: Tick, waiting: Waiting, commit: Commit, error: RoostError | None, value: Any) -> None:
+        """Complete a commit before it is planned."""
+
+    def overtaken(self) -> bool:
+        """Another host may have the agent by now, and its frames be out: later ones than this host's."""
+        return False
+
+    def replies(self, waiting: Waiting) -> bool:
+        """Whether it is for this host to reply to a run that committed nothing."""
+        return True
+
+    def vanished(self, cid: str) -> None:
+        """The wire found a connection gone."""
+
+    def undelivered(self, failures: int) -> bool:
+        """An envelope was not delivered, so often in a row; whether to give up for now."""
+        return False
+
+    # Answers -----------------------------------------------------------------------------------------
+
+    def refuse(self, waiting: Waiting, error: RoostError) -> None:
+        """Answer with an error, nothing having run."""
+        result = failed(error)
+        out: list[Frame] = []
+        reply_frames(waiting, result, out)
+        if out:
+            self.runtime.host.spawn(self.runtime.send_late(self.address, out))
+        self.finish(waiting, result)
+
+    def finish(self, waiting: Waiting, result: TickResult) -> None:
+        """Everybody who waits gets the result."""
+        trigger = waiting.trigger
+        if trigger.id is not None and waiting.letter is None:
+            key = (trigger.source, trigger.principal, trigger.id)
+            if self.mailbox.ids.get(key) is waiting:
+                del self.mailbox.ids[key]
+        if waiting.letter is not None:
+            self.queued.discard(waiting.letter.n)
+        elif isinstance(payload := trigger.payload, Occurrence):
+            self.queued.discard((payload.key, payload.gen, payload.due))
+        elif isinstance(payload, Disconnect):
+            self.queued.discard(payload.cid)
+        if waiting.done is not None:
+            waiting.done(result)
+        for one in waiting.followers:
+            if one.done is not None:
+                one.done(result)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing runs, waits or is under way: not even a load that a reader waits for, which looks for what is due."""
+        return not (self.pumping or self.parking or self.flight or self.settled or self.loading or len(self.mailbox))

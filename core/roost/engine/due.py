@@ -1,0 +1,126 @@
+"""Making an agent's object from its committed state, and finding what it owes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from json import JSONEncoder
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+from pydantic_core import from_json, to_json
+
+from ..author.action import describe
+from ..author.connection import caller_of
+from ..contract.commit import Letter
+from ..contract.errors import NotFound, Quarantined, TransientError
+from ..contract.result import TickResult, failed
+from ..contract.trigger import Call, Disconnect, Occurrence, Trigger
+from .guest_codec import unpack
+from .mailbox import Waiting
+
+if TYPE_CHECKING:
+    from ..author.agent import Agent
+    from ..author.kind import Kind
+    from ..tick.image import Image
+    from .runtime import Runtime
+
+
+async def build(runtime: Runtime, kind: Kind, image: Image) -> Agent[Any, Any]:
+    """The author's object. Quarantined when the stored state does not validate, migrated or not."""
+    agent = kind.cls.__new__(kind.cls)
+    agent.state = load_state(kind, image.state, image.state_version)
+    await runtime.furnish(agent)
+    return agent
+
+
+def load_state(kind: Kind, raw: bytes | None, version: int) -> Any:
+    """The state model of stored bytes; the default when there are none."""
+    if raw is None:
+        raw, version = kind.default, kind.state_version
+    if version > kind.state_version:
+        raise TransientError(
+            f"this state of {kind.name} was stored by a newer version of this app; deploy that version here",
+            code="newer-schema", retry_after=5.0,
+        )  # fmt: skip
+    try:
+        if version < kind.state_version:
+            data: Any = from_json(raw)
+            raw = to_json(kind.cls.migrate(data, version))
+        return kind.validate(raw)
+    except ValidationError as error:
+        raise Quarantined(f"its stored state does not fit {kind.state_type.__name__}: {describe(error)}") from error
+    except Exception as error:
+        raise Quarantined(f"migrate from state_version {version} failed: {type(error).__name__}: {error}") from error
+
+
+def letter_waiting(kind: Kind, letter: Letter) -> Waiting:
+    """A parked letter as a trigger. Its arguments are checked when it runs: the code may have changed."""
+    if letter.trigger is not None:
+        return unpack(kind, letter)
+    given: Mapping[str, Any] = from_json(letter.args)
+    trigger = Trigger(
+        "call",
+        Call(letter.action, tuple(given["args"]), given["kwargs"], internal=letter.internal),
+        letter.id,
+        letter.source,
+        caller_of(letter.principal or None, letter.claims),
+        letter.lane,
+    )
+    waiting = Waiting(trigger, letter=letter)
+    waiting.action = kind.actions.get(letter.action) or kind.methods.get(letter.action)
+    waiting.fingerprint = fingerprint(letter.action, letter.args)
+    return waiting
+
+
+def fingerprint(action: str, arguments: bytes) -> bytes:
+    """16 bytes over the action and its canonical arguments (JSON, keys sorted)."""
+    given = from_json(arguments)
+    return fingerprint_of(action, given["args"], given["kwargs"])
+
+
+def fingerprint_of(action: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
+    """The same, of arguments that are JSON data already."""
+    return blake2b(_canonical([action, args, kwargs]).encode(), digest_size=16).digest()
+
+
+_canonical = JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
+def due_now(kind: Kind, image: Image, now: float, queued: set[Any]) -> list[tuple[Waiting, Any]]:
+    """Occurrences and letters whose time has come, earliest first; each with its mark in `queued`."""
+    found: list[tuple[float, Waiting, Any]] = []
+    for row in image.schedules.values():
+        if row.at <= now and (mark := (row.key, row.gen, row.due)) not in queued:
+            trigger = Trigger("alarm", Occurrence(*mark), f"{row.key}/{row.gen}/{row.due:.3f}", "schedule")
+            found.append((row.at, Waiting(trigger), mark))
+    if image.letters:
+        found += [
+            (letter.next, letter_waiting(kind, letter), letter.n)
+            for letter in image.letters.values()
+            if letter.next <= now and letter.n not in queued
+        ]
+    if len(found) > 1:
+        found.sort(key=itemgetter(0))
+    return [(waiting, mark) for _, waiting, mark in found]
+
+
+def missing(image: Image, trigger: Trigger, now: float) -> TickResult | None:
+    """The answer to a trigger that may not create an agent and has nothing to do; None = it has (semantics 20, 28)."""
+    payload = trigger.payload
+    if isinstance(payload, Occurrence):
+        row = image.schedules.get(payload.key)
+        if row is None or row.gen != payload.gen or row.due != payload.due:
+            return TickResult("stale", version=image.version)
+        if row.at > now:
+            return TickResult("stale", version=image.version)  # early: the commit's own alarm stands
+        return None
+    if isinstance(payload, Disconnect):
+        return None if payload.cid in image.connections else TickResult("stale", version=image.version)
+    if image.exists:
+        return None
+    return failed(NotFound(f"there is no agent {image.address}", code="no-agent"))
+
+
+__all__ = ["TransientError", "build", "due_now", "fingerprint", "letter_waiting", "load_state", "missing"]

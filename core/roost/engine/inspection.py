@@ -1,0 +1,41 @@
+"""An agent as its operator sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import from_json
+
+from ..contract.errors import RoostError, TransientError
+from .due import load_state
+
+if TYPE_CHECKING:
+    from ..contract.address import Address
+    from .runtime import Runtime
+
+
+async def describe(runtime: Runtime, address: Address) -> dict[str, Any]:
+    """Status, metrics, version and next wake; waking nobody."""
+    found = await runtime.existing(address)
+    cell = runtime.cells.get(address)
+    status = cell.status if cell is not None else "asleep"
+    if status != "quarantined":
+        try:
+            load_state(runtime.app.kind(address.kind), found.state, found.state_version)
+        except TransientError:
+            pass  # stored by a newer deploy: no damage (semantics 12)
+        except RoostError:
+            status = "quarantined"
+    return {
+        "kind": address.kind, "key": address.key, "status": status, "version": found.version,
+        "generation": found.generation, "updated": found.at, "next_wake": found.due, "events": found.seq,
+        "schedules": [
+            {"key": s.key, "due": s.due, "spec": from_json(s.spec), "target": s.target, "attempts": s.attempts}
+            for s in sorted(found.schedules, key=lambda s: (s.due, s.key))
+        ],
+        "connections": len(found.connections),
+        "subscribers": len(runtime.subscribers.get(address, ())),
+        "mailbox": max(found.waiting, len(cell.mailbox) if cell is not None else 0),
+        "dead_letters": found.dead, "outbox": len(found.outbox), "stored_bytes": await runtime.store.size(address),
+        "metrics": cell.metrics.dump() if cell is not None else None,
+    }  # fmt: skip

@@ -1,0 +1,139 @@
+"""A trigger whose agent another host holds: parked, rung for, and waited for until it is answered (semantics 10)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pydantic_core import from_json, to_json
+
+from ...contract.errors import RoostError, TransientError
+from ...contract.result import TickResult, failed
+from ..admin import ADMIN
+from ..guest_codec import answered, pack
+
+if TYPE_CHECKING:
+    from ...contract.commit import Letter
+    from ...contract.trigger import Trigger
+    from ...ports import Future
+    from ..mailbox import Waiting
+    from .tenure import Tenant
+
+PATIENCE: Final = 27.0
+"""Seconds a parked trigger without a deadline is waited for."""
+POLL: Final = (0.02, 1.0)
+"""Seconds between looks for an answer: the first, and the most; each is about a quarter of the wait so far."""
+LOOK: Final = 5.0
+"""Seconds after which whoever waits looks for itself, when nobody should hold the agent any more."""
+LATE: Final = 1.5
+"""Seconds after a deadline until a parked trigger is taken back: by then its tick, if it ran, has committed."""
+
+
+class Line:
+    """The frames of one connection that are parked from here: one after the other, as they came (semantics 16)."""
+
+    __slots__ = ("last", "left")
+
+    def __init__(self) -> None:
+        self.left = 0
+        """How many are not answered yet. Until then those that follow are parked too, lest they overtake."""
+        self.last: Future[None] | None = None
+        """Done once the last of them is parked."""
+
+
+def visit(tenant: Tenant, waiting: Waiting) -> None:
+    """Have a trigger run where its agent is; it is answered in the background."""
+    trigger, host = waiting.trigger, tenant.runtime.host
+    tenant.visits += 1
+    deadline = trigger.deadline if trigger.deadline is not None else host.now() + PATIENCE
+    letter = None if trigger.kind in ADMIN else pack(trigger, f"{host.entropy():016x}{host.entropy():016x}", deadline)
+    host.spawn(_insist(tenant, waiting, deadline) if letter is None else _parked(tenant, waiting, letter, deadline))
+
+
+def connection(trigger: Trigger) -> str:
+    """The connection that a trigger belongs to; "" = to none."""
+    found: str | None = getattr(trigger.payload, "cid", None)
+    return found or ""
+
+
+async def _insist(tenant: Tenant, waiting: Waiting, deadline: float) -> None:
+    """The rare trigger that can't be parked tries again in a while."""
+    host = tenant.runtime.host
+    try:
+        await host.sleep(0.05 + host.entropy() % 100 / 1000)
+        if host.now() >= deadline:
+            tenant.refuse(waiting, TransientError("another host works on this agent", code="busy"))
+        else:
+            tenant.mailbox.put(waiting)
+            tenant.kick()
+    finally:
+        tenant.visits -= 1
+        tenant.rested()
+
+
+async def _parked(tenant: Tenant, waiting: Waiting, letter: Letter, deadline: float) -> None:
+    """Park a trigger and wait for what it comes to."""
+    cid = connection(waiting.trigger)
+    line = tenant.lines.setdefault(cid, Line()) if cid else Line()
+    before, mine = line.last, tenant.runtime.host.future()
+    line.last = mine
+    line.left += 1
+    try:
+        try:
+            if before is not None:
+                await tenant.runtime.host.shielded(before)
+            kept, until = await tenant.leases.post(tenant.address, letter, tenant.runtime.limits.mailbox, None)
+        except RoostError as error:
+            tenant.refuse(waiting, error)
+            return
+        finally:
+            mine.set_result(None)
+        result = await _wait(tenant, kept.n, until, deadline)
+        if result is None:
+            tenant.refuse(waiting, TransientError("its turn did not come before its deadline", code="deadline"))
+            return
+        if waiting.live is not None:
+            _pour(waiting, result, kept.id)
+        if kept.trigger != letter.trigger:  # it joined a letter of its key: the release replies to that one's sender
+            tenant.reply(waiting, result)
+        tenant.finish(waiting, result)
+    finally:
+        line.left -= 1
+        if not line.left:
+            tenant.lines.pop(cid, None)
+        tenant.visits -= 1
+        tenant.rested()
+
+
+def _pour(waiting: Waiting, result: TickResult, id: str) -> None:
+    """Whoever ran it gathered its chunks into the result: they go out as the stream that was asked for."""
+    if result.error is None and waiting.live is not None and waiting.action is not None and waiting.action.streams:
+        for i, chunk in enumerate(from_json(result.value) or ()):
+            waiting.live(f"{id}.1.{i}".encode(), to_json(chunk))
+        result.value = b"null"
+
+
+async def _wait(tenant: Tenant, n: int, until: float, deadline: float) -> TickResult | None:
+    """The answer to the guest `n`; None = it was taken back. `until`: when the holder's lease ends."""
+    host, leases = tenant.runtime.host, tenant.leases
+    pause, longest = POLL
+    while True:
+        if host.now() >= until:  # nobody holds the agent, or whoever did is dead
+            tenant.away = 0.0
+            tenant.alarm()
+            until = host.now() + LOOK
+        await host.sleep(pause * (0.75 + host.entropy() % 512 / 1024))
+        pause = min(longest, pause * 1.3)
+        try:
+            raw = await leases.answered(tenant.address, n)
+            if raw is None and host.now() >= deadline + LATE:
+                if await leases.withdraw(tenant.address, n):
+                    return None
+                raw = await leases.answered(tenant.address, n)
+                if raw is None:
+                    return None
+        except RoostError as error:
+            if host.now() >= deadline + LATE:
+                return failed(error)
+            continue
+        if raw is not None:
+            return answered(raw)

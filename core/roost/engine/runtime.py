@@ -1,0 +1,395 @@
+"""The runtime of a resident host: one cell an agent in use. Toward the core there is one verb, `dispatch`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from pydantic import BaseModel
+from pydantic_core import to_json
+
+from ..author.action import encode, encode_arguments
+from ..author.agent import World
+from ..author.resource import Resource, Resources, declared
+from ..contract.address import Address
+from ..contract.commit import Busy, Entry, Envelope, Frame, Letter, Page, Snapshot
+from ..contract.errors import NotFound, RoostError, TransientError
+from ..contract.result import TickResult, failed
+from ..contract.trigger import Call, Caller, Lane, Trigger
+from ..tick.asker import TickAsker
+from ..tick.image import REDELIVER
+from ..tick.tick import Tick
+from .cell import Cell
+from .due import fingerprint, fingerprint_of, load_state
+from .export import dead_letter
+from .inbox import other_arguments
+from .inspection import describe
+from .lifecycle import move
+from .mailbox import Waiting
+from .readonly import read
+from .subscribers import Subscriber
+
+if TYPE_CHECKING:
+    from logging import LoggerAdapter
+
+    import httpx
+
+    from ..author.agent import Agent
+    from ..author.app import App
+    from ..author.kind import Kind
+    from ..ports import Capabilities, Ports, Timer
+
+
+GRACE: Final = 0.05
+"""Seconds past its deadline that a running tick gets to report its own end."""
+
+
+class Runtime(World):
+    """Runs the agents of one app in one process.
+
+    `idle_after`: seconds until an idle agent leaves memory. `restless`: forget it between any two ticks, a
+    test mode that shows whatever only memory carried.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        ports: Ports,
+        capabilities: Capabilities,
+        *,
+        config: Mapping[str, BaseModel] | None = None,
+        idle_after: float = 10.0,
+        restless: bool = False,
+    ) -> None:
+        self.app = app
+        self.store, self.courier, self.wire = ports.store, ports.courier, ports.wire
+        self.alarms, self.host, self.fetch = ports.alarms, ports.host, ports.fetch
+        self.leases = ports.leases
+        self._cell: type[Cell] = Cell
+        if ports.leases is not None:
+            from .leased.tenure import Tenant
+
+            self._cell = Tenant
+        self.capabilities = capabilities
+        self.limits = app.limits
+        self.around = app.around
+        self.config = dict(config or {})
+        self.idle_after = idle_after
+        self.restless = restless
+        self.log = logging.getLogger("roost")
+        self.cells: dict[Address, Cell] = {}
+        self.subscribers: dict[Address, set[Subscriber]] = {}
+        self.resources = Resources()
+        self._needs: dict[str, tuple[Resource[Any], ...]] = {k.name: declared(k.cls) for k in app.kinds.values()}
+        self.closing = False
+        self._sweep_pause = max(0.05, idle_after / 4)
+        self._sweeper: Timer | None = None
+        """Runs only while agents are awake."""
+        app.runtime = self
+
+    # Triggers ----------------------------------------------------------------------------------------
+
+    def cell(self, address: Address) -> Cell:
+        """The resident part of an agent; NotFound for a kind the app has not."""
+        found = self.cells.get(address)
+        if found is None:
+            found = self.cells[address] = self._cell(self, self.app.kind(address.kind), address)
+            if self._sweeper is None:
+                self._sweeper = self.host.call_later(self._sweep_pause, self._sweep)
+        return found
+
+    async def dispatch(
+        self, address: Address, trigger: Trigger, live: Callable[[bytes, bytes], None] | None = None
+    ) -> TickResult:
+        """Run one trigger to its durable end. Errors of the agent come back in the result.
+
+        The tick goes on when the waiter is cancelled (semantics 10). `live` takes (chunk id, chunk).
+        """
+        future = self.host.future()
+
+        def done(result: TickResult) -> None:
+            if not future.done():
+                future.set_result(result)
+
+        self.post(address, trigger, done, live)
+        result: TickResult
+        if trigger.deadline is None:
+            result = await future
+            return result
+        # A tick ends by its own deadline; this is for a trigger that still waits in line by then.
+        late = failed(TransientError("its turn did not come before its deadline", code="deadline"))
+        timer = self.host.call_later(trigger.deadline - self.host.now() + GRACE, partial(done, late))
+        try:
+            result = await future
+            return result
+        finally:
+            timer.cancel()
+
+    def post(
+        self,
+        address: Address,
+        trigger: Trigger,
+        done: Callable[[TickResult], None] | None = None,
+        live: Callable[[bytes, bytes], None] | None = None,
+    ) -> None:
+        """Queue a trigger without waiting. RoostError: refused at once, nothing was queued."""
+        if self.closing:
+            raise TransientError("the host is shutting down", code="shutting-down")
+        kind = self.app.kind(address.kind)
+        waiting = Waiting(trigger, done, live)
+        payload = trigger.payload
+        if isinstance(payload, Call):
+            action = waiting.action = kind.action(payload.action)
+            waiting.args, waiting.kwargs = action.bind(payload.args, payload.kwargs)
+            if action.options.readonly:
+                self.host.spawn(read(self.cell(address), waiting), eager=True)
+                return
+            if trigger.id is not None:
+                waiting.fingerprint = fingerprint_of(payload.action, payload.args, payload.kwargs)
+        self.cell(address).put(waiting)
+
+    async def tell(
+        self, address: Address, call: Call, *, id: str | None = None, caller: Caller | None = None,
+        lane: Lane = "standard", delay: float = 0.0,
+    ) -> str:  # fmt: skip
+        """Park a durable call; its id. It runs at least once and applies once."""
+        action = self.app.kind(address.kind).action(call.action)
+        action.bind(call.args, call.kwargs)
+        args = encode_arguments(call.args, call.kwargs, action.name, self.limits.arguments)
+        keyed = id is not None
+        id = id or f"{self.host.entropy():016x}{self.host.entropy():016x}"
+        letter = Letter(
+            id, "client", caller.principal if caller else "", action.name, args, lane,
+            next=self.host.now() + delay if delay > 0 else 0.0,
+            claims=to_json(dict(caller.claims)) if caller and caller.claims else None, keyed=keyed,
+        )  # fmt: skip
+        if keyed:
+            found = await self.store.outcome(address, "client", letter.principal, id)
+            if found is not None and found.expires > self.host.now():
+                if found.fingerprint != fingerprint(action.name, args):
+                    raise other_arguments(id)
+                return id
+        await self.park(address, letter)
+        return id
+
+    async def accept(self, envelope: Envelope) -> None:
+        """Take an envelope for one of this host's agents; durable when it returns. A gone generation's is dropped."""
+        if envelope.generation:
+            snapshot = await self.snapshot(envelope.to)
+            if snapshot.generation > envelope.generation:
+                return
+        letter = Letter(
+            envelope.id, "agent", str(envelope.sender), envelope.action, envelope.args, envelope.lane, envelope.internal
+        )
+        await self.park(envelope.to, letter)
+
+    async def park(self, address: Address, letter: Letter) -> None:
+        """Make a letter durable, then queue it."""
+        if self.closing:
+            raise TransientError("the host is shutting down", code="shutting-down")
+        cell = self.cell(address)
+        token = object()
+        cell.promised[token] = letter.next
+        cell.parking += 1
+        try:
+            armed = letter.next or self.host.now() + REDELIVER
+            await cell.park(letter, armed)
+        finally:
+            cell.parking -= 1
+            cell.promised.pop(token, None)
+            if not cell.parking:
+                cell.eaten = set()
+
+    async def alarm(self, address: Address) -> None:
+        """The platform's alarm: queue what is due, re-arm what is not; never raises."""
+        self.rouse(address)
+
+    def rouse(self, address: Address, ahead: Snapshot | None = None) -> None:
+        """Have an agent look what is due. `ahead`: what its load would find now."""
+        if not self.closing and address.kind in self.app.kinds:
+            self.cell(address).alarm(ahead)
+
+    def asleep(self, address: Address) -> bool:
+        """Nothing of the agent is in memory, nor under way."""
+        cell = self.cells.get(address)
+        return cell is None or cell.unread
+
+    # What agents reach -------------------------------------------------------------------------------
+
+    def logger(self, tick: Tick) -> LoggerAdapter[Any]:
+        extra = {"agent": str(tick.address), "trigger": tick.trigger.id, "kind": tick.trigger.kind}
+        return logging.LoggerAdapter(logging.getLogger(f"roost.agent.{tick.address.kind}"), extra)
+
+    def http(self, tick: Tick) -> httpx.AsyncClient:
+        tick.reader()
+        scoped = tick.trigger.scoped
+        base = None if scoped is None else quote(f"{tick.address}/{tick.image.generation}/{scoped}", safe="/:")
+
+        def key() -> str | None:
+            tick.requests += 1  # of the tick, not of this client: it may make several
+            return None if base is None else f"{base}/{tick.requests}"
+
+        return self.fetch.client(key, tick.deadline)
+
+    def asker(self, tick: Tick) -> TickAsker:
+        return TickAsker(tick, self.host, self.courier)
+
+    async def furnish(self, agent: Agent[Any, Any]) -> None:
+        """Give a new agent object what is not its state."""
+        kind = agent._kind  # pyright: ignore[reportPrivateUsage]
+        agent._world = self  # pyright: ignore[reportPrivateUsage]
+        config = self.config.get(kind.name)
+        if config is None:
+            config = self.config[kind.name] = kind.config_type()
+        agent.config = config
+        needs = self._needs.get(kind.name)
+        agent._resources = await self.resources.need(needs) if needs else {}  # pyright: ignore[reportPrivateUsage]
+
+    def view_of(self, kind: Kind, raw: bytes | None, version: int) -> bytes:
+        """The committed state as clients see it, as JSON: in the shape of today's model, whoever stored it."""
+        state = load_state(kind, raw, version)
+        if not kind.own_view:
+            return kind.to_bytes(state)
+        agent = kind.cls.__new__(kind.cls)
+        agent.state = state
+        config = self.config.get(kind.name)
+        agent.config = kind.config_type() if config is None else config
+        return encode(agent.view(), "the view")
+
+    # What operators read -----------------------------------------------------------------------------
+
+    async def snapshot(self, address: Address) -> Snapshot:
+        """The agent as stored; it need not exist."""
+        self.app.kind(address.kind)
+        found = await self.store.load(address)
+        if isinstance(found, Busy):
+            raise TransientError("another host works on this agent", code="busy")
+        return found
+
+    async def existing(self, address: Address) -> Snapshot:
+        """The agent as stored; NotFound if there is none."""
+        found = await self.snapshot(address)
+        if not found.exists:
+            raise NotFound(f"there is no agent {address}", code="no-agent")
+        return found
+
+    async def view(self, address: Address) -> tuple[bytes, int]:
+        """(view of the committed state as JSON, version)."""
+        found = await self.existing(address)
+        return self.view_of(self.app.kind(address.kind), found.state, found.state_version), found.version
+
+    async def status(self, address: Address) -> dict[str, Any]:
+        """Status, metrics, version and next wake; waking nobody."""
+        return await describe(self, address)
+
+    async def page(self, kind: str | None, prefix: str, cursor: str | None, limit: int) -> Page:
+        if kind is not None:
+            self.app.kind(kind)
+        return await self.store.list(kind, prefix, cursor, limit)
+
+    async def events(
+        self, address: Address, after: int, kinds: frozenset[str], limit: int
+    ) -> tuple[Sequence[Entry], int]:
+        self.app.kind(address.kind)
+        return await self.store.log(address, after, kinds, limit)
+
+    async def dead_letters(self, address: Address, limit: int = 1000) -> list[dict[str, Any]]:
+        found = await self.store.dead(address, 0, limit)
+        if not found:  # letters can die before their agent came to be
+            await self.existing(address)
+        return [dead_letter(d) for d in found]
+
+    async def redrive(self, address: Address, id: str | None) -> int:
+        """Dead letters back into the mailbox, ids kept; how many."""
+        self.app.kind(address.kind)
+        try:
+            count = await self.store.redrive(address, id)
+            if count:
+                await self.store.arm(address, self.host.now())  # should this host die before they run
+        except TransientError:
+            self.cell(address).doubt()  # they may wait there after all
+            raise
+        if count:
+            await self.hibernate(address)
+            self.cell(address).alarm()
+            return count
+        await self.existing(address)
+        if id is not None:
+            raise NotFound(f"{address} has no dead letter {id!r}", code="no-dead-letter")
+        return 0
+
+    # Sleeping ----------------------------------------------------------------------------------------
+
+    async def hibernate(self, address: Address) -> bool:
+        """Drop an agent from memory between two ticks; whether it was there. Nothing durable changes."""
+        self.app.kind(address.kind)
+        cell = self.cells.get(address)
+        if cell is None or cell.image is None:
+            return False
+        if cell.pumping:
+            future = self.host.future()
+            cell.naps.append(future)
+            await future
+        else:
+            cell.forget()
+        return True
+
+    def _sweep(self) -> None:
+        self._sweeper = self.host.call_later(self._sweep_pause, self._sweep) if self.sweep() else None
+
+    def sweep(self) -> int:
+        """Put to sleep what has been idle for `idle_after` seconds; how many stay awake."""
+        edge = self.host.monotonic() - self.idle_after
+        for address in [a for a, c in self.cells.items() if c.used <= edge and c.idle]:
+            cell = self.cells.pop(address)
+            if cell.image is not None:
+                cell.status = move(move(cell.status, "draining"), "asleep")
+        return len(self.cells)
+
+    def subscribe(self, address: Address, kinds: frozenset[str]) -> Subscriber:
+        """A live reader of the agent's log and chunks; `unsubscribe` it."""
+        self.app.kind(address.kind)
+        one = Subscriber(self.host, kinds)
+        group = self.subscribers.setdefault(address, set())
+        group.add(one)
+        cell = self.cells.get(address)
+        if cell is not None:
+            cell.subscribers = group
+        return one
+
+    def unsubscribe(self, address: Address, one: Subscriber) -> None:
+        group = self.subscribers.get(address)
+        if group is not None:
+            group.discard(one)
+            if not group:
+                self.subscribers.pop(address, None)
+                cell = self.cells.get(address)
+                if cell is not None:
+                    cell.subscribers = None
+
+    async def send_late(self, address: Address, frames: Sequence[Frame]) -> None:
+        """Frames that no tick released: refusals."""
+        try:
+            await self.wire.send(address, frames, 0)
+        except RoostError as error:
+            self.log.warning("%s: frames were lost: %s", address, error.message)
+
+    async def drain(self, seconds: float) -> None:
+        """Refuse new triggers and let running ticks end."""
+        self.closing = True
+        edge = self.host.monotonic() + seconds
+        for group in self.subscribers.values():
+            for one in group:
+                one.wake()
+        while self.host.monotonic() < edge and any(c.pumping for c in self.cells.values()):
+            await self.host.sleep(0.01)
+        self.halt()
+        await self.resources.close()
+
+    def halt(self) -> None:
+        """Stop sweeping."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()

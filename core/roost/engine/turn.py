@@ -1,0 +1,273 @@
+"""One turn: a waiting trigger becomes a tick, its commit, its release. The hottest path of Roost.
+
+Order is everything here (design 10.5): durable write first, then memory, then the world.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import ValidationError
+
+from ..author.action import Retry, describe, encode
+from ..contract.commit import AlreadyHandled, Commit, DeadLetter, Handled, Letter, Schedule
+from ..contract.errors import AgentError, Conflict, LimitExceeded, RoostError, TransientError, Unknown
+from ..contract.result import TickResult, failed, hidden, outcome_of, problem_bytes, stored
+from ..contract.trigger import Call, Occurrence, Trigger
+from ..tick.around import wrapped
+from ..tick.overrun import Overrun, within
+from ..tick.perform import perform
+from ..tick.tick import Stamp, Tick
+from .inbox import happened, other_arguments
+from .release import breathe, carried_out, live, release, streams, void
+
+if TYPE_CHECKING:
+    from ..author.agent import Agent
+    from ..author.kind import Kind
+    from ..contract.limits import Limits
+    from ..tick.image import Image
+    from .cell import Cell
+    from .mailbox import Waiting
+
+KEEP_CLIENT: Final = 24 * 3600.0
+"""Seconds a caller's key is remembered."""
+SPREAD: Final = 3.0
+"""Seconds over which the next attempts of runs that waited for one another are spread, at least."""
+KEEP_AGENT: Final = 7 * 24 * 3600.0
+"""Seconds an envelope's id is remembered: longer than any redelivery goes on."""
+
+
+async def turn(cell: Cell, waiting: Waiting, image: Image) -> None:
+    """Run one trigger to its end. Raises nothing but cancellation: errors become results."""
+    runtime, trigger = cell.runtime, waiting.trigger
+    host, limits = runtime.host, runtime.limits
+    at = host.now()
+    if at < image.at:
+        at = image.at
+    attempt = waiting.letter.attempts + 1 if waiting.letter is not None else 1
+    tick = Tick(cell.kind, image, trigger, Stamp(at, host.entropy()), limits, runtime.store, attempt=attempt)
+    seconds = limits.max_tick
+    if waiting.action is not None and waiting.action.options.timeout is not None:
+        seconds = min(seconds, waiting.action.options.timeout)
+    if trigger.deadline is not None:
+        seconds = min(seconds, trigger.deadline - at)
+    tick.deadline = at + seconds
+    started = host.monotonic()
+    error: RoostError | None = None
+    value: Any = b"null"
+    commit: Commit | None = None
+    try:
+        agent = cell.agent or await cell.build(image)
+        agent._tick = tick  # pyright: ignore[reportPrivateUsage]
+        tick.live = partial(live, cell, tick, waiting)
+        handle = partial(wrapped, runtime.around) if runtime.around else perform
+        value = await within(host, seconds, handle(agent, tick, waiting, partial(breathe, cell)))
+        tick.open = False
+        state = changed(cell.kind, agent, image, limits)
+        if state is not None or tick.touched or trigger.id is not None or waiting.letter is not None:
+            commit = tick.commit(state)
+    except RoostError as problem:
+        error = problem
+    except Overrun:
+        error = TransientError(
+            f"the tick was cancelled after {seconds:.3g} s and nothing was stored; do long work in steps",
+            code="deadline",
+        )
+    except Exception as problem:
+        error = hide(cell, trigger, problem)
+    finally:
+        tick.open = False
+        tick.live = None  # it holds the tick: without the cycle all that a tick made is free when it ends
+
+    if error is not None:
+        cell.agent = None  # its state may hold what did not commit
+        tick.discard()
+        void(cell, tick, waiting)
+        if isinstance(error, AgentError) and error.id is None:
+            error.id = f"{host.entropy():016x}"
+            runtime.log.error("%s %s failed [%s]: %s", cell.address, trigger.kind, error.id, error.message)
+        cell.metrics.failed(error, at)
+        commit = _failure(cell.kind, waiting, tick, error, max(at, host.now()))
+    elif commit is not None:
+        if waiting.letter is not None:
+            commit.consumed = waiting.letter.n
+        if trigger.id is not None and _keyed(waiting):
+            commit.handled = _handled(waiting, tick, "value", value if isinstance(value, bytes) else b"null")
+
+    result: TickResult | None = None
+    if commit is not None:
+        if cell.leases is not None:
+            cell.seal(tick, waiting, commit, error, value)
+        image.plan(commit, cell.promised.values())
+        answer = await _store(cell, waiting, commit)
+        if commit.consumed is not None:
+            cell.consumed(commit.consumed)  # whatever is known of it: if it waits after all, the next load finds it
+        if isinstance(answer, TickResult):
+            if answer.error is None and tick.chunks and streams(waiting):
+                answer = failed(carried_out())
+            result, commit = answer, None
+            tick.discard()
+            void(cell, tick, waiting)
+        else:
+            image.apply(commit)
+    if result is None:
+        if error is not None:
+            result = TickResult(outcome_of(error), error=error, version=image.version)
+        elif isinstance(value, bytes):
+            result = TickResult("value", value, version=image.version)
+        else:
+            result = TickResult("value", version=image.version, response=value)
+    result.next_wake = image.due
+    result.duration = host.monotonic() - started
+    cell.metrics.count(trigger.kind, result.outcome, result.duration)
+    await release(cell, tick, waiting, commit, result)
+
+
+def changed(kind: Kind, agent: Agent[Any, Any], image: Image, limits: Limits) -> bytes | None:
+    """The state's bytes if they differ from the committed ones; AgentError names a field that can't be stored.
+
+    The agent goes on with what those bytes mean, so that hibernating now or later makes no difference.
+    """
+    state = agent.state
+    if not isinstance(state, kind.state_type):
+        raise AgentError(
+            f"self.state is {type(state).__name__}, not {kind.state_type.__name__}; change its fields, or set it "
+            f"to a {kind.state_type.__name__}",
+            code="bad-state",
+        )
+    raw = kind.to_bytes(state, warnings=False)
+    if raw == image.state:
+        return None
+    try:
+        agent.state = kind.validate(raw)
+    except ValidationError as error:
+        raise AgentError(f"the state can't be stored: {describe(error)}", code="bad-state") from error
+    view = encode(agent.view(), "the view") if kind.own_view else raw
+    if len(raw) > limits.state:
+        raise LimitExceeded(f"the state has {len(raw)} bytes; the limit is {limits.state}", limit="state")
+    if len(view) > limits.view:
+        raise LimitExceeded(
+            f"the view of the state has {len(view)} bytes; the limit is {limits.view}: it must fit one frame. "
+            "Override view() to show clients less",
+            limit="view",
+        )
+    return raw
+
+
+def hide(cell: Cell, trigger: Trigger, problem: BaseException) -> AgentError:
+    """An author's exception: the log gets it all, callers an id."""
+    id = f"{cell.runtime.host.entropy():016x}"
+    payload = trigger.payload
+    what = payload.action if isinstance(payload, Call) else trigger.kind
+    cell.runtime.log.error("%s %s failed [%s]", cell.address, what, id, exc_info=problem)
+    return hidden(problem, id)
+
+
+def _keyed(waiting: Waiting) -> bool:
+    return waiting.trigger.source in ("client", "agent") and (waiting.letter is None or waiting.letter.keyed)
+
+
+def _handled(waiting: Waiting, tick: Tick, outcome: Any, value: bytes) -> Handled:
+    trigger = waiting.trigger
+    assert trigger.id is not None
+    keep = KEEP_CLIENT if trigger.source == "client" else KEEP_AGENT
+    return Handled(trigger.source, trigger.principal, trigger.id, waiting.fingerprint, outcome, value, tick.at + keep)
+
+
+def _failure(kind: Kind, waiting: Waiting, tick: Tick, error: RoostError, now: float) -> Commit | None:
+    """What a failed run writes: an ask its outcome, a letter or occurrence its next attempt or its grave.
+
+    `now`: when it failed, which may be long after its start.
+    """
+    trigger, image = waiting.trigger, tick.image
+    payload = trigger.payload
+    transient = isinstance(error, TransientError)
+    if waiting.letter is None and not isinstance(payload, Occurrence):
+        if trigger.id is None or transient or not _keyed(waiting):
+            return None
+        commit = tick.commit(None)
+        commit.handled = _handled(waiting, tick, outcome_of(error), problem_bytes(error))
+        return commit
+    commit = tick.commit(kind.default if image.state is None else None)  # its mailbox is acknowledged: so is it
+    letter = waiting.letter
+    if letter is not None:
+        attempts = letter.attempts + 1
+        retry = waiting.action.options.retry if waiting.action is not None else Retry(attempts=1)
+        if transient or attempts < retry.attempts:
+            commit.deferred = _again(letter, attempts, now + _pause(retry, attempts, tick, error))
+        else:
+            commit.consumed = letter.n
+            commit.dead = (DeadLetter(_again(letter, attempts, 0.0), problem_bytes(error), tick.at),)
+            if _keyed(waiting):
+                commit.handled = _handled(waiting, tick, outcome_of(error), problem_bytes(error))
+        return commit
+    assert isinstance(payload, Occurrence)
+    row = image.schedules[payload.key]
+    attempts = row.attempts + 1
+    target = kind.actions.get(row.target) or kind.methods.get(row.target)
+    retry = target.options.retry if target is not None else Retry(attempts=1)
+    if transient or attempts < retry.attempts:
+        at = now + _pause(retry, attempts, tick, error)
+        commit.schedules = (Schedule(row.key, row.gen, row.due, row.spec, row.target, row.args, attempts, at),)
+        return commit
+    tick.advance(payload)
+    commit.schedules, commit.sgen = tuple(tick.schedules.values()), tick.sgen
+    letter = Letter(
+        f"{row.key}/{row.gen}/{row.due:.3f}", "schedule", "", row.target, row.args, internal=True,
+        attempts=attempts, keyed=False,
+    )  # fmt: skip
+    commit.dead = (DeadLetter(letter, problem_bytes(error), tick.at),)
+    return commit
+
+
+def _pause(retry: Retry, attempts: int, tick: Tick, error: RoostError) -> float:
+    """Seconds until the next attempt.
+
+    Two runs that ask each other's agents wait until their deadlines, and would be tried again in step, for ever. A run
+    that asked draws its pause, so that one of them finds the other's agent at rest (semantics 6).
+    """
+    pause = retry.delay(attempts)
+    if isinstance(error, TransientError):
+        pause = max(pause, error.retry_after or 0.0)
+        if tick.asks:
+            pause += max(pause, SPREAD) * (tick.seed >> 11) / (1 << 53)
+    return pause
+
+
+def _again(x: Letter, attempts: int, at: float) -> Letter:
+    return Letter(
+        x.id, x.source, x.principal, x.action, x.args, x.lane, x.internal, attempts, at, x.n, x.claims, x.keyed
+    )
+
+
+async def _store(cell: Cell, waiting: Waiting, commit: Commit) -> TickResult | None:
+    """None = durable. Otherwise nothing of this run counts, and the result says what does."""
+    store = cell.runtime.store
+    try:
+        done = await store.commit(commit)
+        if isinstance(done, AlreadyHandled):
+            cell.forget()
+            if done.handled.fingerprint != waiting.fingerprint:
+                return failed(other_arguments(done.handled.id))
+            return stored(done.handled, commit.base)
+        return None
+    except Unknown as lost:
+        return await _settle(cell, waiting, commit, lost)
+    except Conflict as conflict:
+        cell.forget()
+        return TickResult("transient", error=conflict)
+    except RoostError as error:
+        cell.forget()
+        return TickResult(outcome_of(error), error=error)
+
+
+async def _settle(cell: Cell, waiting: Waiting, commit: Commit, lost: Unknown) -> TickResult | None:
+    """The answer to a commit was lost: the store itself tells whether it happened (semantics 3)."""
+    try:
+        if await happened(cell.runtime.store, commit):
+            return None
+    except RoostError:
+        pass
+    cell.forget()
+    return TickResult("transient", error=lost)

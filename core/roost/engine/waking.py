@@ -1,0 +1,84 @@
+"""Waking an agent: its snapshot becomes the image, and what the last host left undone is taken up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..contract.commit import SCHEMA, Busy, Frame
+from ..contract.errors import Quarantined, TransientError
+from ..contract.trigger import Disconnect, Trigger
+from ..protocol import frames
+from ..tick.image import Image
+from .lifecycle import move
+from .mailbox import Waiting
+from .release import deliver, send
+
+if TYPE_CHECKING:
+    from .cell import Cell
+
+
+async def load(cell: Cell) -> None:
+    """Fill `cell.image`. TransientError: not now; the cell is as before."""
+    runtime = cell.runtime
+    cell.status = move(cell.status, "waking")
+    try:
+        snapshot = await cell.fetch()
+        if isinstance(snapshot, Busy):
+            raise TransientError("another host works on this agent", code="busy")
+        if snapshot.schema > SCHEMA or (snapshot.exists and snapshot.state_version > cell.kind.state_version):
+            raise TransientError(
+                f"{cell.address} was stored by a newer version of this app; deploy that version here",
+                code="newer-schema", retry_after=5.0,
+            )  # fmt: skip
+    except BaseException:  # cancelled with its host, while others wait for it
+        cell.status = move(cell.status, "asleep")
+        raise
+    image = cell.image = Image(snapshot)
+    cell.status = move(cell.status, "awake")
+    cell.armed = snapshot.armed
+    if image.exists:
+        try:
+            cell.agent = await cell.build(image)
+        except Quarantined as error:
+            await cell.quarantine(error)
+            _redeliver(cell, image)
+            return
+    earliest = image.earliest()
+    # later than that: by a quarantine that newer code has ended
+    disarmed = earliest is not None and (image.armed is None or image.armed > earliest)
+    if image.due != earliest or disarmed:  # the columns and the rows must agree (semantics 22)
+        image.due = earliest
+        image.settle((), runtime.host.now())
+        await runtime.store.arm(cell.address, image.armed)
+        await cell.arm(image.armed)
+    await _recover(cell, image)
+
+
+async def _recover(cell: Cell, image: Image) -> None:
+    """Letters, overdue schedules, envelopes, ghosts, unreleased state (semantics 8, 22, 25)."""
+    runtime = cell.runtime
+    cell.line_up(image)
+    if len(cell.mailbox):
+        cell.kick()
+    _redeliver(cell, image)
+    if not image.connections:
+        return
+    known = runtime.wire.open(cell.address)
+    if known is None:
+        if cell.leases is None or image.released >= image.version:
+            return
+        known = dict.fromkeys(image.connections, image.released)  # a host died between its commit and its frames
+    for cid in image.connections:
+        if cid not in known and cid not in cell.queued:
+            cell.queued.add(cid)
+            cell.mailbox.put(Waiting(Trigger("disconnect", Disconnect(cid), source="admin")))
+            cell.kick()
+    behind = tuple(c for c, v in known.items() if v < image.version and c in image.connections)
+    if behind and image.released < image.version and image.exists and cell.kind.stateful:
+        await send(cell, [Frame(behind, frames.state(cell.view()))], image.version)
+
+
+def _redeliver(cell: Cell, image: Image) -> None:
+    fresh = [e for e in image.outbox.values() if e.id not in cell.flight]
+    if fresh:
+        deliver(cell, fresh)

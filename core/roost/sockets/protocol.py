@@ -1,0 +1,290 @@
+"""One WebSocket's protocol, the same on every backend: greeting, frames in, order, refusals.
+
+The wire hands text and bytes in; triggers go to the runtime; whatever goes out goes through the `Wire`
+port. What is wrong with a frame is said in an error frame and changes nothing (client-wire.md, semantics
+16, 24-27).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final, Protocol, cast
+
+from pydantic_core import from_json, to_json
+
+from ..contract.address import Address
+from ..contract.errors import NotFound, Rejected, RoostError
+from ..contract.result import TickResult, failed
+from ..contract.trigger import Call, Caller, Connect, Disconnect, Message, Payload, SetState, Trigger
+from ..engine.quarantine import quarantined
+from ..engine.runtime import Runtime
+from ..ports import Timer
+from ..protocol import frames
+from ..protocol.numbering import FRAME_GAP, GAP_SECONDS, frame_gap, too_much
+
+BUSY: Final = 128
+"""Frames of one connection under way at which reading pauses."""
+
+
+class Line(Protocol):
+    """The socket under a session. Every method returns at once."""
+
+    def send_text_bytes(self, data: bytes) -> None: ...
+    def close(self, code: int, reason: str) -> None: ...
+    def pause(self) -> None:
+        """Stop reading."""
+        ...
+
+    def resume(self) -> None: ...
+
+
+class Session:
+    """The server's end of one connection."""
+
+    __slots__ = (
+        "_ahead",
+        "_ahead_size",
+        "_busy",
+        "_gap",
+        "_next",
+        "_paused",
+        "address",
+        "caller",
+        "cid",
+        "label",
+        "line",
+        "query",
+        "runtime",
+    )
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        address: Address,
+        cid: str,
+        label: str,
+        caller: Caller | None,
+        query: Mapping[str, str],
+        line: Line,
+    ) -> None:
+        self.runtime = runtime
+        self.address = address
+        self.cid = cid
+        self.label = label
+        self.caller = caller
+        self.query: Mapping[str, str] | None = query
+        self.line = line
+        self._busy = 0
+        self._paused = False
+        self._next = 1
+        """The number of the next frame; 0 = whatever comes next."""
+        self._ahead: dict[int, tuple[dict[str, Any], int]] | None = None
+        self._ahead_size = 0
+        self._gap: Timer | None = None
+
+    def resume(self) -> None:
+        """Go on in the middle of a connection: its greeting is over, its count unknown, its frames come in order."""
+        self.query = None
+        self._next = 0
+
+    async def open(self) -> None:
+        """Greet from the committed snapshot, then queue `on_connect`: before any frame of this connection."""
+        runtime, address = self.runtime, self.address
+        cell = runtime.cell(address)
+        if cell.image is None:
+            await cell.ready()
+        if cell.status == "quarantined":
+            raise quarantined(cell)
+        greeting = [frames.identity(address, cell.kind.stateful)]
+        seen = ""
+        if cell.kind.stateful:
+            seen = frames.digest(cell.view())
+            greeting.append(frames.state(cell.view()))
+        greeting.append(frames.NO_MCP)
+        for data in greeting:
+            self.line.send_text_bytes(data)
+        query, self.query = self.query or {}, None
+        connect = Connect(self.cid, self.label, runtime.host.now(), query, seen)
+        runtime.post(address, Trigger("connect", connect, caller=self.caller), self._connected)
+
+    def _connected(self, result: TickResult) -> None:
+        if result.error is not None:
+            refuse(self.line, result.error)
+
+    # Frames in ---------------------------------------------------------------------------------------
+
+    def text(self, data: str) -> None:
+        """A text frame."""
+        try:
+            found: object = from_json(data, allow_inf_nan=False)
+        except ValueError:
+            found = None
+        if type(found) is not dict:
+            self._message(data)
+            return
+        frame = cast("dict[str, Any]", found)
+        if "seq" in frame and frame.get("type") in _OURS:
+            self._numbered(frame, len(data))
+        else:
+            self._frame(frame, data)
+
+    def binary(self, data: bytes) -> None:
+        """A binary frame: always the author's."""
+        self._message(data)
+
+    def _frame(self, frame: dict[str, Any], raw: str) -> None:
+        kind = frame.get("type")
+        if kind == "rpc":
+            self._rpc(frame)
+        elif kind == "cf_agent_state" and "state" in frame:
+            self._state(frame)
+        elif kind == "roost_message":
+            self._wrapped(frame)
+        else:
+            self._message(raw)
+
+    def _numbered(self, frame: dict[str, Any], size: int) -> None:
+        seq = frame["seq"]
+        if type(seq) is not int or seq < 1:
+            self.line.send_text_bytes(frames.bad_frame(Rejected("seq must be a whole number from 1", code="bad-frame")))
+            return
+        if not self._next:
+            self._next = seq
+        if seq < self._next:
+            return  # a duplicate
+        if seq > self._next:
+            self._early(seq, frame, size)
+            return
+        while True:
+            self._next += 1
+            self._frame(frame, "")
+            following = self._ahead.pop(self._next, None) if self._ahead else None
+            if following is None:
+                break
+            frame, size = following
+            self._ahead_size -= size
+        if self._gap is not None:  # that one is closed; another has its own time
+            self._gap.cancel()
+            self._gap = self.runtime.host.call_later(GAP_SECONDS, self._give_up) if self._ahead else None
+
+    def _early(self, seq: int, frame: dict[str, Any], size: int) -> None:
+        if self._ahead is None:
+            self._ahead = {}
+        if seq not in self._ahead:
+            self._ahead[seq] = frame, size
+            self._ahead_size += size
+        if too_much(len(self._ahead), self._ahead_size):
+            self._give_up(crowded=True)
+        elif self._gap is None:
+            self._gap = self.runtime.host.call_later(GAP_SECONDS, self._give_up)
+
+    def _give_up(self, *, crowded: bool = False) -> None:
+        if self._ahead:
+            self.line.send_text_bytes(frames.bad_frame(frame_gap(self._next, crowded=crowded)))
+            self.line.close(FRAME_GAP, "frame-gap")
+        self._ahead = self._gap = None
+
+    def _rpc(self, frame: dict[str, Any]) -> None:
+        id: Any = frame.get("id")
+        method: Any = frame.get("method")
+        args: Any = frame.get("args")
+        kwargs: Any = frame.get("kwargs")
+        key: Any = frame.get("key")
+        if type(id) is not str or len(id) > 255:
+            wrong = "an rpc frame needs a text `id` of at most 255 characters"
+            self.line.send_text_bytes(frames.bad_frame(Rejected(wrong, code="bad-frame")))
+            return
+        wrong = ""
+        if type(method) is not str:
+            wrong = "`method` must be text"
+        elif type(args) is not list:
+            wrong = "`args` must be an array"
+        elif kwargs is not None and type(kwargs) is not dict:
+            wrong = "`kwargs` must be an object"
+        elif key is not None and not (type(key) is str and 0 < len(key) <= 255 and key.isprintable()):
+            wrong = "`key` must be 1 to 255 printable characters"
+        if wrong:
+            self.line.send_text_bytes(frames.failure(id, Rejected(f"in an rpc frame {wrong}", code="bad-frame")))
+            return
+        given = cast("list[Any]", args)
+        call = Call(method, tuple(given), cast("dict[str, Any]", kwargs or {}), self.cid, id)
+        self._post(Trigger("call", call, key, caller=self.caller))
+
+    def _state(self, frame: dict[str, Any]) -> None:
+        seq = frame.get("seq")
+        payload = SetState(self.cid, frame["state"], seq if type(seq) is int else None)
+        if not self.runtime.app.kind(self.address.kind).client_writes:
+            error = Rejected(
+                f"clients of {self.address.kind} may not write its state: it has not set client_writes = True",
+                code="readonly-connection", status=403,
+            )  # fmt: skip
+            self.line.send_text_bytes(frames.state_error(error, payload.seq))
+            return
+        self._post(Trigger("message", payload, caller=self.caller))
+
+    def _wrapped(self, frame: dict[str, Any]) -> None:
+        if "base64" in frame:
+            try:
+                self._message(base64.b64decode(frame["base64"], validate=True))
+            except (binascii.Error, TypeError, ValueError):
+                self.line.send_text_bytes(
+                    frames.bad_frame(Rejected("`base64` of a roost_message is not base64", code="bad-frame"))
+                )
+            return
+        data = frame.get("data")
+        self._message(data if isinstance(data, str) else to_json(data, inf_nan_mode="null").decode())
+
+    def _message(self, data: str | bytes) -> None:
+        kind = self.runtime.app.kind(self.address.kind)
+        if "on_message" not in kind.hooks:
+            error = NotFound(
+                f"{kind.name} takes no messages: it has no on_message, and this frame is no call", code="no-on-message"
+            )
+            self.line.send_text_bytes(frames.bad_frame(error))
+            return
+        self._post(Trigger("message", Message(self.cid, data), caller=self.caller))
+
+    def _post(self, trigger: Trigger) -> None:
+        self._busy += 1
+        if self._busy >= BUSY and not self._paused:
+            self._paused = True
+            self.line.pause()
+        try:
+            self.runtime.post(self.address, trigger, self._done)
+        except RoostError as error:
+            self._answer(trigger.payload, error)
+            self._done(failed(error))
+
+    def _answer(self, payload: Payload, error: RoostError) -> None:
+        if isinstance(payload, Call):
+            self.line.send_text_bytes(frames.failure(payload.rpc or "", error))
+        elif isinstance(payload, SetState):
+            self.line.send_text_bytes(frames.state_error(error, payload.seq))
+        else:
+            self.line.send_text_bytes(frames.bad_frame(error))
+
+    def _done(self, result: TickResult) -> None:
+        self._busy -= 1
+        if self._paused and self._busy <= BUSY // 2:
+            self._paused = False
+            self.line.resume()
+
+    def closed(self, code: int, reason: str) -> None:
+        """The socket is gone."""
+        if self._gap is not None:
+            self._gap.cancel()
+        self._ahead = None
+        with suppress(RoostError):  # shutting down: the next host sweeps
+            self.runtime.post(self.address, Trigger("disconnect", Disconnect(self.cid, code, reason), source="admin"))
+
+
+_OURS: Final = ("rpc", "cf_agent_state", "roost_message")
+
+
+def refuse(line: Line, error: RoostError) -> None:
+    """Refuse a connection that was accepted for this purpose (semantics 26)."""
+    line.send_text_bytes(frames.refusal(error))
+    line.close(frames.close_code(error), error.code)

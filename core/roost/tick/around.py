@@ -1,0 +1,35 @@
+"""The wrappers an app puts around its ticks (`App(around=...)`)."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ..contract.errors import RoostError
+from .perform import Breathe, HttpAnswer, perform
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..author.agent import Agent
+    from ..author.app import Around
+    from ..engine.mailbox import Waiting
+    from .tick import Tick
+
+
+async def wrapped(
+    wrappers: Sequence[Around], agent: Agent[Any, Any], tick: Tick, waiting: Waiting, breathe: Breathe
+) -> bytes | HttpAnswer:
+    """The handler inside the wrappers, outermost first."""
+    out: list[bytes | HttpAnswer] = []
+
+    async def layer(depth: int) -> None:
+        if depth == len(wrappers):
+            out.append(await perform(agent, tick, waiting, breathe))
+        else:
+            await wrappers[depth](agent, waiting.trigger, partial(layer, depth + 1))
+
+    await layer(0)
+    if not out:
+        raise RoostError("a wrapper given as App(around=...) did not proceed", code="not-proceeded")
+    return out[0]

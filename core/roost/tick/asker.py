@@ -1,0 +1,94 @@
+"""Asks from inside a tick: agent to agent, awaited (semantics 6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from ..author.action import encode_arguments
+from ..author.kv import adapter
+from ..author.remote import RemoteAction
+from ..contract.errors import AgentError, Rejected, TransientError
+from ..contract.trigger import Call, Caller, Trigger
+
+if TYPE_CHECKING:
+    from ..ports import Courier, Host
+    from .tick import Tick
+
+MARGIN: float = 0.5
+"""Seconds an ask leaves to the tick that waits for it."""
+
+
+def typed(target: RemoteAction, value: bytes) -> Any:
+    """The result as the action's annotation says."""
+    if target.action.result is None:
+        return None
+    try:
+        return adapter(target.action.result).validate_json(value)
+    except ValidationError as error:
+        raise AgentError(
+            f"{target.address}.{target.action.name} answered {value[:80]!r}, not {target.action.result}: "
+            "correct the action's return annotation",
+            code="bad-result",
+        ) from error
+
+
+class TickAsker:
+    """Carries out the asks of one tick; numbers them, so that a re-run finds the stored answers."""
+
+    __slots__ = ("courier", "host", "tick")
+
+    def __init__(self, tick: Tick, host: Host, courier: Courier) -> None:
+        self.tick = tick
+        self.host = host
+        self.courier = courier
+
+    async def ask(self, target: RemoteAction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        tick = self.tick
+        tick.reader()  # refuses an ask after the tick's end
+        to, me = str(target.address), str(tick.address)
+        if to == me or to in tick.path:
+            chain = " -> ".join((*tick.path, me, to))
+            raise Rejected(
+                f"{chain}: {to} waits for this very answer; tell it instead of asking", code="ask-cycle", status=409
+            )
+        if len(tick.path) + 1 >= tick.limits.max_path:
+            raise Rejected(
+                f"asks are nested {len(tick.path) + 1} deep, which is the limit", code="ask-depth", status=409
+            )
+        tick.asks += 1
+        trigger_id = target.idempotency_key
+        if trigger_id is None and (scoped := tick.trigger.scoped) is not None:
+            trigger_id = f"{me}/{tick.image.generation}/{scoped}/{tick.asks}"
+        now = self.host.now()
+        deadline = tick.deadline - MARGIN
+        if target.timeout is not None:
+            deadline = min(deadline, now + target.timeout)
+        if deadline <= now:
+            raise _timeout(to, target)
+        target.action.bind(args, kwargs)
+        what = f"{to}.{target.action.name}"
+        copy = from_json(encode_arguments(args, kwargs, what, tick.limits.arguments))  # agents share no objects
+        trigger = Trigger(
+            "call", Call(target.action.name, tuple(copy["args"]), copy["kwargs"]), trigger_id, "agent", Caller(me),
+            deadline=deadline, path=(*tick.path, me),
+        )  # fmt: skip
+        timeout = self.host.timeout(deadline - now)
+        try:
+            async with timeout:
+                value = await self.courier.ask(target.address, trigger)
+        except TimeoutError:
+            if timeout.expired():
+                raise _timeout(to, target) from None
+            raise
+        except TransientError as error:
+            if error.code == "deadline" and self.host.now() >= deadline - 0.05:  # both ends keep the same deadline
+                raise _timeout(to, target) from None
+            raise
+        return typed(target, value)
+
+
+def _timeout(to: str, target: RemoteAction) -> TransientError:
+    return TransientError(f"{to}.{target.action.name} did not answer in time", code="ask-timeout")

@@ -1,0 +1,197 @@
+"""The resident copy of an agent as last committed. It changes only by `apply`, after a commit is durable."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from heapq import heapify, heappop, heappush
+
+from ..contract.address import Address
+from ..contract.commit import Commit, Envelope, Gone, Letter, Row, Schedule, Snapshot, Unschedule
+
+REDELIVER: float = 5.0
+"""Seconds after which an envelope that nobody settled is sent again, should the host die first."""
+
+
+class Image:
+    """Mutable, one an awake agent. Reading it is free; a store is asked only at load."""
+
+    __slots__ = (
+        "_resting", "_times", "address", "armed", "at", "connections", "dead", "due", "fence", "generation", "letters",
+        "outbox", "released", "schedules", "seq", "sgen", "state", "state_version", "version", "view", "waiting",
+    )  # fmt: skip
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.address: Address = snapshot.address
+        self.generation = snapshot.generation
+        self.fence = snapshot.fence
+        self.version = snapshot.version
+        self.at = snapshot.at
+        self.seq = snapshot.seq
+        self.sgen = snapshot.sgen
+        self.due = snapshot.due
+        self.armed = snapshot.armed
+        self.released = snapshot.released
+        self.state = snapshot.state
+        self.state_version = snapshot.state_version
+        self.view: bytes | None = None
+        """The view of the committed state as JSON, made when first asked for."""
+        self.schedules: dict[str, Schedule] = {s.key: s for s in snapshot.schedules}
+        self._times = [(s.at, s.key) for s in snapshot.schedules]
+        """A heap of them: each line of `schedules`, and what has left or moved since and is yet to be passed over."""
+        heapify(self._times)
+        rows, envelopes, letters = snapshot.connections, snapshot.outbox, snapshot.letters
+        self.connections: dict[str, Row] = {r.cid: r for r in rows} if rows else {}
+        self.outbox: dict[str, Envelope] = {e.id: e for e in envelopes} if envelopes else {}
+        self.letters: dict[int, Letter] = {x.n: x for x in letters} if letters else {}
+        """Read it; `keep` and `drop` change it."""
+        self._resting: dict[int, float] = {x.n: x.next for x in letters if x.next} if letters else {}
+        """When those in back-off want to be tried: few of many."""
+        self.waiting = snapshot.waiting
+        self.dead = snapshot.dead
+
+    @property
+    def exists(self) -> bool:
+        return self.state is not None
+
+    @property
+    def more(self) -> bool:
+        """Letters wait in the store that are not loaded."""
+        return self.waiting > len(self.letters)
+
+    def plan(self, commit: Commit, promised: Collection[float] = ()) -> None:
+        """Fill in when `commit` leaves the agent due, and armed.
+
+        `promised`: when letters that are being parked right now are due, 0 = at once.
+        """
+        if not (
+            commit.schedules or commit.deferred or commit.consumed or commit.outbox
+            or self.letters or self.outbox or promised
+        ):  # fmt: skip
+            commit.next_due = commit.armed = self.due
+            return
+        changed = {row.key for row in commit.schedules}
+        times = [row.at for row in commit.schedules if isinstance(row, Schedule)]
+        first = self._first(changed)
+        if first is not None:
+            times.append(first)
+        if not (commit.deferred or commit.consumed or commit.outbox or self.waiting or self.outbox or promised):
+            commit.next_due = commit.armed = min(times) if times else None
+            return
+        handled = {commit.consumed}
+        ready = False
+        if commit.deferred is not None:
+            handled.add(commit.deferred.n)
+            ready = commit.deferred.next <= commit.at
+            if not ready:
+                times.append(commit.deferred.next)
+        later = self._later(commit.at, handled)
+        ready = ready or len(self.letters) - len(handled & self.letters.keys()) > len(later)
+        times += later
+        times += [t for t in promised if t]
+        commit.next_due = min(times, default=None)
+        under_way = ready or commit.outbox or self.outbox or self.more or not all(promised)
+        commit.armed = self._sooner(commit.next_due, commit.at) if under_way else commit.next_due
+
+    def _first(self, without: Collection[str]) -> float | None:
+        """The earliest time of a schedule, those keys left out."""
+        times, aside, found = self._times, list[tuple[float, str]](), None
+        while times:
+            at, key = times[0]
+            row = self.schedules.get(key)
+            if row is not None and row.at == at and key not in without:
+                found = at
+                break
+            one = heappop(times)
+            if row is not None and row.at == at:
+                aside.append(one)
+        for one in aside:
+            heappush(times, one)
+        return found
+
+    def _later(self, at: float, without: Collection[int | None] = ()) -> list[float]:
+        """When the letters want to be tried that have to wait longer than `at`."""
+        return [next for n, next in self._resting.items() if next > at and n not in without]
+
+    def settle(self, ids: Collection[str], at: float, promised: Collection[float] = ()) -> float | None:
+        """Envelopes were delivered; when the agent must be armed now."""
+        for one in ids:
+            self.outbox.pop(one, None)
+        later = self._later(at)
+        under_way = self.outbox or self.more or len(self.letters) > len(later) or not all(promised)
+        due = min((t for t in (self.due, *later, *promised) if t), default=None)
+        self.armed = self._sooner(due, at) if under_way else due
+        return self.armed
+
+    @staticmethod
+    def _sooner(due: float | None, at: float) -> float:
+        return at + REDELIVER if due is None else min(due, at + REDELIVER)
+
+    def earliest(self) -> float | None:
+        """The earliest due time of what is in memory; must equal `due` (semantics 22)."""
+        times = [row.at for row in self.schedules.values()]
+        if self._resting:
+            times += self._resting.values()
+        return min(times) if times else None
+
+    def keep(self, letter: Letter) -> None:
+        """A letter waits, or waits again."""
+        self.letters[letter.n] = letter
+        if letter.next:
+            self._resting[letter.n] = letter.next
+        else:
+            self._resting.pop(letter.n, None)
+
+    def drop(self, n: int) -> bool:
+        """A letter is no more; whether it was there."""
+        self._resting.pop(n, None)
+        return self.letters.pop(n, None) is not None
+
+    def _set(self, schedule: Schedule) -> None:
+        self.schedules[schedule.key] = schedule
+        heappush(self._times, (schedule.at, schedule.key))
+        if len(self._times) > 2 * len(self.schedules) + 64:  # keys that are set again and again
+            self._times = [(s.at, s.key) for s in self.schedules.values()]
+            heapify(self._times)
+
+    def apply(self, commit: Commit) -> None:
+        """The commit is durable: so is this."""
+        self.version = commit.version
+        self.at = commit.at
+        self.released = commit.released
+        self.due = commit.next_due
+        self.armed = commit.armed
+        self.sgen = commit.sgen
+        self.seq = commit.seq
+        if commit.destroy:
+            self._bury(commit)
+            return
+        self.generation = commit.generation
+        if commit.state is not None:
+            self.state = commit.state
+            self.state_version = commit.state_version
+            self.view = None
+        if commit.consumed is not None and self.drop(commit.consumed):
+            self.waiting -= 1
+        if commit.deferred is not None:
+            self.keep(commit.deferred)
+        self.dead += len(commit.dead)
+        for schedule in commit.schedules:
+            if isinstance(schedule, Unschedule):
+                self.schedules.pop(schedule.key, None)
+            else:
+                self._set(schedule)
+        for row in commit.connections:
+            if isinstance(row, Gone):
+                self.connections.pop(row.cid, None)
+            else:
+                self.connections[row.cid] = row
+        for envelope in commit.outbox:
+            self.outbox[envelope.id] = envelope
+
+    def _bury(self, commit: Commit) -> None:
+        self.generation = commit.generation + 1
+        self.state = self.view = None
+        self.seq = self.sgen = self.dead = self.waiting = 0
+        self.due, self.armed = None, commit.armed
+        self.schedules, self.connections, self.letters = {}, {}, {}
+        self._times, self._resting = [], {}

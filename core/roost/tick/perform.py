@@ -1,0 +1,144 @@
+"""From a trigger to the author's method: one function a kind of trigger. Only this file calls author code."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+from pydantic_core import from_json, to_json
+
+from ..author.action import describe, encode
+from ..author.connection import Connection
+from ..author.response import Response
+from ..contract.commit import Gone, Row
+from ..contract.errors import LimitExceeded, NotFound, Rejected
+from ..contract.trigger import Call, Connect, Disconnect, Message, Occurrence, Request, SetState
+
+if TYPE_CHECKING:
+    from ..author.agent import Agent
+    from ..contract.trigger import Payload
+    from ..engine.mailbox import Waiting
+    from .tick import Tick
+
+Breathe = Callable[[], Awaitable[None]]
+HttpAnswer = tuple[int, list[tuple[str, str]], bytes]
+
+
+def perform(
+    agent: Agent[Any, Any], tick: Tick, waiting: Waiting, breathe: Breathe
+) -> Coroutine[Any, Any, bytes | HttpAnswer]:
+    """Run the handler; the result as JSON, or the HTTP answer of a request."""
+    payload = waiting.trigger.payload
+    if isinstance(payload, Call):
+        return _call(agent, tick, waiting, payload, breathe)
+    return _hook(agent, tick, waiting, payload)
+
+
+async def _hook(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, payload: Payload) -> bytes | HttpAnswer:
+    if isinstance(payload, Message):
+        await agent.on_message(_connection(tick, payload.cid), payload.data)
+    elif isinstance(payload, Connect):
+        await _connect(agent, tick, waiting, payload)
+    elif isinstance(payload, Disconnect):
+        row = tick.image.connections[payload.cid]
+        tick.rows[payload.cid] = Gone(payload.cid)
+        await agent.on_disconnect(Connection(tick, row))
+    elif isinstance(payload, SetState):
+        _set_state(agent, tick, payload)
+    elif isinstance(payload, Occurrence):
+        await _occurrence(agent, tick, payload)
+    elif isinstance(payload, Request):
+        return await _request(agent, tick, payload)
+    elif waiting.trigger.kind == "start":
+        await agent.on_start()
+    return b"null"
+
+
+async def _call(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, call: Call, breathe: Breathe) -> bytes:
+    action = waiting.action
+    if action is None or waiting.letter is not None:  # a stored target: the code may have changed since
+        action = waiting.action = (tick.kind.target if call.internal else tick.kind.action)(call.action)
+        waiting.args, waiting.kwargs = action.bind(call.args, call.kwargs)
+    if not action.streams:
+        result = await action.fn(agent, *waiting.args, **waiting.kwargs)
+        value = b"null" if result is None else encode(result, f"the result of {action.name}")
+    else:
+        value = await _stream(agent, tick, waiting, call, breathe)
+    if len(value) > tick.limits.result:
+        raise LimitExceeded(
+            f"the result of {action.name} has {len(value)} bytes; the limit is {tick.limits.result}", limit="result"
+        )
+    return value
+
+
+async def _stream(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, call: Call, breathe: Breathe) -> bytes:
+    """Chunks leave as they are made; a caller who can't stream gets them as one list."""
+    assert waiting.action is not None
+    gathered: list[bytes] | None = [] if waiting.live is None and call.rpc is None else None
+    size = 2
+    async for chunk in waiting.action.fn(agent, *waiting.args, **waiting.kwargs):
+        raw = tick.emit(chunk)
+        if gathered is not None:
+            gathered.append(raw)
+            size += len(raw) + 1
+            if size > tick.limits.result:
+                raise LimitExceeded(
+                    f"the chunks of {waiting.action.name} have more than {tick.limits.result} bytes, the limit of a "
+                    "result; take them as a stream (Accept: text/event-stream)",
+                    limit="result",
+                )
+        await breathe()
+    return b"null" if gathered is None else b"[" + b",".join(gathered) + b"]"
+
+
+def _connection(tick: Tick, cid: str) -> Connection:
+    row = tick.image.connections.get(cid)
+    if row is None:
+        raise NotFound(f"the connection {cid} is gone", code="no-connection")
+    return Connection(tick, row)
+
+
+async def _connect(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, connect: Connect) -> None:
+    caller = waiting.trigger.caller
+    row = Row(
+        connect.cid, connect.label, connect.opened,
+        caller.principal if caller else None,
+        to_json(dict(caller.claims)) if caller and caller.claims else None,
+    )  # fmt: skip
+    tick.rows[connect.cid] = row
+    await agent.on_connect(Connection(tick, row, connect.query))
+
+
+def _set_state(agent: Agent[Any, Any], tick: Tick, payload: SetState) -> None:
+    try:
+        agent.state = tick.kind.state_type.model_validate(payload.state)
+    except ValidationError as error:
+        raise Rejected(f"State update rejected: {describe(error)}", code="bad-state", status=422) from None
+    tick.origin = payload.cid
+
+
+async def _occurrence(agent: Agent[Any, Any], tick: Tick, occurrence: Occurrence) -> None:
+    row = tick.image.schedules[occurrence.key]
+    action = tick.kind.target(row.target)
+    given: Mapping[str, Any] = from_json(row.args)
+    args, kwargs = action.bind(given["args"], given["kwargs"])
+    if action.streams:
+        async for chunk in action.fn(agent, *args, **kwargs):
+            tick.emit(chunk)
+    else:
+        await action.fn(agent, *args, **kwargs)
+    tick.advance(occurrence)
+
+
+async def _request(agent: Agent[Any, Any], tick: Tick, request: Request) -> HttpAnswer:
+    if "on_request" not in tick.kind.hooks:
+        raise NotFound(f"{tick.kind.name} does not answer HTTP requests: it has no on_request", code="no-on-request")
+    answer = Response.of(await agent.on_request(request)).encoded()
+    if len(answer[2]) > tick.limits.http_body:
+        raise LimitExceeded(
+            f"the response has {len(answer[2])} bytes; the limit is {tick.limits.http_body}",
+            limit="http_body",
+            status=500,
+        )
+    return answer

@@ -1,0 +1,7 @@
+"""`python -m roost_cli`: the command line, where no `roost` is on PATH."""
+
+import sys
+
+from . import main
+
+sys.exit(main())

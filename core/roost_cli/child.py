@@ -1,0 +1,68 @@
+"""The process that `roost dev` restarts: serves on a socket that it was handed, and reports when it is ready.
+
+Started as `python -m roost_cli.child JSON`. The line to the supervisor is one end of a socket pair: a
+JSON line on it says that requests are taken; its end means that the supervisor is gone, and so are we.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from roost.contract.errors import RoostError
+from roost_server.listen import Listen
+
+from . import log
+from .complaint import BROKEN, CODES, REFUSED, Complaint
+from .console import Console, outline
+from .project import Project, load_app
+from .report import say, show_error
+from .serve import options, serve_app
+
+
+def main(given: dict[str, Any]) -> int:
+    """Serve until SIGTERM; the exit code tells the supervisor whose fault an end was."""
+    line = socket.socket(fileno=given["line"])
+    line.set_inheritable(False)
+    os.set_inheritable(given["listen"], False)
+    threading.Thread(target=_follow, args=(line,), daemon=True).start()
+    args = Namespace(**given["args"])
+    log.set_up(args.log_level)
+    try:
+        app = load_app(given["app"], Project(Path(given["root"])))
+        data = None if given["data"] is None else Path(given["data"])
+        token = os.environ["ROOST_ADMIN_TOKEN"]
+        kinds = outline(app)
+        console = Console(kinds, token=token, data=given["shown"], emulate=args.emulate)
+
+        def ready(url: str) -> None:
+            line.sendall(json.dumps({"url": url, "kinds": kinds}).encode() + b"\n")
+
+        made = options(args, app, data, token, Path(given["root"]), Listen(fd=given["listen"]))
+        serve_app(app, made.with_dev(args.emulate, console), ready)
+    except Complaint as complaint:
+        say(f"roost: {complaint}")
+        return complaint.code
+    except RoostError as error:
+        show_error(error)
+        return CODES.get(error.code, BROKEN if error.code in {"bad-platform", "limits"} else REFUSED)
+    return 0
+
+
+def _follow(line: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while line.recv(64):
+            pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    sys.exit(main(json.loads(sys.argv[1])))

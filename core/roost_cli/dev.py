@@ -1,0 +1,80 @@
+"""`roost dev`: serve an app while it is being written."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import webbrowser
+from pathlib import Path
+from typing import Any, Final
+
+from roost.hosting.platform import emulator
+from roost_server.listen import Listen
+
+from .blame import short
+from .complaint import USAGE, Complaint
+from .project import HOW, find_project
+from .serve import MEMORY, Commands, add_app, add_serving, data_file, port
+from .supervisor import Supervisor
+from .token import make_token
+from .watch import Watch
+from .welcome import welcome
+
+PLATFORMS: Final = ("cloudflare", "lambda")
+"""As in emulate.py, which is not loaded for it."""
+
+
+def add(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "dev",
+        help="serve an app while you write it: reloads on change, with a console page",
+        description="Serve an app on 127.0.0.1, restart it when a source file changes (sockets reconnect, state and "
+        "timers stay), and show its agents on a page.",
+    )
+    add_app(parser)
+    parser.add_argument("--port", type=port, default=8787, help="0 takes any free one (default: %(default)s)")
+    add_serving(parser)
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--on", metavar="EMULATOR", help="run it in a platform's own runtime on this machine: workerd, aws-emulator"
+    )
+    where.add_argument(
+        "--emulate", choices=PLATFORMS, help="let the rules of that platform hold here: limits, order, time-outs"
+    )
+    parser.add_argument("--no-reload", action="store_true", help="don't restart when a file changes")
+    parser.add_argument("--open", action="store_true", help="open the console page in a browser")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    project = find_project()
+    named: str | None = args.app or project.app
+    if named is None:
+        raise Complaint(f"no app is named here ({project.root}): {HOW}", USAGE)
+    watch = None if args.no_reload else Watch([project.root, Path.cwd()])
+    if args.on is not None:
+        from .emulated import Emulated
+
+        token = os.environ.get("ROOST_ADMIN_TOKEN") or make_token(project.token)
+        return asyncio.run(Emulated(emulator(args.on), project, named, args, token, watch).run())
+    data = data_file(args.data, project.data)
+    shown = MEMORY if data is None else short(str(data))
+    token = os.environ.get("ROOST_ADMIN_TOKEN") or make_token(project.token)
+    listening = Listen(port=args.port).bind()
+    kept = ("config", "idle_after", "log_level", "restless", "emulate")
+    given = {
+        "app": named,
+        "root": str(project.root),
+        "data": None if data is None else str(data),
+        "shown": shown,
+        "args": {name: getattr(args, name) for name in kept},
+    }
+
+    def first(report: dict[str, Any]) -> None:
+        welcome(named, report, shown, args.emulate, reloads=not args.no_reload)
+        if args.open:
+            webbrowser.open(report["url"])
+
+    with listening:
+        return Supervisor(listening, given, token, watch, first).run()

@@ -1,0 +1,66 @@
+"""`roost COMMAND ...`: the parser, and how every command ends.
+
+Exit codes: 0 done, 1 refused, 2 wrong usage, 3 no server answers, 4 the app is broken, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from roost import __version__
+from roost.contract.errors import RoostError
+
+from . import admin, bundle, call, check, conformance, dev, limits, new, read, serve, tail
+from .complaint import CODES, REFUSED, USAGE, Complaint
+from .report import say, show_error
+
+EPILOG: Final = """\
+start here:
+  roost new chat hello && cd hello && roost dev
+
+A running server is found at --url, else $ROOST_URL, else http://127.0.0.1:8787.
+The admin token is $ROOST_ADMIN_TOKEN, else the one `roost dev` keeps in .roost/admin-token."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    root = argparse.ArgumentParser(
+        prog="roost",
+        description="Stateful Python agents: run them here, talk to them, look after them.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    root.add_argument("--version", action="version", version=f"roost {__version__}")
+    commands = root.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for module in (new, dev, serve, call, tail, read, admin, limits, check, bundle, conformance):
+        module.add(commands)
+    return root
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code."""
+    root = parser()
+    try:
+        args = root.parse_args(argv)
+    except SystemExit as end:  # argparse has printed help or what is wrong
+        return end.code if isinstance(end.code, int) else USAGE
+    if args.command is None:
+        root.print_help()
+        return USAGE
+    try:
+        return int(args.run(args))
+    except Complaint as complaint:
+        say(f"roost: {complaint}")
+        return complaint.code
+    except RoostError as error:
+        show_error(error)
+        return CODES.get(error.code, REFUSED)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `roost agents | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

@@ -1,0 +1,55 @@
+"""`roost new`: a small project that runs at once."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Final
+
+from .complaint import REFUSED, USAGE, Complaint
+from .report import put
+from .serve import Commands
+
+TEMPLATES: Final = ("chat", "counter")
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}\Z")
+_PLACES: Final = {"gitignore.txt": ".gitignore", "test_app.py.txt": "tests/test_app.py"}
+"""Where a template's file goes; others lose a `.txt`, which keeps tools from taking them for the repository's."""
+
+
+def add(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "new",
+        help="make a small project that runs without a key, an account or Node",
+        description="Make a project in the folder NAME: an app, its test, a README.",
+    )
+    parser.add_argument("template", choices=TEMPLATES, metavar="TEMPLATE", help=" or ".join(TEMPLATES))
+    parser.add_argument("name", metavar="NAME", help="letters, digits, - and _; the folder must not exist or be empty")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    name: str = args.name
+    if not _NAME.match(name):
+        raise Complaint(f"{name!r} can't name a project: a letter, then letters, digits, - and _, at most 50", USAGE)
+    target = Path(name)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise Complaint(f"{name} exists and is not empty: choose another name", REFUSED)
+    home = files("roost_cli") / "templates"
+    for folder in (home / "common", home / args.template):
+        for source in folder.iterdir():
+            write(source, target, name)
+    put(f"made {name}: {', '.join(sorted(str(p.relative_to(target)) for p in target.rglob('*') if p.is_file()))}")
+    put(f"\n  cd {name}\n  roost dev\n")
+    return 0
+
+
+def write(source: Traversable, target: Path, name: str) -> None:
+    """One file of a template; `{{name}}` becomes the project's name."""
+    if not source.is_file() or source.name.endswith(".pyc"):
+        return
+    path = target / _PLACES.get(source.name, source.name.removesuffix(".txt"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(source.read_text(encoding="utf-8").replace("{{name}}", name), encoding="utf-8")

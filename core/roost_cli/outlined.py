@@ -1,0 +1,27 @@
+"""`python -m roost_cli.outlined APP ROOT`: the outline of an app as JSON, or what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from .complaint import Complaint
+from .console import outline
+from .project import Project, load_app
+from .report import put, say
+
+
+def main(app: str, root: str) -> int:
+    """The exit code: a complaint's own, 0 when the outline was printed."""
+    try:
+        found = load_app(app, Project(Path(root)))
+    except Complaint as complaint:
+        say(f"roost: {complaint}")
+        return complaint.code
+    put(json.dumps(outline(found)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

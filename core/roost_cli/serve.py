@@ -1,0 +1,184 @@
+"""`roost serve`: an app in production style, in one process."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import ipaddress
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from roost_server.listen import Listen
+
+from . import log
+from .blame import short
+from .complaint import USAGE, Complaint
+from .project import find_project, load_app
+from .report import put
+
+if TYPE_CHECKING:
+    from roost import App
+    from roost_server.serve import Options
+
+Commands = Any
+"""argparse's own type of `add_subparsers()` is private."""
+
+MEMORY = ":memory:"
+
+
+def add(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "serve",
+        help="serve an app until SIGTERM",
+        description="Serve an app from one data file. SIGTERM lets running ticks end, then exits 0.",
+        epilog="ROOST_ADMIN_TOKEN opens the admin routes (hibernate, export, import, destroy); without it they "
+        "answer 403, and only a loopback --host is allowed.",
+    )
+    add_app(parser)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=port, default=8787, help="0 takes any free one (default: %(default)s)")
+    parser.add_argument("--uds", type=Path, metavar="PATH", help="listen on a Unix socket instead")
+    add_serving(parser)
+    parser.set_defaults(run=run)
+
+
+def add_app(parser: argparse.ArgumentParser) -> None:
+    """The argument APP."""
+    parser.add_argument(
+        "app", nargs="?", metavar="APP", help="module:attribute, for example main:app (default: [tool.roost] app)"
+    )
+
+
+def add_serving(parser: argparse.ArgumentParser) -> None:
+    """What `serve` and `dev` have in common."""
+    parser.add_argument(
+        "--data", metavar="PATH", help=f"data file, or {MEMORY} to keep nothing (default: .roost/agents.db)"
+    )
+    parser.add_argument(
+        "--idle-after", type=seconds, default=10.0, metavar="S",
+        help="seconds until an idle agent leaves memory (default: %(default)g)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--config", action="append", default=[], metavar="KIND.FIELD=VALUE",
+        help="config of an agent; before the environment, .env and pyproject.toml",
+    )  # fmt: skip
+    parser.add_argument("--log-level", choices=log.LEVELS, default="info", help="(default: %(default)s)")
+    parser.add_argument("--restless", action="store_true", help=argparse.SUPPRESS)
+
+
+def port(text: str) -> int:
+    """A TCP port."""
+    value = int(text)
+    if not 0 <= value < 65536:
+        raise argparse.ArgumentTypeError("a port is 0 to 65535")
+    return value
+
+
+def seconds(text: str) -> float:
+    """A positive number of seconds."""
+    value = float(text)
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError("it is a positive number of seconds")
+    return value
+
+
+def run(args: argparse.Namespace) -> int:
+    log.set_up(args.log_level)
+    token = os.environ.get("ROOST_ADMIN_TOKEN") or None
+    if args.uds is None and not is_loopback(args.host) and token is None:
+        raise Complaint(
+            f"--host {args.host} can be reached from other machines: set ROOST_ADMIN_TOKEN first "
+            "(any secret text), so that the admin routes are yours alone",
+            USAGE,
+        )
+    project = find_project()
+    app = load_app(args.app, project)
+    named = args.app or project.app
+    data = data_file(args.data, project.data)
+    where = MEMORY if data is None else short(str(data))
+
+    def ready(url: str) -> None:
+        put(f"roost: serving {named} on {url} (data {where})")
+
+    serve_app(app, options(args, app, data, token, project.root, Listen(args.host, args.port, args.uds)), ready)
+    return 0
+
+
+def options(
+    args: argparse.Namespace, app: App, data: Path | None, token: str | None, root: Path, listen: Listen
+) -> Options:
+    """What `serve` and `dev` give to the server."""
+    from roost_server.serve import Options  # half the start-up time of a command that only asks a server
+
+    return Options(
+        listen=listen,
+        data=data,
+        idle_after=args.idle_after,
+        admin_token=token,
+        restless=args.restless or os.environ.get("ROOST_RESTLESS") == "1",
+        config=parse_config(args.config, app),
+        directory=root,
+    )
+
+
+def serve_app(app: App, given: Options, ready: Callable[[str], None]) -> None:
+    """Serve on the fastest loop there is, until a signal."""
+    from roost_server.serve import serve
+
+    factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+    try:
+        from uvloop import new_event_loop
+
+        factory = new_event_loop
+    except ImportError:  # Windows
+        pass
+    calm_collector()
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(serve(app, given, ready))
+
+
+def calm_collector() -> None:
+    """Fewer passes of the garbage collector, and none over what stays anyway.
+
+    It looks at every live object, so many agents awake make each pass long: of 10,000 schedules due at once it took
+    more time than anything else. Reference counts free nearly all that a tick leaves; cycles wait a little longer.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+def data_file(given: str | None, default: Path) -> Path | None:
+    """The data file; None for memory."""
+    if given == MEMORY:
+        return None
+    return Path(given).resolve() if given else default
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a listener there."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def parse_config(given: list[str], app: App) -> dict[str, dict[str, Any]]:
+    """`kind.field=value`, several times. Complaint: a kind or a field that is not there."""
+    out: dict[str, dict[str, Any]] = {}
+    for text in given:
+        name, mark, value = text.partition("=")
+        kind, dot, field = name.strip().partition(".")
+        if not (mark and dot):
+            raise Complaint(f"--config {text!r}: it is KIND.FIELD=VALUE, for example counter.step=2", USAGE)
+        found = app.kinds.get(kind)
+        if found is None:
+            raise Complaint(f"--config {text!r}: no kind {kind!r}; there are: {', '.join(sorted(app.kinds))}", USAGE)
+        if field not in found.config_type.model_fields:
+            fields = ", ".join(found.config_type.model_fields) or "none"
+            raise Complaint(f"--config {text!r}: {kind} has no config field {field!r}; it has: {fields}", USAGE)
+        out.setdefault(kind, {})[field] = value
+    return out

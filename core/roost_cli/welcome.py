@@ -1,0 +1,96 @@
+"""What `roost dev` says once it serves: where everything is, and three lines that work when pasted."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from .console import sample
+from .report import put, style
+
+KEY = "demo"
+"""The agent of the examples."""
+
+
+def welcome(named: str, report: dict[str, Any], data: str, emulate: str | None, *, reloads: bool, on: str = "") -> None:
+    """Print it. `on`: the platform's runtime that serves it; it has no console page."""
+    url, kinds = report["url"], report["kinds"]
+    names = ", ".join(k["kind"] for k in kinds)
+    put("")
+    put(f"  {style('Roost', 'bold')} serves {named}: {names}")
+    put("")
+    put(f"  {'url ' if on else 'page'}  {style(url, 'cyan')}")
+    put(f"  data  {data}")
+    if on:
+        put(f"  on    {style(on, 'yellow')}")
+    if emulate is not None:
+        put(f"  rules of {style(emulate, 'yellow')} hold")
+    found = next(((k, a) for k in kinds for a in k["actions"]), None)
+    if found is not None:
+        kind, action = found
+        put("")
+        for name, line in lines(url, kind["kind"], action, emulate):
+            put(style(f"  # {name}", "dim"))
+            put(f"  {line}")
+    put("")
+    put(style("  Ctrl-C stops." + (" Change a file and it reloads." if reloads else ""), "dim"))
+    put("")
+
+
+def lines(url: str, kind: str, action: dict[str, Any], emulate: str | None) -> list[tuple[str, str]]:
+    """(for what, the line), each for a shell or a JavaScript prompt."""
+    args, kwargs = sample(action["schema"])
+    body = json.dumps({"kwargs": kwargs} if kwargs else {"args": args})
+    curl = (
+        f"curl -X POST {url}/v1/agents/{kind}/{KEY}/call/{action['name']} "
+        f"-H 'content-type: application/json' -d {shlex.quote(body)}"
+    )
+    where = urlsplit(url)
+    words = [program(), "call", kind, KEY, action["name"], *_words(args, kwargs)]
+    if where.port != 8787:
+        words.append(f"--url {url}")
+    host: dict[str, Any] = {"agent": kind, "name": KEY, "host": where.netloc}
+    if emulate == "lambda":
+        host = {**host, "basePath": "prod", "query": {"agent": kind, "name": KEY}}
+    values = [*args, *kwargs.values()]
+    verb = "await a.call(" + ", ".join(json.dumps(x) for x in (action["name"], values)) + ")"
+    if action["streams"]:
+        on = "{ onChunk: (c) => console.log(c), onDone: () => a.close() }"
+        verb = f"await a.call({json.dumps(action['name'])}, {json.dumps(values)}, {on})"
+    script = (
+        f'const {{ AgentClient }} = await import("agents/client"); '
+        f"const a = new AgentClient({json.dumps(host)}); console.log({verb});"
+    )
+    return [("curl", curl), ("the same with roost", " ".join(words)), ("JavaScript, after npm install agents", script)]
+
+
+def _words(args: list[Any], kwargs: dict[str, Any]) -> list[str]:
+    return [shlex.quote(_word(v)) for v in args] + [shlex.quote(f"{k}={_word(v)}") for k, v in kwargs.items()]
+
+
+def _word(value: Any) -> str:
+    """Text as it is where it reads back as the same text, else JSON."""
+    if isinstance(value, str):
+        try:
+            json.loads(value)
+        except ValueError:
+            return value
+    return json.dumps(value)
+
+
+def program() -> str:
+    """How this command can be run again from here."""
+    mine = Path(sys.argv[0])
+    if mine.name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m roost_cli"
+    found = shutil.which("roost")
+    if found is not None and mine.exists() and mine.samefile(found):
+        return "roost"
+    path = os.path.relpath(mine)
+    return shlex.quote(path if not path.startswith("..") else str(mine.resolve()))

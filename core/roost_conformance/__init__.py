@@ -1,0 +1,1 @@
+"""The conformance suite: cases that drive any deployment through its public surface, and what they need."""

@@ -1,0 +1,111 @@
+"""Birth, death, moving: tombstones, generations, imports."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from roost.contract.commit import AlreadyHandled, DeadLetter, Entry, Put
+from roost.contract.errors import Conflict
+from roost.ports import Store
+
+from .case import port_case
+from .pen import STATE, Pen, effects, envelope, handled, letter, refused, schedule
+
+
+@port_case("28", "destroy leaves a tombstone and the envelopes under way, nothing else")
+async def store_destroy(store: Store) -> None:
+    pen = Pen(store, "destroy")
+    await pen.write(**effects(pen, "one"), state_version=3)
+    await pen.write(**effects(pen, "two"))
+    await store.park(pen.address, letter("p"), 10, 1.0)
+    last = envelope("last", pen.address)
+    before = await pen.load()
+    commit = await pen.write(destroy=True, outbox=(last,), armed=12.5, released=2, handled=handled("bye"))
+    found = await pen.all()
+    one = found.snapshot
+    assert (one.generation, one.version, one.at, one.released) == (2, commit.version, commit.at, 2)
+    assert one.outbox == (*before.outbox, last) and (one.due, one.armed) == (None, 12.5)
+    assert not one.exists and one.state_version == 1 and (one.seq, one.sgen) == (0, 0)
+    assert (one.schedules, one.connections, one.letters, one.waiting, one.dead) == ((), (), (), 0, 0)
+    assert (found.kv, found.log, found.first, found.letters, found.dead) == ((), (), 1, (), ())
+    for id in ("h-one", "h-two", "bye"):
+        assert await store.outcome(pen.address, "client", "me", id) is None
+    await store.settle(pen.address, [x.id for x in one.outbox], None)
+    assert (await pen.load()).outbox == () and (await pen.load()).armed is None
+
+
+@port_case("28", "destroy of another base is refused; of an id already handled answered")
+async def store_destroy_refused(store: Store) -> None:
+    pen = Pen(store, "destroy-no")
+    row = handled("id")
+    await pen.write(**{**effects(pen, "one"), "handled": row})
+    before = await pen.all()
+    await refused(Conflict, store.commit(pen.draft(destroy=True, base=0)))
+    await refused(Conflict, store.commit(pen.draft(destroy=True, generation=2)))
+    assert await store.commit(pen.draft(destroy=True, handled=handled("id"))) == AlreadyHandled(row)
+    assert await pen.all() == before
+
+
+@port_case("28", "a fresh start: the next generation, the version goes on, old keys are forgotten")
+async def store_generations(store: Store) -> None:
+    pen = Pen(store, "generations")
+    for generation in (1, 2, 3):
+        await pen.write(state=STATE, handled=handled("same"), kv=(Put("k", b"%d" % generation),), log=pen.entries("a"))
+        found = await pen.load()
+        assert (found.generation, found.seq, found.exists) == (generation, 1, True)
+        assert await store.get(pen.address, ["k"]) == {"k": b"%d" % generation}
+        await pen.write(destroy=True)
+        stale = pen.draft(state=STATE, generation=generation)
+        await refused(Conflict, store.commit(stale))
+    assert (await pen.load()).version == 6
+
+
+@port_case("28", "destroying what was never made leaves a tombstone too")
+async def store_destroy_never_made(store: Store) -> None:
+    pen = Pen(store, "destroy-never")
+    await pen.write(destroy=True)
+    found = await pen.load()
+    assert (found.generation, found.version, found.exists) == (2, 1, False)
+
+
+async def _restore(pen: Pen, version: int) -> None:
+    entries = tuple(Entry(seq, "a", b"%d" % seq, 5.0) for seq in range(41, 53))
+    commit = pen.draft(
+        restored=True, version=version, state=b'{"moved":1}', state_version=2, log=entries, seq=52, sgen=1,
+        kv=tuple(Put(f"k{i:03}", b"%d" % i) for i in range(300)), schedules=(schedule("s", 9.5),), next_due=9.5,
+        armed=9.5, dead=(DeadLetter(letter("d", attempts=3), b"{}", 4.0),), released=version,
+    )  # fmt: skip
+    await pen.store.commit(commit)
+    pen.follow(commit)
+    found = await pen.all()
+    assert found.snapshot.version == version and found.snapshot.state == b'{"moved":1}' and found.snapshot.seq == 52
+    assert found.snapshot.generation == pen.generation and found.snapshot.state_version == 2
+    assert found.snapshot.schedules == (schedule("s", 9.5),) and found.snapshot.armed == 9.5
+    assert found.log == entries and found.first == 41
+    assert len(found.kv) == 300 and found.kv[7] == ("k007", b"7")
+    assert [replace(d, n=0) for d in found.dead] == [DeadLetter(letter("d", attempts=3), b"{}", 4.0)]
+    await pen.write(log=pen.entries("b"))
+    log, first = await pen.store.log(pen.address, 0, frozenset(), 100)
+    assert [e.seq for e in log] == list(range(41, 54)) and first == 41
+
+
+@port_case("29", "an import makes an agent whole, whatever the limits of one commit")
+async def store_restore(store: Store) -> None:
+    await _restore(Pen(store, "restore"), 77)
+
+
+@port_case("29", "an import goes on above a tombstone")
+async def store_restore_over_tombstone(store: Store) -> None:
+    pen = Pen(store, "restore-over")
+    await pen.write(**effects(pen, "one"))
+    await pen.write(destroy=True)
+    await _restore(pen, 90)
+
+
+@port_case("29", "an import over an agent that exists is refused")
+async def store_restore_refused(store: Store) -> None:
+    pen = Pen(store, "restore-no")
+    await pen.write(**effects(pen, "one"))
+    before = await pen.all()
+    await refused(Conflict, store.commit(pen.draft(restored=True, state=b"2", kv=(Put("x", b"1"),), version=50)))
+    assert await pen.all() == before

@@ -1,0 +1,56 @@
+"""Where a server listens: a TCP port, a Unix socket, or a socket that a parent process handed over."""
+
+from __future__ import annotations
+
+import socket as sockets
+from dataclasses import dataclass
+from pathlib import Path
+
+from roost.contract.errors import Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where to listen: TCP on `host` and `port` (0: any free one), or a Unix socket at `uds`."""
+
+    host: str = "127.0.0.1"
+    port: int = 8787
+    uds: Path | None = None
+    fd: int | None = None
+    """A socket that listens already, handed over by a parent process."""
+
+    def bind(self) -> sockets.socket:
+        """The bound socket. Rejected names who else listens there."""
+        if self.fd is not None:
+            return sockets.socket(fileno=self.fd)
+        try:
+            if self.uds is not None:
+                return self._bind_unix(self.uds)
+            family = sockets.AF_INET6 if ":" in self.host else sockets.AF_INET
+            return sockets.create_server((self.host, self.port), family=family, backlog=2048)
+        except OSError as error:
+            where = self.uds or f"{self.host}:{self.port}"
+            raise Rejected(f"can't listen on {where}: {error.strerror}; choose another with --port or --uds") from error
+
+    def url(self, sock: sockets.socket) -> str:
+        """Where a client finds `sock`: a URL with the real port, or `unix:PATH`."""
+        if self.uds is not None:
+            return f"unix:{self.uds}"
+        host, port = sock.getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    @staticmethod
+    def _bind_unix(path: Path) -> sockets.socket:
+        if path.is_socket():
+            probe = sockets.socket(sockets.AF_UNIX)
+            try:
+                probe.connect(str(path))
+            except OSError:
+                path.unlink()  # a socket file nobody listens on any more
+            finally:
+                probe.close()
+        sock = sockets.socket(sockets.AF_UNIX)
+        sock.bind(str(path))
+        path.chmod(0o600)
+        sock.listen(2048)
+        return sock

@@ -1,0 +1,95 @@
+"""One server: uvicorn with the shared HTTP surface and our own WebSocket protocol, over a local backend."""
+
+from __future__ import annotations
+
+import asyncio
+import socket as sockets
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import uvicorn
+
+from roost.author.app import ASGIApp
+from roost_local.backend import LocalBackend
+from roost_local.emulate import Rules
+from roost_local.gateway import Gateway
+
+from .listen import Listen
+from .socket import SocketLimits
+from .upgrade import protocol_class
+from .wire import Agents
+
+DRAIN = 30.0
+"""Seconds that running ticks get at SIGTERM: more than `max_tick`."""
+
+
+SETTLE = 0.02
+"""Seconds in which a connection that was just accepted brings its request."""
+
+
+class LocalServer(uvicorn.Server):
+    """Drains ticks before it closes connections."""
+
+    def __init__(self, config: uvicorn.Config, backend: LocalBackend) -> None:
+        super().__init__(config)
+        self._backend = backend
+        self.install_signals = True
+        self._aborted = False
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """SIGINT and SIGTERM end the server, unless another part of the process owns them."""
+        if self.install_signals:
+            with super().capture_signals():
+                yield
+        else:
+            yield
+
+    def abort(self) -> None:
+        """Cut every connection at once, as the death of the process would."""
+        self._aborted = True
+        for connection in list(self.server_state.connections):
+            transport = getattr(connection, "transport", None) or getattr(connection, "_transport", None)
+            if transport is not None:
+                transport.abort()
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[sockets.socket] | None = None) -> None:
+        if not self._aborted:
+            for listener in self.servers:  # before the drain: who comes now waits for the next process, if there is one
+                listener.close()
+            await asyncio.sleep(SETTLE)
+            await self._backend.drain(DRAIN)
+        await super().shutdown(sockets)
+
+
+def server(
+    backend: LocalBackend, surface: ASGIApp, admin_token: str | None = None, rules: Rules | None = None
+) -> LocalServer:
+    """The server of a backend, not started: `await server(...).serve(sockets=[listen.bind()])`.
+
+    `rules`: of the platform whose connections are emulated.
+    """
+    limits = backend.runtime.limits
+    largest, endpoint = limits.message_in, Agents(backend.runtime, backend.hub, admin_token)
+    if rules is not None and rules.frame is not None:
+        largest = min(largest, rules.frame)
+    if rules is not None and rules.gateway:
+        endpoint = Gateway(backend.runtime, backend.hub, admin_token, rules)
+    config = uvicorn.Config(
+        surface,
+        ws=protocol_class(endpoint, SocketLimits(max_message=largest)),
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # any local process could claim to be anybody
+        date_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=5,
+        backlog=2048,
+    )
+    return LocalServer(config, backend)
+
+
+__all__ = ["Listen", "LocalServer", "server"]

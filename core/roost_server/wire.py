@@ -1,0 +1,86 @@
+"""Where WebSockets come in: from a handshake to a session of the shared protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from roost.author.app import Credentials
+from roost.contract.address import Address
+from roost.contract.errors import NotSupported, RoostError, TransientError
+from roost.contract.trigger import Caller
+from roost.engine.runtime import Runtime
+from roost.sockets.admission import authenticate, by_path, by_query, check_origin, check_transport
+from roost.sockets.protocol import Line, Session, refuse
+
+from .hub import Hub
+from .socket import Handshake, Socket
+
+ROUTED = "/agents"
+"""With `agent` and `name` in the query, as behind API Gateway (the client's `basePath`)."""
+STAGE = "/prod"
+"""The one URL of the emulated WebSocket API."""
+
+
+class LocalSession(Session):
+    """A session that leaves the hub when its socket is gone."""
+
+    __slots__ = ("hub",)
+    hub: Hub
+
+    def closed(self, code: int, reason: str) -> None:
+        self.hub.discard(self.address, self.cid)
+        super().closed(code, reason)
+
+
+class Agents:
+    """The socket endpoint of the local server."""
+
+    def __init__(self, runtime: Runtime, hub: Hub, admin_token: str | None = None) -> None:
+        self.runtime = runtime
+        self.hub = hub
+        self.admin_token = admin_token
+
+    def claims(self, path: str) -> bool:
+        if path == STAGE and not self.runtime.capabilities.connect_path:
+            return True
+        return path == ROUTED or path.startswith("/agents/")
+
+    async def open(self, handshake: Handshake, socket: Socket) -> None:
+        """Admit and greet, or refuse in a way that ends the client's retries (semantics 26)."""
+        try:
+            session = await self._admit(handshake, socket)
+        except RoostError as error:
+            refuse(socket, error)
+            return
+        socket.receiver = session
+        self.hub.add(session.address, session.cid, socket)
+        try:
+            await session.open()
+        except RoostError as error:
+            refuse(socket, error)
+
+    async def _admit(self, handshake: Handshake, line: Line) -> LocalSession:
+        runtime = self.runtime
+        if runtime.closing:
+            raise TransientError("the host is shutting down", code="shutting-down")
+        query = dict(parse_qsl(handshake.query, keep_blank_values=True))
+        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in handshake.headers}
+        address = self.address(handshake.path, query)
+        check_transport(query)
+        check_origin(runtime.app, headers)
+        credentials = Credentials(headers, query, address, True, handshake.client)
+        caller: Caller | None = await authenticate(runtime, credentials, self.admin_token)
+        cid = f"{runtime.host.entropy():016x}"
+        session = LocalSession(runtime, address, cid, query.get("_pk", cid)[:255], caller, query, line)
+        session.hub = self.hub
+        return session
+
+    def address(self, path: str, query: Mapping[str, str]) -> Address:
+        """The agent a handshake is for; the first path segment after `/agents/` is its kind, the second its key."""
+        app, capabilities = self.runtime.app, self.runtime.capabilities
+        if path in (ROUTED, STAGE):
+            return by_query(app, query)
+        if not capabilities.connect_path:
+            raise NotSupported(f"{capabilities.name} has one WebSocket URL: connect to {STAGE}?agent=...&name=...")
+        return by_path(app, path)
