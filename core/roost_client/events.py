@@ -39,7 +39,8 @@ class Event:
     """One entry of the log, or (see `type`) a live chunk, a reset of the chunks so far, or a gap in the log.
 
     `seq` numbers the entry; of what is not an entry it is the last entry before. `data` of a gap is
-    {"first": the first number still kept}. `id` of a chunk is {trigger}.{attempt}.{i}, of an entry its seq.
+    {"first": the first number still kept}. `id` of a chunk is {trigger}.{attempt}.{i}, of an entry its seq; two runs
+    of a call, on two hosts even, never have the same attempt: chunks of another one begin anew.
     """
 
     seq: int

@@ -135,9 +135,10 @@ class Reader(Client):
         most, keyed = self.rng.randint(1, LONGEST), self.rng.random() < 0.6
         plan = self.planner.plan(1)
         stay = 3 * self.rng.random() if self.rng.random() < 0.2 else None
+        ids: dict[str, str] = {}
 
         async def attempt(runtime: Runtime) -> None:
-            parser, chunks, whole = Parser(), Chunks(self.world.model, f"{self.name} {op}"), bytearray()
+            parser, chunks, whole = Parser(), Chunks(self.world.model, f"{self.name} {op}", ids), bytearray()
             last: list[ServerSent] = []
 
             def take(data: bytes) -> None:
@@ -169,7 +170,7 @@ class Reader(Client):
         doc = json.loads(sent.data)
         match sent.event:
             case "chunk":
-                chunks.chunk(doc)
+                chunks.chunk(doc, sent.id)
             case "stream-reset":
                 chunks.reset()
             case "result":

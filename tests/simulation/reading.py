@@ -55,6 +55,15 @@ def _no_reset(m: pytest.MonkeyPatch) -> None:
     m.setattr(turn, "live", live)
 
 
+def _runs_alike(m: pytest.MonkeyPatch) -> None:
+    """The number of an attempt dies with its host."""
+
+    def chunk_id(tick: Tick, waiting: Waiting) -> str:
+        return f"{waiting.trigger.id or f'{tick.seed:016x}'}.{tick.attempt}.{tick.chunks}"
+
+    m.setattr(release, "_chunk_id", chunk_id)
+
+
 def _swept(m: pytest.MonkeyPatch) -> None:
     def idle(self: cell.Cell) -> bool:
         return not (self.pumping or self.parking or self.flight or self.settled or len(self.mailbox))
@@ -106,6 +115,7 @@ READING: Final = (
     Mutation("redriven letters are not seen when the answer is lost", _redriven_unseen, bug=True, first=826_320),
     Mutation("a reader misses the entries of a commit whose answer was lost", _untold, bug=True, first=3_790),
     Mutation("a stream that failed is not declared void", _never_void, bug=True, first=1_070),
+    Mutation("two runs of a call stream under the same ids", _runs_alike, bug=True, first=488),
     Mutation("a stream begins anew without a reset", _no_reset, "dynamo", bug=True, first=414),
     Mutation("a log is read while its ring turns", _ring_turns, "dynamo", bug=True, first=350),
     Mutation("a connection is greeted again", _greeted_again, "dynamo", bug=True, first=6_419),

@@ -13,9 +13,11 @@ from .model import Model
 class Chunks:
     """One streaming call as its reader sees it: the chunks of one run, in order, and an end that is durable."""
 
-    def __init__(self, model: Model, whose: str) -> None:
+    def __init__(self, model: Model, whose: str, ids: dict[str, str] | None = None) -> None:
         self.model = model
         self.whose = whose
+        self.ids = {} if ids is None else ids
+        """Chunk id -> the run it was of; of all that the same key has streamed."""
         self.count = 0
         self.token = ""
         self.whole = True
@@ -25,10 +27,12 @@ class Chunks:
         """What came so far is void."""
         self.count, self.token = 0, ""
 
-    def chunk(self, mark: Mapping[str, Any]) -> None:
+    def chunk(self, mark: Mapping[str, Any], id: str = "") -> None:
         """The next one. Each says which run it is of, and its place; but what a plan emits by the way."""
         if "i" not in mark:
             return
+        if id and self.ids.setdefault(id, mark["token"]) != mark["token"]:
+            self.model.broken("stream", f"{self.whose}: chunk {id} of {mark['token']} and of {self.ids[id]}")
         if self.count and mark["token"] != self.token:
             self.model.broken(
                 "stream", f"{self.whose}: chunks of {mark['token']} after those of {self.token}, no reset"
@@ -61,6 +65,8 @@ class Followed:
         """Tokens. A store may let readers see a commit just before it says so: they are judged at rest."""
         self.places: dict[tuple[str, int], tuple[str, int]] = {}
         """Trigger and generation -> (attempt, place) of its last chunk, over one connection."""
+        self.ids: set[tuple[str, int]] = set()
+        """Of all chunks, over every connection: a run that breaks off with its host is followed by another."""
 
     def entry(self, seq: int, mark: Mapping[str, Any]) -> None:
         if seq != self.position + 1:
@@ -74,6 +80,9 @@ class Followed:
         """`id`: {trigger}.{attempt}.{i}"""
         trigger, attempt, place = id.rsplit(".", 2)
         life = self.model.life(self.address).generation  # a key may be used again in the next
+        if (id, life) in self.ids:
+            self.model.broken("stream", f"{self.whose} got chunk {id} of two runs")
+        self.ids.add((id, life))
         before = self.places.get((trigger, life))
         if before is not None and (before[0] != attempt or int(place) != before[1] + 1):
             self.model.broken("stream", f"{self.whose} got chunk {id} after {before}, no reset")

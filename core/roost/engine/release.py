@@ -105,7 +105,10 @@ def void(cell: Cell, tick: Tick, waiting: Waiting) -> None:
 
 
 def _chunk_id(tick: Tick, waiting: Waiting) -> str:
-    return f"{waiting.trigger.id or f'{tick.seed:016x}'}.{tick.attempt}.{tick.chunks}"
+    """{trigger}.{attempt}.{place}. The attempt is its number and eight digits of the run's own entropy: the number dies
+    with a host that dies in the middle, and a run by the next host must not pass for the one that broke off."""
+    run = f"{tick.seed:016x}"
+    return f"{waiting.trigger.id or run}.{tick.attempt}-{run[:8]}.{tick.chunks}"
 
 
 async def flush(cell: Cell) -> None:

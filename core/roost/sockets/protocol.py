@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol, cast
 from pydantic_core import from_json, to_json
 
 from ..contract.address import Address
-from ..contract.errors import NotFound, Rejected, RoostError
+from ..contract.errors import NotFound, Rejected, RoostError, TransientError
 from ..contract.result import TickResult, failed
 from ..contract.trigger import Call, Caller, Connect, Disconnect, Message, Payload, SetState, Trigger
 from ..engine.quarantine import quarantined
@@ -49,8 +49,12 @@ class Session:
         "_ahead_size",
         "_busy",
         "_gap",
+        "_held",
+        "_held_size",
+        "_left",
         "_next",
         "_paused",
+        "_refused",
         "address",
         "caller",
         "cid",
@@ -84,14 +88,28 @@ class Session:
         self._ahead: dict[int, tuple[dict[str, Any], int]] | None = None
         self._ahead_size = 0
         self._gap: Timer | None = None
+        self._held: list[str | bytes] | None = []
+        """Frames that came before `on_connect` had run, in order; None: it has."""
+        self._held_size = 0
+        self._refused = False
+        self._left: tuple[int, str] | None = None
+        """How the socket ended, while `on_connect` had not run."""
 
     def resume(self) -> None:
         """Go on in the middle of a connection: its greeting is over, its count unknown, its frames come in order."""
-        self.query = None
+        self.query = self._held = None
         self._next = 0
 
     async def open(self) -> None:
-        """Greet from the committed snapshot, then queue `on_connect`: before any frame of this connection."""
+        """Greet from the committed snapshot, then queue `on_connect`: before any frame of this connection. RoostError:
+        refused, and no frame of it will be heard."""
+        try:
+            await self._greet()
+        except RoostError:
+            self._drop()
+            raise
+
+    async def _greet(self) -> None:
         runtime, address = self.runtime, self.address
         cell = runtime.cell(address)
         if cell.image is None:
@@ -111,13 +129,48 @@ class Session:
         runtime.post(address, Trigger("connect", connect, caller=self.caller), self._connected)
 
     def _connected(self, result: TickResult) -> None:
+        """`on_connect` is over: the frames that waited for it are heard now, or never."""
+        held = self._held or ()
         if result.error is not None:
             refuse(self.line, result.error)
+            self._drop()
+        elif not self._refused:
+            self._held = None
+            for data in held:
+                self.text(data) if isinstance(data, str) else self.binary(data)
+            self._read_on()
+        if self._left is not None:
+            self._disconnect(*self._left)
+
+    def _hold(self, data: str | bytes) -> None:
+        """Keep a frame until `on_connect` has run (semantics 24). A line that can't pause ends when it is too much."""
+        held = self._held
+        if held is None or self._refused:
+            return
+        held.append(data)
+        self._held_size += len(data)
+        if too_much(len(held), self._held_size):
+            error = TransientError(
+                "too many frames before this connection was admitted; connect again, and wait for an answer",
+                code="crowded",
+            )
+            refuse(self.line, error)
+            self._drop()
+        elif len(held) >= BUSY and not self._paused:
+            self._paused = True
+            self.line.pause()
+
+    def _drop(self) -> None:
+        """The connection is refused: none of its frames is heard, those that wait neither."""
+        self._refused, self._held, self._held_size = True, [], 0
 
     # Frames in ---------------------------------------------------------------------------------------
 
     def text(self, data: str) -> None:
         """A text frame."""
+        if self._held is not None:
+            self._hold(data)
+            return
         try:
             found: object = from_json(data, allow_inf_nan=False)
         except ValueError:
@@ -133,7 +186,10 @@ class Session:
 
     def binary(self, data: bytes) -> None:
         """A binary frame: always the author's."""
-        self._message(data)
+        if self._held is not None:
+            self._hold(data)
+        else:
+            self._message(data)
 
     def _frame(self, frame: dict[str, Any], raw: str) -> None:
         kind = frame.get("type")
@@ -268,12 +324,21 @@ class Session:
 
     def _done(self, result: TickResult) -> None:
         self._busy -= 1
+        self._read_on()
+
+    def _read_on(self) -> None:
         if self._paused and self._busy <= BUSY // 2:
             self._paused = False
             self.line.resume()
 
     def closed(self, code: int, reason: str) -> None:
         """The socket is gone."""
+        if self._held is None or self._refused:
+            self._disconnect(code, reason)
+        else:
+            self._left = code, reason  # behind its frames, which wait for `on_connect`
+
+    def _disconnect(self, code: int, reason: str) -> None:
         if self._gap is not None:
             self._gap.cancel()
         self._ahead = None

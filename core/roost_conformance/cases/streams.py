@@ -131,8 +131,8 @@ async def http_stream_sends_chunks(stage: Stage) -> None:
             ("chunk", 1), ("chunk", 2), ("result", {"result": None}),
         ], rest  # fmt: skip
         ids = [e.id.rsplit(".", 2) for e in (first, *rest[:2])]
-        assert [i[1:] for i in ids] == [["1", "0"], ["1", "1"], ["1", "2"]], f"ids are trigger.attempt.i: {ids}"
-        assert len({i[0] for i in ids}) == 1, ids
+        assert [i[2] for i in ids] == ["0", "1", "2"], f"ids are trigger.attempt.i: {ids}"
+        assert len({(i[0], i[1]) for i in ids}) == 1 and ids[0][1].startswith("1-"), ids
         assert (await talker.state())["words"] == 3
         async with talker.stream("count", 2) as chunks:
             assert [c async for c in chunks] == [0, 1]
@@ -197,9 +197,45 @@ async def new_attempt_resets_the_stream(stage: Stage) -> None:
                 attempt, place = attempt + 1, 0
             else:
                 assert event.event == "chunk" and data["data"] == ("one", "two")[place], event
-                assert data["id"] == f"{id}.{attempt}.{place}", f"{data['id']}: attempt {attempt}, chunk {place}"
+                whose, run, where = data["id"].rsplit(".", 2)
+                assert (whose, where) == (id, str(place)), f"{data['id']}: attempt {attempt}, chunk {place}"
+                assert run.startswith(f"{attempt}-"), f"{data['id']}: attempt {attempt}"
                 place += 1
             assert event.id in ("", "0"), f"the SSE id of a chunk is the last entry's number, not {event.id!r}"
         assert attempt > 1, "there was no second attempt"
         assert from_json(seen[-1].data)["seq"] == 1 and seen[-1].id == "1", seen[-1]
         assert (await talker.state())["words"] == 3, "an attempt that broke off was kept"
+
+
+@case(
+    "17", "a call run again after its host died streams under ids of its own: its runs can be told apart", crashes=True
+)
+async def runs_of_two_hosts_are_told_apart(stage: Stage) -> None:
+    async with stage.agent("talker") as talker, barrier(stage) as gate:
+        path = stage.path("talker", talker.address.key, "call", "count")
+        body, key = {"args": [3, gate.key]}, {"idempotency-key": "k"}
+        log = stage.path("talker", talker.address.key, "events")
+        if not stage.capabilities.http_stream:  # nothing is sent of a run that died
+            asking = asyncio.ensure_future(talker.call("count", 3, gate.key, idempotency_key="k"))
+            await gate.arrived()
+            asking.cancel()
+            await stage.crash()
+            await gate.open()
+            async with feed(stage, "POST", path, json=body, headers=key) as events:
+                places = [e.id.rsplit(".", 2) for e in await events.rest() if e.event == "chunk"]
+            assert [x[2] for x in places] == ["0", "1", "2"] and len({x[1] for x in places}) == 1, places
+            return
+        async with feed(stage, "GET", log) as followed, feed(stage, "POST", path, json=body, headers=key) as events:
+            dead = (await events.next("chunk")).id
+            assert from_json((await followed.next("chunk")).data)["id"] == dead, "who follows sees other ids"
+            await stage.crash()
+        await gate.open()
+        async with feed(stage, "GET", log) as followed:
+            async with feed(stage, "POST", path, json=body, headers=key) as events:
+                ids = [e.id for e in await events.rest() if e.event == "chunk"]
+            seen = [from_json((await followed.next("chunk")).data)["id"] for _ in range(3)]
+        assert seen == ids, f"who follows saw {seen}, who asked {ids}"
+        runs = {id.rpartition(".")[0] for id in ids}
+        assert len(ids) == 3 and len(runs) == 1, ids
+        assert dead.rpartition(".")[0] not in runs, f"{dead} of the run that died, {ids} of the next"
+        assert (await talker.state())["words"] == 3

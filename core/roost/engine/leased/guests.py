@@ -108,7 +108,7 @@ def _pour(waiting: Waiting, result: TickResult, id: str) -> None:
     """Whoever ran it gathered its chunks into the result: they go out as the stream that was asked for."""
     if result.error is None and waiting.live is not None and waiting.action is not None and waiting.action.streams:
         for i, chunk in enumerate(from_json(result.value) or ()):
-            waiting.live(f"{id}.1.{i}".encode(), to_json(chunk))
+            waiting.live(f"{id}.1-answered.{i}".encode(), to_json(chunk))
         result.value = b"null"
 
 
