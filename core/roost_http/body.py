@@ -14,6 +14,10 @@ CALL: Final = frozenset({"args", "kwargs"})
 _HUGE: Final = re.compile(rb"[eE]\+?[0-9]{3}|[0-9]{300}")
 """Where a number may be that a double can't hold: it would be read as infinity."""
 _CONTENT: Final = re.compile(r"application/(?:[\w.!#$&^+-]+\+)?json\s*(?:;.*)?\Z", re.IGNORECASE | re.DOTALL)
+_FORM: Final = re.compile(r"application/x-www-form-urlencoded\s*(?:;.*)?\Z", re.IGNORECASE | re.DOTALL)
+"""What curl and its like declare when they are told nothing."""
+_WEB: Final = frozenset({b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest"})
+"""Headers that browsers send and no script of a page can leave out."""
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 
@@ -36,14 +40,22 @@ def _infinite(value: Any) -> bool:
     return _is_array(value) and any(_infinite(x) for x in value)
 
 
-def check_type(content_type: str) -> None:
-    """Rejected 415 unless it is JSON."""
-    if not _CONTENT.match(content_type):
-        raise Rejected(
-            f"the content type {content_type[:100]!r} is not taken here; send application/json",
-            code="bad-content-type",
-            status=415,
-        )
+def check_type(content_type: bytes, given: Mapping[bytes, bytes]) -> None:
+    """Rejected 415 unless it is JSON, or a type that says nothing from a sender that is no web page.
+
+    `curl -d` declares every body a form. A page can send a form to a foreign site without asking it first, but never
+    without Origin or Sec-Fetch-Site; who sends neither runs on somebody's machine, and means what stands in the body.
+    """
+    shown = content_type.decode("latin-1")
+    if _CONTENT.match(shown):
+        return
+    if _FORM.match(shown) and not (_WEB & given.keys()):
+        return
+    raise Rejected(
+        f"the content type {shown[:100]!r} is not taken here; send application/json",
+        code="bad-content-type",
+        status=415,
+    )
 
 
 def members(doc: Any, known: Collection[str]) -> Mapping[str, Any]:

@@ -55,7 +55,7 @@ class Calls:
                 caller = await site.caller(scope, address, authorization)
             content = given.get(b"content-type")
             if content is not None and content not in PLAIN:
-                body.check_type(content.decode("latin-1"))
+                body.check_type(content, given)
             runtime = site.runtime
             limits = runtime.limits
             raw_body = await read(receive, limits.http_body, given.get(b"content-length"))

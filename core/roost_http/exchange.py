@@ -66,7 +66,7 @@ class Exchange:
         """The body's JSON value; {} when there is none. Rejected says what is wrong with it."""
         content_type = self.given.get(b"content-type")
         if content_type is not None:
-            body.check_type(content_type.decode("latin-1"))
+            body.check_type(content_type, self.given)
         raw = await self.body(limit, name)
         return body.parse(raw) if raw else {}
 

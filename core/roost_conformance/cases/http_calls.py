@@ -33,6 +33,18 @@ async def call_over_http(stage: Stage) -> None:
             assert answer.json() == {"result": value}, value
 
 
+@case("http", "a JSON body without a content type, or with the one that curl gives, is read as JSON")
+async def curl_as_it_comes(stage: Stage) -> None:
+    async with stage.http() as http:
+        key = stage.key()
+        for kind in ({}, {"content-type": "application/x-www-form-urlencoded"}):
+            path = stage.path("clerk", key, "call", "add")
+            answer = await http.post(path, content=b'{"args":[2],"kwargs":{"b":3}}', headers=kind)
+            assert (answer.status_code, answer.json()) == (200, {"result": 5}), answer.text
+            answer = await http.post(stage.path("clerk", key, "tell", "add"), content=b'{"args":[2]}', headers=kind)
+            assert answer.status_code == 202, answer.text
+
+
 @case("http", "tell answers 202 with an id once the letter is durable; it runs, and a repeated key runs once")
 async def tell_over_http(stage: Stage) -> None:
     async with stage.agent("clerk") as clerk, stage.http() as http:

@@ -8,6 +8,9 @@ from ..case import case
 from ..probes.answer import absent, problem_of
 from ..stage import Stage
 
+FORM = "application/x-www-form-urlencoded"
+"""What curl declares every body to be, and what a page can send to any site without asking it."""
+
 
 @case("http", "an unknown kind, action or path is 404, and says what there is")
 async def unknown_names_over_http(stage: Stage) -> None:
@@ -79,8 +82,11 @@ async def wrong_bodies_over_http(stage: Stage) -> None:
                 problem = problem_of(answer, status, code)
                 if b"argz" in body:
                     assert "argz" in problem["detail"], problem
-            for kind in ("text/plain", "application/x-www-form-urlencoded", "application/jsonx", "multipart/form-data"):
+            for kind in ("text/plain", "application/jsonx", "multipart/form-data"):
                 answer = await http.post(path, content=b'{"args":[1]}', headers={"content-type": kind})
+                problem_of(answer, 415, "bad-content-type")
+            for sign in ({"sec-fetch-site": "cross-site"}, {"sec-fetch-mode": "no-cors"}):  # a form of a web page
+                answer = await http.post(path, content=b'{"args":[1]}', headers={"content-type": FORM, **sign})
                 problem_of(answer, 415, "bad-content-type")
         path = stage.path("clerk", key, "tell", "add")
         for doc in ({"lane": "fast"}, {"lane": None}, {"delay": -1}, {"delay": "1"}, {"delay": True}, {"delay": 1e12}):

@@ -16,6 +16,7 @@ from .rig import refused, rig
 
 pytestmark = pytest.mark.anyio
 CALL = "/v1/agents/counter/a/call"
+FORM = "application/x-www-form-urlencoded"
 NESTED = b"[" * 300 + b"]" * 300
 
 
@@ -134,7 +135,10 @@ async def test_any_text_is_a_key(key: str) -> None:
     ("headers", "status", "code"),
     [
         ({"content-type": "text/plain"}, 415, "bad-content-type"),
-        ({"content-type": "application/x-www-form-urlencoded"}, 415, "bad-content-type"),
+        ({"content-type": FORM, "origin": "http://roost.test"}, 415, "bad-content-type"),
+        ({"content-type": FORM, "sec-fetch-site": "cross-site"}, 415, "bad-content-type"),
+        ({"content-type": FORM, "sec-fetch-mode": "no-cors"}, 415, "bad-content-type"),
+        ({"content-type": f"{FORM}x"}, 415, "bad-content-type"),
         ({"content-type": "multipart/form-data; boundary=x"}, 415, "bad-content-type"),
         ({"content-type": "application/jsonp"}, 415, "bad-content-type"),
         ({"content-type": ""}, 415, "bad-content-type"),
@@ -161,7 +165,11 @@ async def test_bad_headers_change_nothing(headers: dict[str, Any], status: int, 
 
 
 @pytest.mark.parametrize(
-    "kind", ["application/json", "Application/JSON; charset=utf-8", "application/problem+json", "application/json;x=1"]
+    "kind",
+    [
+        "application/json", "Application/JSON; charset=utf-8", "application/problem+json", "application/json;x=1",
+        FORM, f"{FORM}; charset=utf-8",
+    ],
 )
 async def test_json_by_any_name(kind: str) -> None:
     async with rig() as r:
