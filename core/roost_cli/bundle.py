@@ -7,10 +7,9 @@ from pathlib import Path
 
 from roost.hosting.platform import find, names
 
-from .complaint import USAGE, Complaint
 from .gather import gather
 from .limits import size
-from .project import HOW, find_project
+from .project import find_project, named
 from .report import put, put_json, say
 from .serve import Commands, add_app
 
@@ -30,12 +29,10 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     found = find_project()
-    named: str | None = args.app or found.app
-    if named is None:
-        raise Complaint(f"no app is named here ({found.root}): {HOW}", USAGE)
+    target = named(args.app, found)
     platform = find(args.backend)
     out = (args.out or found.root / "dist" / platform.name).resolve()
-    made = platform.bundle(gather(found, named), out, say)
+    made = platform.bundle(gather(found, target), out, say)
     if args.json:
         put_json({"folder": str(made.folder), "size": made.size, "limit": made.limit, "parts": list(made.parts)})
         return 0

@@ -8,7 +8,7 @@ from roost.author.config import resolve
 from roost.contract.errors import RoostError
 
 from .complaint import BROKEN
-from .project import find_project, load_app
+from .project import find_project, load_app, named
 from .report import put, put_json, say, style
 from .serve import Commands, add_app, parse_config
 
@@ -29,7 +29,8 @@ def run(args: argparse.Namespace) -> int:
     from roost_server.serve import Options, sources
 
     project = find_project()
-    app = load_app(args.app, project)
+    target = named(args.app, project)
+    app = load_app(target, project)
     problem = None
     try:
         given = Options(config=parse_config(args.config, app))
@@ -39,9 +40,9 @@ def run(args: argparse.Namespace) -> int:
     refused = app.limits.refused_by()
     if args.json:
         kinds = {kind.name: sorted(kind.actions) for kind in app.kinds.values()}
-        put_json({"app": args.app or project.app, "kinds": kinds, "config": problem, "refused_by": refused})
+        put_json({"app": target, "kinds": kinds, "config": problem, "refused_by": refused})
         return BROKEN if problem else 0
-    put(style(str(args.app or project.app), "bold"))
+    put(style(target, "bold"))
     for kind in app.kinds.values():
         put(f"  {kind.name:<16}{', '.join(kind.actions) or '(no actions)'}")
     for backend, names in refused.items():

@@ -6,6 +6,7 @@ JSON line on it says that requests are taken; its end means that the supervisor 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -21,6 +22,7 @@ from roost.contract.errors import RoostError
 from roost_server.listen import Listen
 
 from . import log
+from .broken import Broken
 from .complaint import BROKEN, CODES, REFUSED, Complaint
 from .console import Console, outline
 from .project import Project, load_app
@@ -50,11 +52,23 @@ def main(given: dict[str, Any]) -> int:
         serve_app(app, made.with_dev(args.emulate, console), ready)
     except Complaint as complaint:
         say(f"roost: {complaint}")
-        return complaint.code
+        code, why = complaint.code, str(complaint)
     except RoostError as error:
         show_error(error)
-        return CODES.get(error.code, BROKEN if error.code in {"bad-platform", "limits"} else REFUSED)
-    return 0
+        code = CODES.get(error.code, BROKEN if error.code in {"bad-platform", "limits"} else REFUSED)
+        why = error.message
+    else:
+        return 0
+    if code == BROKEN and given["waits"]:
+        line.sendall(json.dumps({"broken": why}).encode() + b"\n")
+        asyncio.run(_stand_in(given["listen"], why))
+    return code
+
+
+async def _stand_in(listening: int, why: str) -> None:
+    """Answer what is wrong, until the supervisor ends this process."""
+    await Broken(why).start(socket.socket(fileno=listening))
+    await asyncio.Event().wait()
 
 
 def _follow(line: socket.socket) -> None:

@@ -13,9 +13,8 @@ from roost.hosting.platform import emulator
 from roost_server.listen import Listen
 
 from .blame import short
-from .complaint import USAGE, Complaint
-from .project import HOW, find_project
-from .serve import MEMORY, Commands, add_app, add_serving, data_file, port
+from .project import find_project, named
+from .serve import MEMORY, Commands, add_app, add_serving, data_file, port, split_config
 from .supervisor import Supervisor
 from .token import make_token
 from .watch import Watch
@@ -49,30 +48,31 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     project = find_project()
-    named: str | None = args.app or project.app
-    if named is None:
-        raise Complaint(f"no app is named here ({project.root}): {HOW}", USAGE)
+    target = named(args.app, project)
+    for text in args.config:
+        split_config(text)
     watch = None if args.no_reload else Watch([project.root, Path.cwd()])
     if args.on is not None:
         from .emulated import Emulated
 
         token = os.environ.get("ROOST_ADMIN_TOKEN") or make_token(project.token)
-        return asyncio.run(Emulated(emulator(args.on), project, named, args, token, watch).run())
+        return asyncio.run(Emulated(emulator(args.on), project, target, args, token, watch).run())
     data = data_file(args.data, project.data)
     shown = MEMORY if data is None else short(str(data))
     token = os.environ.get("ROOST_ADMIN_TOKEN") or make_token(project.token)
     listening = Listen(port=args.port).bind()
     kept = ("config", "idle_after", "log_level", "restless", "emulate")
     given = {
-        "app": named,
+        "app": target,
         "root": str(project.root),
         "data": None if data is None else str(data),
         "shown": shown,
+        "waits": watch is not None,
         "args": {name: getattr(args, name) for name in kept},
     }
 
     def first(report: dict[str, Any]) -> None:
-        welcome(named, report, shown, args.emulate, reloads=not args.no_reload)
+        welcome(target, report, shown, args.emulate, reloads=not args.no_reload)
         if args.open:
             webbrowser.open(report["url"])
 

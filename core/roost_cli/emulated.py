@@ -22,15 +22,17 @@ from urllib.parse import urlsplit
 
 from roost.contract.errors import RoostError
 from roost.hosting.platform import Emulator, Platform, Serving
+from roost_server.listen import Listen
 from roost_server.serve import dotenv
 
 from .blame import short
+from .broken import Broken
 from .complaint import BROKEN, USAGE, Complaint
 from .gather import gather
 from .project import Project
 from .report import say, show_error, style
-from .serve import MEMORY
-from .supervisor import LOOK, PAUSES, SETTLED
+from .serve import MEMORY, split_config
+from .supervisor import LOOK, PAUSES, SETTLED, WAITING
 from .watch import Watch
 from .welcome import welcome
 
@@ -54,7 +56,10 @@ class Emulated:
         self._port: int = args.port
         self._data = Path(args.data or project.root / ".roost" / str(platform.emulator)).resolve()
         self._environment = _environment(project.root, args)
+        self._config: list[str] = args.config
         self._told = False
+        self._usage = False
+        self._why = ""
 
     async def run(self) -> int:
         """The exit code: 0 after a signal."""
@@ -69,6 +74,9 @@ class Emulated:
             running = await self._start(stopping)
             if stop.is_set():
                 break
+            if self._usage and not self._told:
+                return USAGE
+            broken = await self._stand_in() if running is None else None
             changed = asyncio.ensure_future(self._changed())
             waits: list[asyncio.Future[Any]] = [stopping, changed]
             if running is not None:
@@ -79,6 +87,8 @@ class Emulated:
             ended = running is not None and waits[-1].done()
             for wait in waits[1:]:
                 wait.cancel()
+            if broken is not None:
+                broken.close()
             if running is not None:
                 await running.stop()
             if ended and not stop.is_set() and not (changed.done() and not changed.cancelled()):
@@ -96,7 +106,6 @@ class Emulated:
         try:
             kinds = await self._kinds()
             if kinds is None:
-                self._unserved()
                 return None
             serving = Serving(self._port, self._data, self._token, self._environment, self._log)
             made = self._platform.dev(gather(self._project, self._app), serving)
@@ -109,12 +118,11 @@ class Emulated:
                 return None
             url = starting.result()
         except Complaint as complaint:
-            say(f"roost: {complaint}")
-            self._unserved()
+            self._unserved(f"roost: {complaint}", complaint.code)
             return None
         except RoostError as error:
             show_error(error)
-            self._unserved()
+            self._unserved("", why=error.message)
             return None
         self._port = urlsplit(url).port or self._port
         if self._told:
@@ -125,16 +133,40 @@ class Emulated:
             self._told = True
         return made
 
-    def _unserved(self) -> None:
-        if self._watch is not None:
-            say(style("roost: waiting for a change to the source", "yellow", sys.stderr))
+    def _unserved(self, said: str, code: int = BROKEN, why: str | None = None) -> None:
+        """The app can't be served: say it, and keep it for those who ask meanwhile."""
+        if said:
+            say(said)
+        self._usage = code == USAGE
+        self._why = why or said.removeprefix("roost: ")
+
+    async def _stand_in(self) -> Broken | None:
+        """Answers with what is wrong until a file changes; None where nothing is waited for."""
+        if self._watch is None:
+            return None
+        say(style(f"roost: {WAITING}", "yellow", sys.stderr))
+        if not self._port:
+            return None  # nobody knows a port yet
+        broken = Broken(self._why)
+        try:
+            await broken.start(Listen(port=self._port).bind())
+        except RoostError:
+            return None
+        return broken
 
     async def _kinds(self) -> list[dict[str, Any]] | None:
         """The app's outline, from a process that imports it as it is now; None when it can't, and has said why."""
-        command = [sys.executable, "-m", "roost_cli.outlined", self._app, str(self._project.root)]
-        child = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
-        out, _ = await child.communicate()
-        return cast("list[dict[str, Any]]", json.loads(out)) if child.returncode == 0 else None
+        command = [sys.executable, "-m", "roost_cli.outlined", self._app, str(self._project.root), *self._config]
+        pipe = asyncio.subprocess.PIPE
+        child = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
+        out, heard = await child.communicate()
+        said = heard.decode(errors="replace").rstrip()
+        if child.returncode == 0:
+            if said:
+                say(said)
+            return cast("list[dict[str, Any]]", json.loads(out))
+        self._unserved(said, child.returncode or BROKEN)
+        return None
 
     async def _changed(self) -> None:
         """Returns when a source file has changed and nothing moves any more."""
@@ -160,10 +192,7 @@ def _environment(root: Path, args: argparse.Namespace) -> Mapping[str, str]:
     found = {**dotenv(root / ".env"), **os.environ}
     out = {name: value for name, value in found.items() if VARIABLE.fullmatch(name)}
     for text in args.config:
-        name, mark, value = text.partition("=")
-        kind, dot, field = name.strip().partition(".")
-        if not (mark and dot):
-            raise Complaint(f"--config {text!r}: it is KIND.FIELD=VALUE, for example counter.step=2", USAGE)
+        kind, field, value = split_config(text)
         out[f"ROOST_{kind.replace('-', '_').upper()}__{field.upper()}"] = value
     out["ROOST_LOG_LEVEL"] = args.log_level
     if args.restless:

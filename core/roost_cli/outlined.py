@@ -1,4 +1,4 @@
-"""`python -m roost_cli.outlined APP ROOT`: the outline of an app as JSON, or what is wrong with it."""
+"""`python -m roost_cli.outlined APP ROOT [CONFIG ...]`: the outline of an app as JSON, or what is wrong with it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from .complaint import Complaint
 from .console import outline
 from .project import Project, load_app
 from .report import put, say
+from .serve import parse_config
 
 
-def main(app: str, root: str) -> int:
+def main(app: str, root: str, *config: str) -> int:
     """The exit code: a complaint's own, 0 when the outline was printed."""
     try:
         found = load_app(app, Project(Path(root)))
+        parse_config([*config], found)
     except Complaint as complaint:
         say(f"roost: {complaint}")
         return complaint.code

@@ -15,7 +15,10 @@ from roost import App
 from .blame import blame, short
 from .complaint import BROKEN, USAGE, Complaint
 
-HOW: Final = 'name it (`roost dev main:app`), or write `app = "main:app"` under [tool.roost] in pyproject.toml'
+HOW: Final = (
+    "name it (`roost dev main.py` or `roost dev main:app`), "
+    'or write `app = "main:app"` under [tool.roost] in pyproject.toml'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +65,41 @@ def _read(path: Path) -> dict[str, Any] | None:
     return cast("dict[str, Any]", own) if isinstance(own, dict) else None
 
 
-def load_app(name: str | None, project: Project) -> App:
-    """Import the app. Complaint says which part of the name is wrong, or shows the author's code that failed."""
-    target = name or project.app
+def named(given: str | None, project: Project) -> str:
+    """`module:attribute` of the app that is meant: the one given, else the project's; a file's `app` for a file.
+
+    Complaint: none is named, or the name has another form.
+    """
+    target = given or project.app
     if not target:
         raise Complaint(f"no app is named here ({project.root}): {HOW}", USAGE)
+    file, mark, attr = target.partition(":")
+    if file.endswith(".py"):
+        target = f"{_module_at(Path(file), project)}:{attr if mark else 'app'}"
+    module_of(target)
+    return target
+
+
+def _module_at(file: Path, project: Project) -> str:
+    """The dotted name of a source file. Complaint: it is not there, or can't be imported by a name."""
+    path = file.resolve()
+    if not path.is_file():
+        raise Complaint(f"there is no file {file}", USAGE)
+    for root in (Path.cwd().resolve(), project.root):
+        if path.is_relative_to(root):
+            parts = path.relative_to(root).with_suffix("").parts
+            if all(part.isidentifier() for part in parts):
+                return ".".join(parts)
+    raise Complaint(
+        f"{file} can't be imported by a name from {project.root}: it must be below it, and each folder and the file a "
+        "Python name",
+        USAGE,
+    )
+
+
+def load_app(name: str | None, project: Project) -> App:
+    """Import the app. Complaint says which part of the name is wrong, or shows the author's code that failed."""
+    target = named(name, project)
     module_name, attr = module_of(target), target.partition(":")[2]
     for folder in (str(project.root), str(Path.cwd())):
         if folder in sys.path:
@@ -88,8 +121,9 @@ def module_of(target: str) -> str:
     """The module of `module:attribute`. Complaint: it is not of that form."""
     module, mark, attr = target.partition(":")
     parts = (*module.split("."), *attr.split("."))
-    if module.endswith(".py") or not (mark and attr and all(part.isidentifier() for part in parts)):
-        raise Complaint(f"{target!r} names no app: it is module:attribute, for example main:app", USAGE)
+    if not (mark and attr and all(part.isidentifier() for part in parts)):
+        better = f"{module}:app" if module and all(part.isidentifier() for part in module.split(".")) else "main:app"
+        raise Complaint(f"{target!r} names no app: it is module:attribute, for example {better}", USAGE)
     return module
 
 

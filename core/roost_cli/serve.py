@@ -16,7 +16,7 @@ from roost_server.listen import Listen
 from . import log
 from .blame import short
 from .complaint import USAGE, Complaint
-from .project import find_project, load_app
+from .project import find_project, load_app, named
 from .report import put
 
 if TYPE_CHECKING:
@@ -48,8 +48,9 @@ def add(commands: Commands) -> None:
 def add_app(parser: argparse.ArgumentParser) -> None:
     """The argument APP."""
     parser.add_argument(
-        "app", nargs="?", metavar="APP", help="module:attribute, for example main:app (default: [tool.roost] app)"
-    )
+        "app", nargs="?", metavar="APP",
+        help="module:attribute, for example main:app, or a file: main.py (default: [tool.roost] app)",
+    )  # fmt: skip
 
 
 def add_serving(parser: argparse.ArgumentParser) -> None:
@@ -95,13 +96,13 @@ def run(args: argparse.Namespace) -> int:
             USAGE,
         )
     project = find_project()
-    app = load_app(args.app, project)
-    named = args.app or project.app
+    target = named(args.app, project)
+    app = load_app(target, project)
     data = data_file(args.data, project.data)
     where = MEMORY if data is None else short(str(data))
 
     def ready(url: str) -> None:
-        put(f"roost: serving {named} on {url} (data {where})")
+        put(f"roost: serving {target} on {url} (data {where})")
 
     serve_app(app, options(args, app, data, token, project.root, Listen(args.host, args.port, args.uds)), ready)
     return 0
@@ -166,14 +167,20 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def split_config(text: str) -> tuple[str, str, str]:
+    """Kind, field and value of `kind.field=value`. Complaint: it has another form."""
+    name, mark, value = text.partition("=")
+    kind, dot, field = name.strip().partition(".")
+    if not (mark and dot and kind and field):
+        raise Complaint(f"--config {text!r}: it is KIND.FIELD=VALUE, for example counter.step=2", USAGE)
+    return kind, field, value
+
+
 def parse_config(given: list[str], app: App) -> dict[str, dict[str, Any]]:
     """`kind.field=value`, several times. Complaint: a kind or a field that is not there."""
     out: dict[str, dict[str, Any]] = {}
     for text in given:
-        name, mark, value = text.partition("=")
-        kind, dot, field = name.strip().partition(".")
-        if not (mark and dot):
-            raise Complaint(f"--config {text!r}: it is KIND.FIELD=VALUE, for example counter.step=2", USAGE)
+        kind, field, value = split_config(text)
         found = app.kinds.get(kind)
         if found is None:
             raise Complaint(f"--config {text!r}: no kind {kind!r}; there are: {', '.join(sorted(app.kinds))}", USAGE)

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, Final
 
-from .complaint import BROKEN, REFUSED
+from .complaint import BROKEN, REFUSED, USAGE
 from .report import say, style
 from .watch import Watch
 
@@ -28,6 +28,7 @@ GRACE: Final = 5.0
 """Seconds a child gets to end by itself."""
 PAUSES: Final = (0.0, 0.5, 1.0, 2.0, 4.0)
 """Seconds before the n-th restart in a row after a crash."""
+WAITING: Final = "waiting for a change to the source"
 SETTLED: Final = 10.0
 """Seconds after which a crash is not one in a row."""
 
@@ -112,9 +113,17 @@ class Supervisor:
         while b"\n" in self._heard:
             raw, _, self._heard = self._heard.partition(b"\n")
             took = time.monotonic() - self._started
+            report: dict[str, Any] = json.loads(raw)
+            if "broken" in report:  # it has said why, and answers so until a file changes
+                say(
+                    style(
+                        "roost: waiting for a change to the source; until then requests get 503", "yellow", sys.stderr
+                    )
+                )
+                continue
             self._ready = True
             if self._first is not None:
-                self._first(json.loads(raw))
+                self._first(report)
                 self._first = None
             else:
                 say(style(f"roost: serving again ({took:.1f} s)", "green", sys.stderr))
@@ -123,12 +132,12 @@ class Supervisor:
         """The child is gone by itself."""
         code = self._stop()
         if code == BROKEN:
-            if self._watch is None:
-                return BROKEN
-            say(style("roost: waiting for a change to the source", "yellow", sys.stderr))
+            return BROKEN  # nothing is watched, or it would have stayed to answer
+        if code in {REFUSED, USAGE} and self._first is not None:
+            return code  # the child has said why: another process has the data file, a wrong --config
+        if code == USAGE:  # what was right when it began: an edit took away what --config names
+            say(style(f"roost: {WAITING}", "yellow", sys.stderr))
             return None
-        if code == REFUSED and self._first is not None:
-            return REFUSED  # the child has said why: another process has the data file, for example
         if time.monotonic() - self._started > SETTLED:
             self._crashes = 0
         pause = PAUSES[min(self._crashes, len(PAUSES) - 1)]

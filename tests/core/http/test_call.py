@@ -167,8 +167,12 @@ async def test_bad_headers_change_nothing(headers: dict[str, Any], status: int, 
 @pytest.mark.parametrize(
     "kind",
     [
-        "application/json", "Application/JSON; charset=utf-8", "application/problem+json", "application/json;x=1",
-        FORM, f"{FORM}; charset=utf-8",
+        "application/json",
+        "Application/JSON; charset=utf-8",
+        "application/problem+json",
+        "application/json;x=1",
+        FORM,
+        f"{FORM}; charset=utf-8",
     ],
 )
 async def test_json_by_any_name(kind: str) -> None:

@@ -13,11 +13,54 @@ def test_no_app_is_named(tmp_path: Path) -> None:
     assert "no app is named" in done.stderr and "[tool.roost]" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["main", ":app", "main:", "main.py:app", "a-b:app", "main:app()"])
+@pytest.mark.parametrize("name", ["main", ":app", "main:", "a-b:app", "main:app()"])
 def test_a_name_that_names_no_app(tmp_path: Path, name: str) -> None:
     done = here("check", name, cwd=tmp_path)
     assert done.returncode == 2
-    assert "module:attribute" in done.stderr
+    assert "module:attribute, for example main:app" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["main.py", "./main.py", "main.py:app", "main:app"])
+def test_a_file_is_a_name(tmp_path: Path, name: str) -> None:
+    write_app(tmp_path)
+    done = here("check", name, cwd=tmp_path)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "main:app")
+
+
+def test_a_file_in_a_folder_is_a_name(tmp_path: Path) -> None:
+    write_app(tmp_path)
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "main.py").rename(tmp_path / "parts" / "piece.py")
+    assert here("check", "parts/piece.py", cwd=tmp_path).stdout.startswith("parts.piece:app\n")
+    assert here("check", str(tmp_path / "parts" / "piece.py"), cwd=tmp_path).returncode == 0
+    assert here("check", "piece.py", cwd=tmp_path / "parts").stdout.startswith("piece:app\n")
+
+
+def test_a_file_that_is_no_name(tmp_path: Path) -> None:
+    write_app(tmp_path)
+    (tmp_path / "my-app.py").write_text(APP)
+    for name, says in (("mian.py", "there is no file mian.py"), ("my-app.py", "can't be imported by a name")):
+        done = here("check", name, cwd=tmp_path)
+        assert done.returncode == 2 and says in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["main"], "for example main:app"),
+        (["main:"], "for example main:app"),
+        (["mian.py"], "there is no file"),
+        (["--config", "counter"], "KIND.FIELD=VALUE"),
+        (["--config", "counter.step=2"], "no config field 'step'"),
+        (["--config", "nobody.step=2"], "no kind 'nobody'"),
+    ],
+)
+def test_dev_ends_when_it_is_used_wrongly(tmp_path: Path, args: list[str], says: str) -> None:
+    write_app(tmp_path)
+    done = roost("dev", *args, "--port", "0", cwd=tmp_path)
+    assert done.returncode == 2
+    assert says in done.stderr and "starting it again" not in done.stderr and "Traceback" not in done.stderr
+    assert done.stderr.count("roost: ") == 1, "once"
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,16 @@ def test_a_broken_edit_waits_for_the_next(tmp_path: Path) -> None:
         assert f"main.py:{len(APP.splitlines())}" in dev.said
         assert "NameError: name 'Counterr' is not defined" in dev.said
         assert "Traceback" not in dev.said
+        answer = httpx.post(f"{url}/v1/agents/counter/a/call/increment", json={}, timeout=5)
+        assert (answer.status_code, answer.json()["code"]) == (503, "app-broken")
+        assert "NameError: name 'Counterr'" in answer.json()["detail"] and "main.py:" in answer.json()["detail"]
+        page = httpx.get(url, headers={"accept": "text/html"}, timeout=5)
+        assert page.status_code == 503 and "Counterr" in page.text and "<pre" in page.text
+        for sign in ({"host": "evil.test"}, {"origin": "http://evil.test"}):
+            assert "Counterr" not in httpx.get(url, headers=sign, timeout=5).text, "the source is the author's"
+        assert httpx.post(url, content=b"x" * (1 << 20), timeout=5).status_code == 503
+        done = roost("call", "counter", "a", "increment", "--url", url, cwd=tmp_path)
+        assert done.returncode == 1 and "Counterr" in done.stderr
         edit(tmp_path, "Counterr", "Counter")
         dev.heard("serving again")
         assert increment(url) == 2
