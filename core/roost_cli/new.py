@@ -13,7 +13,10 @@ from .complaint import REFUSED, USAGE, Complaint
 from .report import put
 from .serve import Commands
 
-TEMPLATES: Final = ("chat", "counter")
+TEMPLATES: Final = {
+    "chat": "a chat that remembers what was said, streams its answers and reminds you later",
+    "counter": "a durable counter with a reminder: the smallest there is",
+}
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}\Z")
 _PLACES: Final = {"gitignore.txt": ".gitignore", "test_app.py.txt": "tests/test_app.py"}
 """Where a template's file goes; others lose a `.txt`, which keeps tools from taking them for the repository's."""
@@ -25,12 +28,24 @@ def add(commands: Commands) -> None:
         help="make a small project that runs without a key, an account or Node",
         description="Make a project in the folder NAME: an app, its test, a README.",
     )
-    parser.add_argument("template", choices=TEMPLATES, metavar="TEMPLATE", help=" or ".join(TEMPLATES))
-    parser.add_argument("name", metavar="NAME", help="letters, digits, - and _; the folder must not exist or be empty")
+    parser.add_argument(
+        "template", choices=TEMPLATES, nargs="?", metavar="TEMPLATE", help=f"{' or '.join(TEMPLATES)}; without: a list"
+    )
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help="letters, digits, - and _; the folder must not exist or be empty"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.template is None:
+        put("templates:")
+        for template, about in TEMPLATES.items():
+            put(f"  {template:<10}{about}")
+        put("\n  roost new chat NAME")
+        return 0
+    if args.name is None:
+        raise Complaint(f"the project needs a name: roost new {args.template} NAME", USAGE)
     name: str = args.name
     if not _NAME.match(name):
         raise Complaint(f"{name!r} can't name a project: a letter, then letters, digits, - and _, at most 50", USAGE)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .program import Running, environment, here, roost, write_app
+from .program import ROOT, Running, environment, here, roost, write_app
 
 
 class Shell:
@@ -150,11 +150,22 @@ def test_new_makes_a_project_whose_tests_pass(tmp_path: Path, template: str) -> 
     assert names == {".gitignore", "README.md", "main.py", "pyproject.toml", "tests/test_app.py"}
     assert all("{{" not in (folder / name).read_text() for name in names)
     tests = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], cwd=folder, env=environment(),
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "roost.testing.plugin"], cwd=folder, env=environment(),
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert tests.returncode == 0, tests.stdout
     assert here("check", cwd=folder).returncode == 0
+    assert {".roost/", "dist/", ".env"} <= set((folder / ".gitignore").read_text().split())
+    assert "pip install pytest" in (folder / "README.md").read_text()
+
+
+def test_new_lists_its_templates(tmp_path: Path) -> None:
+    said = here("new", cwd=tmp_path)
+    assert said.returncode == 0 and "chat" in said.stdout and "counter" in said.stdout
+    assert "roost new chat NAME" in here("new", "chat", cwd=tmp_path).stderr
+    assert {p.name for p in (ROOT / "core" / "roost_cli" / "templates").iterdir() if p.is_dir()} - {"__pycache__"} == {
+        "chat", "common", "counter",
+    }  # fmt: skip
 
 
 def test_new_refuses(tmp_path: Path) -> None:
