@@ -149,10 +149,10 @@ def test_new_makes_a_project_whose_tests_pass(tmp_path: Path, template: str) -> 
     names = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
     assert names == {".gitignore", "README.md", "main.py", "pyproject.toml", "tests/test_app.py"}
     assert all("{{" not in (folder / name).read_text() for name in names)
+    plain = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "roost.testing.plugin"]
     tests = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "roost.testing.plugin"], cwd=folder, env=environment(),
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        plain, cwd=folder, env=environment(), capture_output=True, text=True, timeout=60, check=False
+    )
     assert tests.returncode == 0, tests.stdout
     assert here("check", cwd=folder).returncode == 0
     assert {".roost/", "dist/", ".env"} <= set((folder / ".gitignore").read_text().split())
