@@ -40,7 +40,7 @@ async def test_dead_letters_that_another_host_imported(fleet: Fleet) -> None:
     found = await reader.load(a)
     assert isinstance(found, Snapshot)
     grave = DeadLetter(Letter("x", "client", "", "note", b'{"args":["x"],"kwargs":{}}', attempts=1), b"{}", found.at)
-    document = dump(Image(found), [], [], [grave])
+    document = dump(Image(found), [], [], [], [grave])
     assert not await reader.dead(b, 0, 10)
     (await writer.dispatch(b, Trigger("import", Import(document), source="admin"))).get()
     assert [one.letter.id for one in await reader.dead(b, 0, 10)] == ["x"]

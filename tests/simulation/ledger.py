@@ -66,9 +66,9 @@ class Ledger:
         taken: list[int] = []
         for one in changes:
             if one.sk.startswith("M#"):
-                if one.new is None and one.old is not None and rows.text(one.old, "e") == found.life:
+                if one.new is None and one.old is not None and found.owns(one.old):
                     taken.append(int(one.sk[2:]))
-                elif one.new is not None and one.old is None and rows.text(one.new, "e") == found.life:
+                elif one.new is not None and one.old is None and found.owns(one.new):
                     self._parked(address, rows.letter(one.new))
             elif one.sk.startswith("D#") and one.new is None and one.old is not None and commit is None:
                 self._redriven(address, found.epoch, one)
@@ -163,7 +163,7 @@ class Ledger:
         item = self.dynamo.item(pk, keys.HEAD)
         found = head(item)
         epoch = found.epoch
-        letters = [rows.letter(x) for x in self._range(pk, "M#") if rows.text(x, "e") == found.life]
+        letters = [rows.letter(x) for x in self._range(pk, "M#") if found.owns(x)]
         number = self.dynamo.item(pk, keys.value(epoch, "n"))
         snapshot = Snapshot(
             address, found.schema, found.generation, found.fence, found.version, found.at, found.seq, found.sgen,

@@ -194,6 +194,9 @@ class Model:
             self.broken("once", f"{me}: {op} rang and is still due")
 
     def _mail(self, life: Life, commit: Commit, sight: Sight, op: str, me: str) -> None:
+        for one in sight.snapshot.letters if commit.restored else ():
+            if one.n not in life.letters:
+                self.was_parked(life.address, one)
         for dead in commit.dead:
             life.dead[op_of(dead.letter.args)] += 0 if commit.restored else 1
         if commit.deferred is not None and (waits := life.letters.get(commit.deferred.n)) is not None:

@@ -15,7 +15,7 @@ from roost.contract.commit import Commit, Entry
 from roost.contract.errors import RoostError
 from roost.contract.result import TickResult
 from roost.contract.trigger import Occurrence
-from roost.engine import cell, inbox, mailbox, release, turn
+from roost.engine import cell, delivery, inbox, mailbox, release, turn
 from roost.engine import due as wake
 from roost.engine import waking as load
 from roost.engine.mailbox import Waiting
@@ -81,7 +81,7 @@ def _early_tells(m: pytest.MonkeyPatch) -> None:
     whole = turn._store
 
     async def store(one: cell.Cell, waiting: Waiting, commit: Commit) -> TickResult | None:
-        release.deliver(one, commit.outbox)
+        delivery.deliver(one, commit.outbox)
         await one.runtime.host.sleep(0.001)
         return await whole(one, waiting, commit)
 

@@ -72,7 +72,7 @@ class Writes:
         """The whole commit, or AlreadyHandled, Fenced, Conflict and not a row."""
         fills = bool(
             c.kv or c.log or c.outbox or c.schedules or c.connections or c.dead or c.consumed is not None
-            or c.deferred is not None
+            or c.deferred is not None or c.letters
         )  # fmt: skip
         if self._made and not (fills or c.destroy or c.restored or c.handled is not None):
             return Committed(c.version) if self._head(c) else self._refuse(c)
@@ -188,8 +188,16 @@ class Writes:
             self._sql.run("UPDATE head SET waiting=waiting+1")  # it was not there: `head` counted it all the same
         if (x := c.deferred) is not None:
             self._sql.run("UPDATE mail SET attempts=?,next=? WHERE n=?", x.attempts, x.next, x.n)
+        if c.letters:
+            self._bring(c.letters)
         if c.dead:
             self._mourn(c.dead)
+
+    def _bring(self, letters: tuple[Letter, ...]) -> None:
+        count = len(letters)
+        counted = "UPDATE head SET ticket=ticket+?,waiting=waiting+? RETURNING ticket"
+        first = self._sql.changed(counted, count, count)[0][0] - count + 1
+        self._many(_MAIL, [rows.letter_row(x, first + i) for i, x in enumerate(letters)])
 
     def _mourn(self, dead: tuple[DeadLetter, ...]) -> None:
         count = len(dead)

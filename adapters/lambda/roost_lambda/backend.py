@@ -14,15 +14,17 @@ from pydantic import BaseModel
 from roost.author.app import App
 from roost.contract.address import Address
 from roost.contract.commit import Envelope
-from roost.contract.errors import RoostError
+from roost.contract.errors import RoostError, TransientError, Unreadable
 from roost.contract.result import TickResult
 from roost.contract.trigger import Call, Caller, Lane, Trigger
+from roost.contract.unsent import refused_for_good
 from roost.engine.leased.tenure import LINGER, Tenant
 from roost.engine.runtime import Runtime
 from roost.ports import Capabilities, Fetch, Host, Ports, Wire
 from roost.protocol import frames
 
 from . import keys, rows
+from .client import Item
 from .leases import TableAlarms, TableLeases
 from .memory import Memory
 from .ports import Bells
@@ -168,17 +170,38 @@ class LambdaBackend:
         base64 text, as the stream's JSON has them.
         """
         failed: list[int] = []
+        stuck: set[tuple[str, Address]] = set()
+        """Sender and receiver: an envelope between them was not delivered, so none behind it may be."""
         for i, image in enumerate(images):
             pk, sk = image["pk"]["S"], image["sk"]["S"]
             try:
                 item = await self.store.table.get(pk, sk)
                 if item is not None and sk.startswith("O#"):
-                    await self.courier.deliver(rows.envelope(item))
-                    await self.store.table.write([], [(pk, sk)])
+                    await self._relay(pk, item, stuck)
             except RoostError as error:
                 self.runtime.log.warning("%s: %s not relayed: %s", pk, sk, error.message)
                 failed.append(i)
         return failed
+
+    async def _relay(self, pk: str, item: Item, stuck: set[tuple[str, Address]]) -> None:
+        """Deliver it, after the older ones to the same receiver. TransientError: not yet."""
+        to = rows.envelope(item).to
+        if (pk, to) in stuck:
+            raise TransientError("an older one comes first", code="order")
+        for one in await self.store.table.range(pk, "O#", item["sk"]["S"]):
+            envelope = rows.envelope(one)
+            if envelope.to != to:
+                continue
+            try:
+                await self.courier.deliver(envelope)
+            except Exception as error:
+                known = error if isinstance(error, RoostError) else Unreadable(f"{type(error).__name__}: {error}")
+                if not refused_for_good(known):
+                    stuck.add((pk, to))
+                    raise
+                await self.bells.ring(keys.address_of(pk), 0.0)  # its sender buries it
+                continue
+            await self.store.table.write([], [(pk, one["sk"]["S"])])
 
     async def sweep(self, until: float) -> int:
         """Ring for every agent whose time passed a minute ago: its wake was lost. How many. Call it each minute."""

@@ -66,6 +66,16 @@ class Head:
         return str(self.generation)
 
     @property
+    def imported(self) -> bool:
+        """The letters of an import are marked with the epoch that it began: the head shows all of them at once."""
+        return "." in self.epoch
+
+    def owns(self, letter: Item) -> bool:
+        """A letter is this agent's: not of an earlier life, nor of an import that never came to be."""
+        mark = rows.text(letter, "e")
+        return mark == self.life or (mark == self.epoch and self.imported)
+
+    @property
     def first_ring(self) -> bool:
         """Nobody rang since the agent was taken, but whoever made this head what it is."""
         return self.bell == self.claimed + 1

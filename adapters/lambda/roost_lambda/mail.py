@@ -22,12 +22,10 @@ from .change import Change
 from .client import Item, Refused
 from .head import Head, head
 from .memory import Held, Memory
-from .plan import HOLD, answer_items
+from .plan import HOLD, WAITS, answer_items
 from .reads import Moved, Reads
 from .table import Table
 
-WAITS: Final = 30 * 24 * 3600.0
-"""Seconds for which an id that waits is remembered, beyond its letter's own time."""
 TRIES: Final = 20
 ASIDE: Final = 200
 """Letters that may be under way beside this one, not rung for yet: what the bell can't tell of a mailbox's size."""
@@ -171,7 +169,7 @@ class Mail:
     async def _room(self, address: Address, letter: Letter, found: Head, limit: int) -> None:
         """Count exactly, now that it may matter. Who waits already is joined even so."""
         pk = keys.partition(address)
-        waiting = await self.table.count(pk, *keys.whole("M#"), None, e=found.life)
+        waiting = await self.reads.waiting(pk, found, None)
         if waiting >= limit and (not letter.keyed or await self._waits(address, letter, found) is None):
             raise full(address, waiting)
 
@@ -182,7 +180,7 @@ class Mail:
         if item is None or "t" not in item:
             return None
         first = await self.table.get(pk, keys.letter(rows.whole(item, "t")))
-        return None if first is None or rows.text(first, "e") != found.life else rows.letter(first)
+        return rows.letter(first) if first is not None and found.owns(first) else None
 
     async def _put(self, address: Address, letter: Letter, found: Head) -> Letter:
         """Make it durable; the letter that waits, this or an earlier one of the same id."""

@@ -28,6 +28,8 @@ HOLD: Final = 6.0
 """Seconds of a lease; commits extend it, and a timer while a tick runs: how long a dead holder keeps others waiting."""
 GRACE: Final = 24 * 3600.0
 """Seconds that DynamoDB's own deletion comes after a row is of no use."""
+WAITS: Final = 30 * 24 * 3600.0
+"""Seconds for which an id that waits is remembered, beyond its letter's own time."""
 ANSWER: Final = 3600.0
 """Seconds the answer to a parked trigger is kept."""
 DEAD: Final = 100_000
@@ -123,6 +125,8 @@ class Plan:
         if commit.log and after.first is None:
             after.first = commit.log[0].seq
         after.dead += len(commit.dead)
+        if commit.letters:
+            after.left = True
         if commit.schedules:
             after.scheduled = commit.version
         if commit.connections:
@@ -162,6 +166,8 @@ class Plan:
         out.set("wt", None if new.due is None else rows.n(new.due))
         if new.state != old.state:
             out.set("s", None if new.state is None else rows.b(new.state))
+        if commit.letters:
+            out.set("m", rows.n(1))
         if new.sending != old.sending:
             out.set("on", rows.n(1) if new.sending else None)
         if new.epoch != old.epoch:
@@ -243,6 +249,12 @@ class Plan:
             sk = keys.envelope(commit.version, i)
             self.sent[envelope.id] = sk
             self.rows.append(rows.put_envelope(pk, sk, envelope))
+        for x in commit.letters:  # seen with the epoch, which the head changes
+            self.rows.append(rows.put_letter(pk, self.epoch, x))
+            if x.keyed:
+                sk = keys.inbox(self.epoch, x.source, x.principal, x.id)
+                until = max(self.desk.now(), x.next) + WAITS
+                self.rows.append(rows.bare(pk, sk, t=rows.n(x.n), ttl=rows.n(int(until))))
         if commit.consumed is not None:
             sk = keys.letter(commit.consumed)
             if commit.answer is None:

@@ -165,20 +165,28 @@ class Reads:
         if not found.letters:
             return (), 0
         pk = keys.partition(address)
-        letters, after = await self._page(pk, found.life, 0, LETTERS)
+        letters, after = await self._page(pk, found, 0, LETTERS)
         waiting = len(letters)
         if after is not None:
-            waiting += await self.table.count(pk, *keys.whole("M#"), after, e=found.life)
+            waiting += await self.waiting(pk, found, after)
         return tuple(letters), waiting
 
-    async def _page(self, pk: str, life: str, start: int, limit: int) -> tuple[list[Letter], str | None]:
+    async def waiting(self, pk: str, found: Head, after: str | None) -> int:
+        """How many letters wait beyond a place in the mailbox."""
+        bounds = keys.whole("M#")
+        count = await self.table.count(pk, *bounds, after, e=found.life)
+        if found.imported:
+            count += await self.table.count(pk, *bounds, after, e=found.epoch)
+        return count
+
+    async def _page(self, pk: str, found: Head, start: int, limit: int) -> tuple[list[Letter], str | None]:
         """The oldest letters beyond number `start`, and where the rest begins."""
         out: list[Letter] = []
         low, high = keys.letter(start + 1), "M#" + keys.LAST
         after: str | None = None
         while True:
             items, after = await self.table.query(pk, low, high, limit=limit - len(out), after=after)
-            out += [rows.letter(x) for x in items if rows.text(x, "e") == life]
+            out += [rows.letter(x) for x in items if found.owns(x)]
             if after is None or len(out) >= limit:
                 return out, after
 
@@ -218,7 +226,7 @@ class Reads:
 
     async def parked(self, address: Address, after: int, limit: int) -> Sequence[Letter]:
         known = self.memory.of(address).head or await self.head(address)
-        return (await self._page(keys.partition(address), known.life, after, limit))[0]
+        return (await self._page(keys.partition(address), known, after, limit))[0]
 
     async def log(self, address: Address, after: int, kinds: frozenset[str], limit: int) -> tuple[Sequence[Entry], int]:
         found = await self.head(address)

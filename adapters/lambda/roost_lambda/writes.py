@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from roost.contract.address import Address
 from roost.contract.commit import AlreadyHandled, Commit, Committed
 from roost.contract.errors import Conflict, LimitExceeded, TransientError, Unknown
 from roost.contract.refusals import check
 
 from . import keys, rows
+from .change import Change
 from .client import Item, Refused
 from .head import Head, head
 from .plan import Desk, Plan
@@ -32,6 +35,8 @@ class Writes:
             found = await self.reads.head(address)
         if commit.state is not None and not found.exists:
             await self._register(address.kind)
+        if commit.letters:
+            await self._number(commit)
         for _ in range(4):
             refusal = await self._refusal(commit, found)
             if refusal is not None:
@@ -42,6 +47,14 @@ class Writes:
                 continue
             return done
         raise Conflict(f"{address}: its head changes faster than it can be read")
+
+    async def _number(self, commit: Commit) -> None:
+        """The letters of an import take tickets, like all others."""
+        change = Change()
+        change.bump("n", len(commit.letters))
+        item = await self.table.update(keys.partition(commit.address), keys.TICKETS, change, "UPDATED_NEW")
+        first = rows.whole(item, "n") - len(commit.letters) + 1
+        commit.letters = tuple(replace(x, n=first + i) for i, x in enumerate(commit.letters))
 
     async def _refusal(self, commit: Commit, found: Head) -> AlreadyHandled | None:
         """The inbox is looked at first: whoever lost the race for an id also lost that for the version."""
@@ -137,7 +150,7 @@ class Writes:
             items = await self.table.range(pk, *keys.whole(prefix))
             await self.table.write([], [(pk, x["sk"]["S"]) for x in items if _of(x, prefix)])
         letters = await self.table.range(pk, *keys.whole("M#"))
-        await self.table.write([], [(pk, x["sk"]["S"]) for x in letters if rows.text(x, "e") == gone.life])
+        await self.table.write([], [(pk, x["sk"]["S"]) for x in letters if gone.owns(x)])
 
 
 def _of(item: Item, prefix: str) -> bool:

@@ -62,6 +62,8 @@ _SCHEDULE: Final = f"INSERT OR REPLACE INTO sched(aid,{rows.SCHEDULE}) VALUES(?,
 _CONNECTION: Final = f"INSERT OR REPLACE INTO conn(aid,{rows.CONNECTION}) VALUES(?,?,?,?,?,?,?)"
 _LOG: Final = "INSERT OR REPLACE INTO log(aid,seq,kind,data,at) VALUES(?,?,?,?,?)"
 _OUTBOX: Final = f"INSERT OR REPLACE INTO outbox({rows.ENVELOPE}) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_MAIL: Final = f"INSERT INTO mail({rows.LETTER},aid) VALUES({rows.LETTER_MARKS},?)"
+_BRING: Final = "UPDATE head SET ticket=ticket+?,waiting=waiting+? WHERE aid=? RETURNING ticket"
 _DEAD: Final = f"INSERT INTO dead({rows.DEAD},aid) VALUES({rows.LETTER_MARKS},?,?,?)"
 
 
@@ -175,7 +177,7 @@ class Writes:
             self._schedule(aid, c.schedules)
         if c.connections:
             self._connect(aid, c.connections)
-        if c.consumed is not None or c.deferred is not None or c.dead:
+        if c.consumed is not None or c.deferred is not None or c.dead or c.letters:
             self._post(aid, c)
         return Committed(c.version)
 
@@ -226,6 +228,13 @@ class Writes:
                 execute("UPDATE head SET waiting=waiting+1 WHERE aid=?", (aid,))
         if (x := c.deferred) is not None:
             execute("UPDATE mail SET attempts=?,next=? WHERE aid=? AND n=?", (x.attempts, x.next, aid, x.n))
+        if c.letters:
+            count = len(c.letters)
+            execute(
+                "UPDATE head SET ticket=ticket+?,waiting=waiting+? WHERE aid=? RETURNING ticket", (count, count, aid)
+            )
+            first = self.cursor.fetchall()[0][0] - count + 1
+            self.cursor.executemany(_MAIL, [(*rows.letter_row(x, first + i), aid) for i, x in enumerate(c.letters)])
         if c.dead:
             count = len(c.dead)
             execute("UPDATE head SET ticket=ticket+?,dead=dead+? WHERE aid=? RETURNING ticket", (count, count, aid))

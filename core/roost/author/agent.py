@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import httpx
 
     from ..tick.tick import Tick
+    from .action import Action
     from .resource import Resource
     from .response import Response
     from .schedule import When
@@ -210,6 +211,9 @@ class World:
         raise NotImplementedError
 
     def asker(self, tick: Tick) -> Any:
+        raise NotImplementedError
+
+    def target(self, to: Address, name: str, internal: bool) -> Action:
         raise NotImplementedError
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-from pydantic_core import from_json
+from typing import TYPE_CHECKING, Any, cast
 
 from ..contract.commit import Row
+from ..contract.errors import Unreadable
+from ..contract.legible import read
 from ..contract.trigger import Caller
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Connection:
     def attachment(self) -> Any:
         """JSON data kept with the connection; None at first. At most `Limits.attachment` bytes."""
         data = self._tick.row(self._row).attachment
-        return None if data is None else from_json(data)
+        return None if data is None else read(data, f"the attachment of connection {self._row.cid}")
 
     @attachment.setter
     def attachment(self, value: Any) -> None:
@@ -66,4 +66,7 @@ def caller_of(principal: str | None, claims: bytes | None) -> Caller | None:
     """The caller a stored row or letter names."""
     if principal is None:
         return None
-    return Caller(principal, from_json(claims) if claims else {})
+    found: Any = read(claims, f"the claims of {principal}") if claims else {}
+    if not isinstance(found, dict):
+        raise Unreadable(f"the claims of {principal} are no object")
+    return Caller(principal, cast("dict[str, Any]", found))

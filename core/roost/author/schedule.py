@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, cast
 
 from pydantic_core import from_json
 
@@ -127,7 +127,10 @@ class Spec:
 @lru_cache(maxsize=1024)
 def parsed(raw: bytes) -> Spec:
     """`Spec.load` of the stored bytes; the last ones are remembered, as many agents wait for the same instant."""
-    return Spec.load(from_json(raw))
+    found: Any = from_json(raw)
+    if not isinstance(found, dict):
+        raise ValueError("a schedule spec is an object")
+    return Spec.load(cast("dict[str, object]", found))
 
 
 def spec_of(when: When, now: float) -> tuple[Spec, float]:

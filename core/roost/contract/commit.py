@@ -211,6 +211,8 @@ class Commit:
     """Leaves only the tombstone {generation + 1} and the undelivered envelopes."""
     restored: bool = False
     """An import: the limits of one commit don't apply."""
+    letters: tuple[Letter, ...] = ()
+    """Of an import: what waited where it was exported, parked in this order; the store numbers it."""
     jobs: tuple[Any, ...] = ()
     """Reserved (semantics 7)."""
     answer: bytes | None = None

@@ -42,6 +42,8 @@ class RoostError(Exception):
         """Seconds after which the same request may be tried again; None = don't."""
         self.id = id
         """Names the entry in the log, where the details are; None = nothing is hidden."""
+        self.cause: dict[str, str] | None = None
+        """What happened, for operators only: never part of `problem`. See engine/blame.py."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.message!r}, code={self.code!r})"
@@ -51,6 +53,12 @@ class AgentError(RoostError):
     """The agent's own code failed. The message to callers names no internals; `id` finds the log entry."""
 
     default_code = "agent-error"
+
+
+class Unreadable(AgentError):
+    """Something stored can't be read back. It costs itself: a letter dies at once, a value fails whoever reads it."""
+
+    default_code = "unreadable"
 
 
 class Rejected(RoostError):
@@ -136,6 +144,7 @@ ERRORS: Final[Mapping[str, type[RoostError]]] = {
     for cls in (
         RoostError,
         AgentError,
+        Unreadable,
         Rejected,
         TransientError,
         Conflict,

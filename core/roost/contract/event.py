@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic_core import from_json
-
 from .commit import Entry
+from .legible import legible
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,4 +20,4 @@ class Event:
 
     @classmethod
     def of(cls, entry: Entry) -> Event:
-        return cls(entry.seq, entry.kind, from_json(entry.data), entry.at)
+        return cls(entry.seq, entry.kind, legible(entry.data), entry.at)

@@ -8,7 +8,16 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from .commit import Handled, Outcome
-from .errors import AgentError, LimitExceeded, Rejected, RoostError, TransientError, from_problem, problem
+from .errors import (  # fmt: skip
+    AgentError,
+    LimitExceeded,
+    Rejected,
+    RoostError,
+    TransientError,
+    Unreadable,
+    from_problem,
+    problem,
+)
 
 
 @dataclass(slots=True)
@@ -57,9 +66,15 @@ def failed(error: RoostError) -> TickResult:
 
 def stored(handled: Handled, version: int) -> TickResult:
     """The result that the inbox kept."""
-    if handled.outcome == "value":
-        return TickResult("value", handled.value, version=version, replayed=True)
-    return TickResult(handled.outcome, error=from_problem(from_json(handled.value)), version=version, replayed=True)
+    try:
+        found: Any = from_json(handled.value)
+        if handled.outcome == "value":
+            return TickResult("value", handled.value, version=version, replayed=True)
+        error = from_problem(found)
+    except Exception:  # whatever stored bytes can raise: it was carried out all the same
+        error = Unreadable(f"{handled.id!r} was carried out, but its stored outcome can't be read")
+        return TickResult("agent-error", error=error, version=version, replayed=True)
+    return TickResult(handled.outcome, error=error, version=version, replayed=True)
 
 
 def problem_bytes(error: RoostError) -> bytes:

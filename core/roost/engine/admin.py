@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import to_json
 
-from ..contract.commit import Commit, DeadLetter, Entry, Frame, Hangup
+from ..contract.commit import Commit, DeadLetter, Entry, Frame, Hangup, Letter
 from ..contract.errors import Conflict, LimitExceeded, Rejected, RoostError, TransientError, Unknown
 from ..contract.result import TickResult, failed
 from ..contract.trigger import Import
+from ..tick.image import REDELIVER
 from . import export
 from .due import load_state, missing
-from .inbox import happened
 from .lifecycle import move
+from .outcome import happened
 from .release import send, unsent
 
 if TYPE_CHECKING:
+    from ..contract.address import Address
     from ..tick.image import Image
     from .cell import Cell
     from .mailbox import Waiting
@@ -81,6 +83,11 @@ async def _write(cell: Cell, image: Image, commit: Commit) -> None:
     if commit.destroy:
         commit.next_due = None
         commit.armed = commit.at if image.outbox else None
+    if commit.letters:
+        times = [x.next for x in commit.letters if x.next]
+        times += [t for t in (commit.next_due,) if t is not None]
+        commit.next_due = min(times, default=None)
+        commit.armed = min([commit.at + REDELIVER, *times])
     try:
         await runtime.store.commit(commit)
     except Unknown:
@@ -139,14 +146,27 @@ async def _export(cell: Cell, image: Image) -> dict[str, Any]:
     log: list[Entry] = []
     while entries := list((await store.log(address, log[-1].seq if log else 0, frozenset(), 500))[0]):
         log += entries
+        size += sum(len(e.data) for e in entries)
+        _fits(size, address, limit)
+    letters: list[Letter] = []
+    while found := list(await store.parked(address, letters[-1].n if letters else 0, 500)):
+        letters += found
+        size += sum(len(x.args) for x in found)
+        _fits(size, address, limit)
     dead: list[DeadLetter] = []
     while graves := list(await store.dead(address, dead[-1].n if dead else 0, 500)):
         dead += graves
+        size += sum(len(d.letter.args) + len(d.error) for d in graves)
+        _fits(size, address, limit)
     if cell.leases is not None:  # it was lost meanwhile, perhaps: no commit says so
         now = await cell.runtime.snapshot(address)
         if (now.generation, now.version) != (image.generation, image.version):
             raise Conflict(f"{address} changed while it was exported; export it again")
-    document = export.dump(image, kv, log, dead)
-    if len(to_json(document)) > limit:
-        raise LimitExceeded(f"the export of {address} is larger than {limit} bytes", limit="export")
+    document = export.dump(image, kv, log, [x for x in letters if x.trigger is None], dead)
+    _fits(len(to_json(document)), address, limit)
     return document
+
+
+def _fits(size: int, address: Address, limit: float) -> None:
+    if size > limit:
+        raise LimitExceeded(f"the export of {address} is larger than {limit} bytes", limit="export")

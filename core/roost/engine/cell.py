@@ -6,7 +6,6 @@ overlap; everything that writes the agent's rows and depends on its image happen
 
 from __future__ import annotations
 
-from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +15,7 @@ from ..contract.result import TickResult, failed
 from ..contract.trigger import Disconnect, Occurrence
 from ..tick.image import Image
 from .attempt import attempt
+from .delivery import Outgoing, bury
 from .due import build, due_now, letter_waiting
 from .inbox import full, other_arguments
 from .lifecycle import Status, move
@@ -48,7 +48,7 @@ class Cell:
     __slots__ = (
         "address", "agent", "ahead", "armed", "doubted", "eaten", "flight", "image", "kind", "leases", "lives",
         "loading", "look", "mailbox", "metrics", "naps", "outgoing", "parking", "promised", "pumping", "queued",
-        "runtime", "settled", "status", "subscribers", "task", "used",
+        "refused", "runtime", "settled", "status", "subscribers", "task", "used",
     )  # fmt: skip
 
     def __init__(self, runtime: Runtime, kind: Kind, address: Address) -> None:
@@ -82,7 +82,9 @@ class Cell:
         self.parking = 0
         self.eaten: set[int] | None = set()
         """Letters (n) consumed while any was being parked: a late answer must not bring them back. None: all."""
-        self.outgoing: deque[Envelope] = deque()
+        self.outgoing = Outgoing()
+        self.refused: list[tuple[Envelope, RoostError]] = []
+        """Envelopes that will never be delivered: they are buried before they are settled."""
         self.flight: set[str] = set()
         """Envelopes under way, by id."""
         self.settled: list[str] = []
@@ -246,10 +248,13 @@ class Cell:
         ids, self.settled = self.settled, []
         try:
             image = await self.ready()
+            if self.refused:
+                await bury(self, image)
             armed = image.settle(ids, self.runtime.host.now(), self.promised.values())
             await self.runtime.store.settle(self.address, ids, armed)
             await (disarm(self) if self.status == "quarantined" else self.arm(armed))
         except RoostError:
+            self.refused.clear()
             self.forget()  # redelivered after the next load: the receiver knows the ids
         finally:
             self.flight.difference_update(ids)
@@ -361,7 +366,7 @@ class Cell:
         """The wire found a connection gone."""
 
     def undelivered(self, failures: int) -> bool:
-        """An envelope was not delivered, so often in a row; whether to give up for now."""
+        """A receiver was not reached, so often in a row; whether to give it up until the next load."""
         return False
 
     # Answers -----------------------------------------------------------------------------------------

@@ -14,9 +14,9 @@ from pydantic_core import from_json, to_json
 from ..author.action import describe
 from ..author.connection import caller_of
 from ..contract.commit import Letter
-from ..contract.errors import NotFound, Quarantined, TransientError
+from ..contract.errors import NotFound, Quarantined, TransientError, Unreadable
 from ..contract.result import TickResult, failed
-from ..contract.trigger import Call, Disconnect, Occurrence, Trigger
+from ..contract.trigger import Call, Caller, Disconnect, Occurrence, Trigger
 from .guest_codec import unpack
 from .mailbox import Waiting
 
@@ -56,9 +56,35 @@ def load_state(kind: Kind, raw: bytes | None, version: int) -> Any:
 
 
 def letter_waiting(kind: Kind, letter: Letter) -> Waiting:
-    """A parked letter as a trigger. Its arguments are checked when it runs: the code may have changed."""
-    if letter.trigger is not None:
-        return unpack(kind, letter)
+    """A parked letter as a trigger. Its arguments are checked when it runs: the code may have changed.
+
+    A letter that can't be read must not fail its agent's load: it runs into `Waiting.broken`, and dies like any other.
+    """
+    try:
+        return unpack(kind, letter) if letter.trigger is not None else _told(kind, letter)
+    except Exception as error:  # whatever stored bytes can raise
+        return _broken(letter, error)
+
+
+def _broken(letter: Letter, error: Exception) -> Waiting:
+    guest = letter.trigger is not None
+    trigger = Trigger(
+        "call",
+        Call(letter.action, internal=letter.internal),
+        letter.id if letter.keyed or not guest else None,
+        letter.source,
+        Caller(letter.principal) if letter.principal else None,
+        letter.lane,
+        guest="" if letter.keyed or not guest else letter.id,
+    )
+    waiting = Waiting(trigger, letter=None if guest else letter)
+    waiting.guest = letter.n if guest else 0
+    what = letter.action or "a trigger"
+    waiting.broken = Unreadable(f"what is stored of {what} can't be read: {type(error).__name__}: {str(error)[:200]}")
+    return waiting
+
+
+def _told(kind: Kind, letter: Letter) -> Waiting:
     given: Mapping[str, Any] = from_json(letter.args)
     trigger = Trigger(
         "call",

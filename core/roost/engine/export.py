@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from functools import cache
 from hashlib import sha256
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NotRequired
 
 from pydantic import Field, TypeAdapter, ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 from typing_extensions import TypedDict
 
 from ..author.action import describe
@@ -17,11 +18,14 @@ from ..author.schedule import Spec
 from ..contract.address import Address, check_key
 from ..contract.commit import Commit, DeadLetter, Entry, Letter, Put, Schedule
 from ..contract.errors import Rejected
+from ..contract.legible import carried, legible
 from ..contract.trigger import Lane, Source
+from ..contract.unsent import FORWARD, unsent
 from ..tick.image import Image
 
 FORMAT: Final = "roost-export"
-VERSION: Final = 1
+VERSION: Final = 2
+"""2: letters travel, and the claims of dead ones; what is no JSON travels as base64."""
 
 
 def checksum(document: Mapping[str, Any]) -> str:
@@ -31,9 +35,13 @@ def checksum(document: Mapping[str, Any]) -> str:
 
 
 def dump(
-    image: Image, kv: Sequence[tuple[str, bytes]], log: Sequence[Entry], dead: Sequence[DeadLetter]
+    image: Image,
+    kv: Sequence[tuple[str, bytes]],
+    log: Sequence[Entry],
+    letters: Sequence[Letter],
+    dead: Sequence[DeadLetter],
 ) -> dict[str, Any]:
-    """The document of an agent."""
+    """The document of an agent. `letters`: all that wait, but guests, whose callers are waiting here."""
     document: dict[str, Any] = {
         "format": FORMAT,
         "schema": VERSION,
@@ -43,37 +51,76 @@ def dump(
         "at": image.at,
         "seq": image.seq,
         "state_version": image.state_version,
-        "state": from_json(image.state or b"null"),
-        "kv": [[key, from_json(value)] for key, value in kv],
+        **_member("state", image.state or b"null"),
+        "kv": [_pair(key, value) for key, value in kv],
         "schedules": [
             {
-                "key": s.key, "due": s.due, "spec": from_json(s.spec), "target": s.target, "args": from_json(s.args),
+                "key": s.key, "due": s.due, **_member("spec", s.spec), "target": s.target, **_member("args", s.args),
                 "attempts": s.attempts, "next": s.next,
             }
             for s in sorted(image.schedules.values(), key=lambda s: s.key)
         ],
-        "log": [{"seq": e.seq, "kind": e.kind, "data": from_json(e.data), "at": e.at} for e in log],
-        "dead_letters": [dead_letter(d) for d in dead],
+        "log": [{"seq": e.seq, "kind": e.kind, **_member("data", e.data), "at": e.at} for e in log],
+        "letters": [_letter(x) for x in letters],
+        "dead_letters": [{**_letter(d.letter), **_member("error", d.error), "at": d.at} for d in dead],
     }  # fmt: skip
     document["sha256"] = checksum(document)
     return document
 
 
-def dead_letter(dead: DeadLetter) -> dict[str, Any]:
-    """A dead letter as the routes and the export show it."""
-    x = dead.letter
+def _letter(x: Letter) -> dict[str, Any]:
     return {
-        "id": x.id, "source": x.source, "principal": x.principal, "action": x.action, "arguments": from_json(x.args),
-        "lane": x.lane, "internal": x.internal, "attempts": x.attempts, "error": from_json(dead.error), "at": dead.at,
+        "id": x.id, "source": x.source, "principal": x.principal, "action": x.action, **_member("arguments", x.args),
+        "lane": x.lane, "internal": x.internal, "attempts": x.attempts, "next": x.next, "keyed": x.keyed,
+        **({} if x.claims is None else _member("claims", x.claims)),
     }  # fmt: skip
+
+
+def _pair(key: str, raw: bytes) -> list[Any]:
+    whole, data = carried(raw)
+    return [key, data] if whole else [key, None, b64encode(raw or b"").decode()]
+
+
+def _member(name: str, raw: bytes) -> dict[str, Any]:
+    """Stored JSON as a member; its bytes, where a document can't hold it as it is."""
+    whole, data = carried(raw)
+    return {name: data} if whole else {f"{name}_base64": b64encode(raw or b"").decode()}
+
+
+def dead_letter(dead: DeadLetter) -> dict[str, Any]:
+    """A dead letter as the routes show it."""
+    return {**waiting_letter(dead.letter), "error": legible(dead.error), "at": dead.at}
+
+
+def waiting_letter(x: Letter) -> dict[str, Any]:
+    """A letter as the routes show it. `to`: it is this agent's own, which its receiver refused for good."""
+    out: dict[str, Any] = {
+        "id": x.id, "source": x.source, "principal": x.principal, "action": x.action, "arguments": legible(x.args),
+        "lane": x.lane, "internal": x.internal, "attempts": x.attempts,
+    }  # fmt: skip
+    if x.action == FORWARD:
+        try:
+            to, action, args, internal = unsent(x.args)
+        except ValueError:
+            return out
+        out |= {"to": str(to), "action": action, "arguments": legible(args), "internal": internal}
+    return out
+
+
+def legibly(entry: Entry) -> Entry:
+    """The entry, with what is wrong in place of data that can't be read: it is shown inside JSON as it is."""
+    found = legible(entry.data)
+    if isinstance(found, dict) and "unreadable" in found:
+        return Entry(entry.seq, entry.kind, to_json(found), entry.at)
+    return entry
 
 
 def check(document: Mapping[str, Any], address: Address) -> None:
     """Rejected names what is wrong with a document."""
     if document.get("format") != FORMAT:
         raise _bad("it is no Roost export: the member `format` is missing or another")
-    if document.get("schema") != VERSION:
-        raise _bad(f"its schema is {document.get('schema')!r}; this version reads {VERSION}")
+    if document.get("schema") not in (1, VERSION):
+        raise _bad(f"its schema is {document.get('schema')!r}; this version reads 1 to {VERSION}")
     if document.get("sha256") != checksum(document):
         raise _bad("its checksum does not match: it was changed or cut")
     if document.get("kind") != address.kind:
@@ -83,39 +130,61 @@ def check(document: Mapping[str, Any], address: Address) -> None:
 def restore(document: Mapping[str, Any], image: Image, at: float) -> Commit:
     """The commit that makes `image`'s address the exported agent. Rejected names a member that is wrong."""
     try:
-        doc = _shape().validate_python(document)
+        doc = _shape().validate_python(_today(document))
         for line in doc["schedules"]:
-            Spec.load(line["spec"])
+            if "spec" in line:
+                Spec.load(line["spec"])
     except ValidationError as error:
         raise _bad(describe(error)) from None
     except ValueError as error:
         raise _bad(str(error)) from None
     version = max(image.version, doc["version"]) + 1
     commit = Commit(image.address, image.generation, image.version, version, max(at, doc["at"]), image.fence)
-    commit.state, commit.state_version = to_json(doc["state"]), doc["state_version"]
-    commit.kv = tuple(Put(check_key(key), to_json(value)) for key, value in doc["kv"])
+    commit.state, commit.state_version = _bytes(doc, "state"), doc["state_version"]
+    commit.kv = tuple(Put(check_key(key), _value(rest)) for key, *rest in doc["kv"])
     commit.schedules = tuple(
         Schedule(
-            s["key"], n, s["due"], to_json(s["spec"]), s["target"], to_json(s["args"]), s["attempts"], s["next"]
+            s["key"], n, s["due"], _bytes(s, "spec"), s["target"], _bytes(s, "args"), s["attempts"], s["next"]
         )
         for n, s in enumerate(doc["schedules"], 1)
     )  # fmt: skip
-    commit.log = tuple(Entry(e["seq"], e["kind"], to_json(e["data"]), e["at"]) for e in doc["log"])
-    commit.dead = tuple(
-        DeadLetter(
-            Letter(
-                d["id"], d["source"], d["principal"], d["action"], to_json(d["arguments"]), d["lane"], d["internal"],
-                d["attempts"],
-            ),
-            to_json(d["error"]), d["at"],
-        )
-        for d in doc["dead_letters"]
-    )  # fmt: skip
+    commit.log = tuple(Entry(e["seq"], e["kind"], _bytes(e, "data"), e["at"]) for e in doc["log"])
+    commit.letters = tuple(_restored(x) for x in doc["letters"])
+    commit.dead = tuple(DeadLetter(_restored(d), _bytes(d, "error"), d["at"]) for d in doc["dead_letters"])
     commit.seq = max(doc["seq"], *(e.seq for e in commit.log), 0)
     commit.sgen = len(commit.schedules)
     commit.released = version
     commit.restored = True
     return commit
+
+
+def _today(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A document of schema 1 as one of today: its letters did not travel, nor the claims of its dead."""
+    if document.get("schema") != 1:
+        return document
+    return {**document, "letters": []}
+
+
+def _value(given: list[Any]) -> bytes:
+    return to_json(given[0]) if len(given) == 1 else _bytes({"value_base64": given[1]}, "value")
+
+
+def _bytes(line: Mapping[str, Any], name: str) -> bytes:
+    """The stored JSON of a member. Rejected: it is neither there nor given as bytes."""
+    if name in line:
+        return to_json(line[name])
+    try:
+        return b64decode(line[f"{name}_base64"], validate=True)
+    except (KeyError, ValueError):
+        raise _bad(f"a member `{name}` is missing, or its base64 is none") from None
+
+
+def _restored(x: _Letter) -> Letter:
+    claims = _bytes(x, "claims") if "claims" in x or "claims_base64" in x else None
+    return Letter(
+        x["id"], x["source"], x["principal"], x["action"], _bytes(x, "arguments"), x["lane"], x["internal"],
+        x["attempts"], x.get("next", 0.0), claims=claims, keyed=x.get("keyed", True),
+    )  # fmt: skip
 
 
 Count = Annotated[int, Field(ge=0)]
@@ -129,9 +198,11 @@ class _Arguments(TypedDict):
 class _Schedule(TypedDict):
     key: str
     due: float
-    spec: dict[str, Any]
+    spec: NotRequired[dict[str, Any]]
+    spec_base64: NotRequired[str]
     target: str
-    args: _Arguments
+    args: NotRequired[_Arguments]
+    args_base64: NotRequired[str]
     attempts: Count
     next: float | None
 
@@ -139,20 +210,30 @@ class _Schedule(TypedDict):
 class _Entry(TypedDict):
     seq: Annotated[int, Field(ge=1)]
     kind: str
-    data: Any
+    data: NotRequired[Any]
+    data_base64: NotRequired[str]
     at: float
 
 
-class _Dead(TypedDict):
+class _Letter(TypedDict):
     id: str
     source: Source
     principal: str
     action: str
-    arguments: _Arguments
+    arguments: NotRequired[_Arguments]
+    arguments_base64: NotRequired[str]
     lane: Lane
     internal: bool
     attempts: Count
-    error: dict[str, Any]
+    next: NotRequired[float]
+    keyed: NotRequired[bool]
+    claims: NotRequired[dict[str, Any]]
+    claims_base64: NotRequired[str]
+
+
+class _Dead(_Letter):
+    error: NotRequired[dict[str, Any]]
+    error_base64: NotRequired[str]
     at: float
 
 
@@ -161,10 +242,12 @@ class _Document(TypedDict):
     at: float
     seq: Count
     state_version: Annotated[int, Field(ge=1)]
-    state: Any
-    kv: list[tuple[str, Any]]
+    state: NotRequired[Any]
+    state_base64: NotRequired[str]
+    kv: list[tuple[str, Any] | tuple[str, None, str]]
     schedules: list[_Schedule]
     log: list[_Entry]
+    letters: list[_Letter]
     dead_letters: list[_Dead]
 
 

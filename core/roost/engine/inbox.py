@@ -11,7 +11,6 @@ from ..contract.result import stored
 from .release import reply
 
 if TYPE_CHECKING:
-    from ..ports import Store
     from ..tick.image import Image
     from .cell import Cell
     from .mailbox import Waiting
@@ -44,17 +43,6 @@ async def replay(cell: Cell, waiting: Waiting, image: Image) -> bool:
         raise other_arguments(trigger.id)
     await reply(cell, waiting, stored(found, image.version))
     return True
-
-
-async def happened(store: Store, commit: Commit) -> bool:
-    """Whether a commit whose answer was lost is in the store after all (semantics 3)."""
-    handled = commit.handled
-    if handled is not None:
-        found = await store.outcome(commit.address, handled.source, handled.principal, handled.id)
-        if found is not None and found.expires == handled.expires:
-            return True
-    snapshot = await store.load(commit.address)
-    return getattr(snapshot, "version", -1) == commit.version and getattr(snapshot, "at", None) == commit.at
 
 
 def other_arguments(id: str) -> Rejected:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic_core import from_json
-
 from ..contract.errors import RoostError, TransientError
+from ..contract.legible import legible
 from .due import load_state
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ async def describe(runtime: Runtime, address: Address) -> dict[str, Any]:
         "kind": address.kind, "key": address.key, "status": status, "version": found.version,
         "generation": found.generation, "updated": found.at, "next_wake": found.due, "events": found.seq,
         "schedules": [
-            {"key": s.key, "due": s.due, "spec": from_json(s.spec), "target": s.target, "attempts": s.attempts}
+            {"key": s.key, "due": s.due, "spec": legible(s.spec), "target": s.target, "attempts": s.attempts}
             for s in sorted(found.schedules, key=lambda s: (s.due, s.key))
         ],
         "connections": len(found.connections),

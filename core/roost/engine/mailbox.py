@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ..author.action import Action
 from ..contract.commit import Letter
+from ..contract.errors import RoostError
 from ..contract.result import TickResult
 from ..contract.trigger import Trigger
 
@@ -22,7 +23,19 @@ InboxKey = tuple[str, str, str]
 class Waiting:
     """One trigger in line, with who wants its result."""
 
-    __slots__ = ("action", "args", "done", "fingerprint", "followers", "guest", "kwargs", "letter", "live", "trigger")
+    __slots__ = (
+        "action",
+        "args",
+        "broken",
+        "done",
+        "fingerprint",
+        "followers",
+        "guest",
+        "kwargs",
+        "letter",
+        "live",
+        "trigger",
+    )
 
     def __init__(
         self,
@@ -39,6 +52,8 @@ class Waiting:
         self.guest = 0
         """Number of the letter as which another host parked this trigger; 0 = it did not."""
         self.action: Action | None = None
+        self.broken: RoostError | None = None
+        """Why what was stored of it can't be read: all that its run comes to."""
         self.args: tuple[Any, ...] = ()
         self.kwargs: dict[str, Any] = {}
         self.fingerprint: bytes = b""

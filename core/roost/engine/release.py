@@ -1,15 +1,15 @@
-"""What leaves after a commit: state frames, replies, envelopes."""
+"""What leaves after a commit: state frames, replies, envelopes (see delivery)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ..contract.commit import Commit, Envelope, Frame
+from ..contract.commit import Commit, Frame
 from ..contract.errors import RoostError, TransientError
 from ..contract.result import TickResult
 from ..contract.trigger import Call, Connect, Message, SetState
 from ..protocol import frames
+from .delivery import deliver
 from .subscribers import Item, entry_item
 
 if TYPE_CHECKING:
@@ -177,34 +177,3 @@ def reply_frames(waiting: Waiting, result: TickResult, out: list[Frame]) -> None
                 out.append(Frame((payload.cid,), frames.ack(payload.seq)))
         elif isinstance(payload, Message) and result.error is not None:
             out.append(Frame((payload.cid,), frames.bad_frame(result.error)))
-
-
-def deliver(cell: Cell, envelopes: Iterable[Envelope]) -> None:
-    """Hand envelopes to the courier, one after the other, so that tells to one agent keep their order."""
-    running = bool(cell.outgoing)
-    for envelope in envelopes:
-        cell.flight.add(envelope.id)
-        cell.outgoing.append(envelope)
-    if not running and cell.outgoing:
-        cell.runtime.host.spawn(_carry(cell))
-
-
-async def _carry(cell: Cell) -> None:
-    runtime = cell.runtime
-    failures = 0
-    while cell.outgoing:
-        envelope = cell.outgoing[0]
-        try:
-            await runtime.courier.deliver(envelope)
-        except RoostError as error:
-            failures += 1
-            runtime.log.warning("%s: %s not delivered yet: %s", cell.address, envelope.id, error.message)
-            if cell.undelivered(failures):
-                return
-            await runtime.host.sleep(min(30.0, 0.05 * 2 ** min(failures, 16)))
-            continue
-        failures = 0
-        cell.settled.append(envelope.id)
-        cell.outgoing.popleft()
-        if not cell.outgoing or len(cell.settled) >= 64:
-            cell.kick()

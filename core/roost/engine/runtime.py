@@ -24,7 +24,7 @@ from ..tick.image import REDELIVER
 from ..tick.tick import Tick
 from .cell import Cell
 from .due import fingerprint, fingerprint_of, load_state
-from .export import dead_letter
+from .export import dead_letter, legibly
 from .inbox import other_arguments
 from .inspection import describe
 from .lifecycle import move
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from ..author.action import Action
     from ..author.agent import Agent
     from ..author.app import App
     from ..author.kind import Kind
@@ -237,6 +238,11 @@ class Runtime(World):
     def asker(self, tick: Tick) -> TickAsker:
         return TickAsker(tick, self.host, self.courier)
 
+    def target(self, to: Address, name: str, internal: bool) -> Action:
+        """What an agent can be told under this wire name; NotFound says what is wrong."""
+        kind = self.app.kind(to.kind)
+        return kind.target(name) if internal else kind.action(name)
+
     async def furnish(self, agent: Agent[Any, Any]) -> None:
         """Give a new agent object what is not its state."""
         kind = agent._kind  # pyright: ignore[reportPrivateUsage]
@@ -294,7 +300,8 @@ class Runtime(World):
         self, address: Address, after: int, kinds: frozenset[str], limit: int
     ) -> tuple[Sequence[Entry], int]:
         self.app.kind(address.kind)
-        return await self.store.log(address, after, kinds, limit)
+        entries, first = await self.store.log(address, after, kinds, limit)
+        return [legibly(entry) for entry in entries], first
 
     async def dead_letters(self, address: Address, limit: int = 1000) -> list[dict[str, Any]]:
         found = await self.store.dead(address, 0, limit)

@@ -12,14 +12,15 @@ from pydantic import ValidationError
 
 from ..author.action import Retry, describe, encode
 from ..contract.commit import AlreadyHandled, Commit, DeadLetter, Handled, Letter, Schedule
-from ..contract.errors import AgentError, Conflict, LimitExceeded, RoostError, TransientError, Unknown
+from ..contract.errors import AgentError, Conflict, LimitExceeded, RoostError, TransientError, Unknown, Unreadable
 from ..contract.result import TickResult, failed, hidden, outcome_of, problem_bytes, stored
 from ..contract.trigger import Call, Occurrence, Trigger
 from ..tick.around import wrapped
 from ..tick.overrun import Overrun, within
 from ..tick.perform import perform
 from ..tick.tick import Stamp, Tick
-from .inbox import happened, other_arguments
+from .inbox import other_arguments
+from .outcome import happened
 from .release import breathe, carried_out, live, release, streams, void
 
 if TYPE_CHECKING:
@@ -183,6 +184,7 @@ def _failure(kind: Kind, waiting: Waiting, tick: Tick, error: RoostError, now: f
     trigger, image = waiting.trigger, tick.image
     payload = trigger.payload
     transient = isinstance(error, TransientError)
+    hopeless = isinstance(error, Unreadable)
     if waiting.letter is None and not isinstance(payload, Occurrence):
         if trigger.id is None or transient or not _keyed(waiting):
             return None
@@ -194,7 +196,7 @@ def _failure(kind: Kind, waiting: Waiting, tick: Tick, error: RoostError, now: f
     if letter is not None:
         attempts = letter.attempts + 1
         retry = waiting.action.options.retry if waiting.action is not None else Retry(attempts=1)
-        if transient or attempts < retry.attempts:
+        if transient or (attempts < retry.attempts and not hopeless):
             commit.deferred = _again(letter, attempts, now + _pause(retry, attempts, tick, error))
         else:
             commit.consumed = letter.n
@@ -207,7 +209,7 @@ def _failure(kind: Kind, waiting: Waiting, tick: Tick, error: RoostError, now: f
     attempts = row.attempts + 1
     target = kind.actions.get(row.target) or kind.methods.get(row.target)
     retry = target.options.retry if target is not None else Retry(attempts=1)
-    if transient or attempts < retry.attempts:
+    if transient or (attempts < retry.attempts and not hopeless):
         at = now + _pause(retry, attempts, tick, error)
         commit.schedules = (Schedule(row.key, row.gen, row.due, row.spec, row.target, row.args, attempts, at),)
         return commit

@@ -9,9 +9,10 @@ from ..contract.errors import Quarantined, TransientError
 from ..contract.trigger import Disconnect, Trigger
 from ..protocol import frames
 from ..tick.image import Image
+from .delivery import redeliver
 from .lifecycle import move
 from .mailbox import Waiting
-from .release import deliver, send
+from .release import send
 
 if TYPE_CHECKING:
     from .cell import Cell
@@ -41,7 +42,7 @@ async def load(cell: Cell) -> None:
             cell.agent = await cell.build(image)
         except Quarantined as error:
             await cell.quarantine(error)
-            _redeliver(cell, image)
+            redeliver(cell, image)
             return
     earliest = image.earliest()
     # later than that: by a quarantine that newer code has ended
@@ -60,7 +61,7 @@ async def _recover(cell: Cell, image: Image) -> None:
     cell.line_up(image)
     if len(cell.mailbox):
         cell.kick()
-    _redeliver(cell, image)
+    redeliver(cell, image)
     if not image.connections:
         return
     known = runtime.wire.open(cell.address)
@@ -76,9 +77,3 @@ async def _recover(cell: Cell, image: Image) -> None:
     behind = tuple(c for c, v in known.items() if v < image.version and c in image.connections)
     if behind and image.released < image.version and image.exists and cell.kind.stateful:
         await send(cell, [Frame(behind, frames.state(cell.view()))], image.version)
-
-
-def _redeliver(cell: Cell, image: Image) -> None:
-    fresh = [e for e in image.outbox.values() if e.id not in cell.flight]
-    if fresh:
-        deliver(cell, fresh)

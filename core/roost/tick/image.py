@@ -46,7 +46,7 @@ class Image:
         """Read it; `keep` and `drop` change it."""
         self._resting: dict[int, float] = {x.n: x.next for x in letters if x.next} if letters else {}
         """When those in back-off want to be tried: few of many."""
-        self.waiting = snapshot.waiting
+        self.waiting = snapshot.waiting if letters else 0  # the oldest come first: if none did, the count is wrong
         self.dead = snapshot.dead
 
     @property

@@ -12,8 +12,9 @@ from ..author.action import describe, encode
 from ..author.connection import Connection
 from ..author.response import Response
 from ..contract.commit import Gone, Row
-from ..contract.errors import LimitExceeded, NotFound, Rejected
+from ..contract.errors import LimitExceeded, NotFound, Rejected, Unreadable
 from ..contract.trigger import Call, Connect, Disconnect, Message, Occurrence, Request, SetState
+from ..contract.unsent import FORWARD, unsent
 
 if TYPE_CHECKING:
     from ..author.agent import Agent
@@ -58,6 +59,10 @@ async def _hook(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, payload: P
 async def _call(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, call: Call, breathe: Breathe) -> bytes:
     action = waiting.action
     if action is None or waiting.letter is not None:  # a stored target: the code may have changed since
+        if waiting.broken is not None:
+            raise waiting.broken
+        if call.action == FORWARD and call.internal:
+            return _forward(agent, tick, waiting)
         action = waiting.action = (tick.kind.target if call.internal else tick.kind.action)(call.action)
         waiting.args, waiting.kwargs = action.bind(call.args, call.kwargs)
     if not action.streams:
@@ -70,6 +75,18 @@ async def _call(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, call: Call
             f"the result of {action.name} has {len(value)} bytes; the limit is {tick.limits.result}", limit="result"
         )
     return value
+
+
+def _forward(agent: Agent[Any, Any], tick: Tick, waiting: Waiting) -> bytes:
+    """Send a tell again that its receiver had refused for good."""
+    assert waiting.letter is not None
+    try:
+        to, name, args, internal = unsent(waiting.letter.args)
+    except ValueError as error:
+        raise Unreadable(f"a tell that was to be sent again can't be read: {error}") from None
+    action = agent._world.target(to, name, internal)  # pyright: ignore[reportPrivateUsage]
+    tick.outbox.append((to, action, args))
+    return b"null"
 
 
 async def _stream(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, call: Call, breathe: Breathe) -> bytes:
@@ -121,8 +138,12 @@ def _set_state(agent: Agent[Any, Any], tick: Tick, payload: SetState) -> None:
 async def _occurrence(agent: Agent[Any, Any], tick: Tick, occurrence: Occurrence) -> None:
     row = tick.image.schedules[occurrence.key]
     action = tick.kind.target(row.target)
-    given: Mapping[str, Any] = from_json(row.args)
-    args, kwargs = action.bind(given["args"], given["kwargs"])
+    try:
+        given: Mapping[str, Any] = from_json(row.args)
+        stored = given["args"], given["kwargs"]
+    except Exception as error:  # whatever stored bytes can raise
+        raise Unreadable(f"the arguments of the schedule {row.key!r} can't be read: {error}") from error
+    args, kwargs = action.bind(*stored)
     if action.streams:
         async for chunk in action.fn(agent, *args, **kwargs):
             tick.emit(chunk)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic_core import to_json
 
 from ..author.action import encode, encode_arguments
-from ..author.schedule import When, next_due, parsed, same, spec_of
+from ..author.schedule import Spec, When, next_due, parsed, same, spec_of
 from ..contract.address import Address, check_key
 from ..contract.commit import Commit, Entry, Envelope, Frame, Gone, Hangup, Put, Row, Schedule, Unschedule
 from ..contract.errors import AgentError, LimitExceeded
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from ..contract.trigger import Occurrence, Trigger
     from ..ports import Store
     from .image import Image
+
+
+def _same(stored: bytes, spec: Spec) -> bool:
+    try:
+        return same(parsed(stored), spec)
+    except (ValueError, TypeError):  # what can't be read is replaced
+        return False
 
 
 class Stamp(NamedTuple):
@@ -139,7 +146,7 @@ class Tick:
         data = encode_arguments(args, kwargs, target, self.limits.arguments)
         old = self.schedules.get(key) or self.image.schedules.get(key)
         if isinstance(old, Schedule):
-            if old.target == target and old.args == data and same(parsed(old.spec), spec):
+            if old.target == target and old.args == data and _same(old.spec, spec):
                 return
         elif key not in self.image.schedules:
             count = len(self.image.schedules) + sum(
@@ -243,7 +250,10 @@ class Tick:
             return  # the handler itself changed the schedule
         try:
             due = next_due(parsed(row.spec), row.due, self.at)
-        except ValueError:  # its time zone is unknown to this host: without a next time it can only end
+        except (
+            ValueError,
+            TypeError,
+        ):  # unreadable, or of a time zone unknown here: without a next time it can only end
             due = None
         if due is None:
             self.schedules[row.key] = Unschedule(row.key)

@@ -54,6 +54,13 @@ class Line(Agent[Notes]):
             raise RuntimeError("once")
         self.state.done.append(text)
 
+    @action(retry=Retry(attempts=2, first=5.0))
+    async def falter(self, text: str, ledger: str) -> None:
+        """Fails once; the back-off is long enough to move house in."""
+        if await write_down(self, ledger) == 1:
+            raise RuntimeError("once")
+        self.state.done.append(text if self.caller is None else f"{text} of {self.caller.principal}")
+
     @action
     async def pass_on(self, to: str, texts: list[str], fail: bool = False) -> None:
         """Tell another each of the texts."""

@@ -177,6 +177,61 @@ async def export_waits_for_the_outbox(stage: Stage) -> None:
         assert (await exported(stage, mortal))["state"] == {"things": []}
 
 
+@case(
+    "29", "tells that wait (delayed, in back-off) travel: id, attempts, time and caller; after the move each runs once"
+)
+async def export_carries_tells_that_wait(stage: Stage) -> None:
+    async with stage.client() as client, stage.client(token="user:ann") as ann:
+        line, witness = client.agent("line", stage.key()), Witness(stage, client)
+        hers = ann.agent("line", line.address.key)
+        await line.call("note", "first")
+        before = time.time()
+        await hers.tell("falter", "up", witness.key, idempotency_key="t-up")
+        await witness.until(1)
+        await line.tell("note", "later", delay=5.0, lane="urgent", idempotency_key="t-later")
+
+        async def probe() -> dict[str, Any] | None:
+            document = await line.export()
+            attempts = {x["id"]: x["attempts"] for x in document["letters"]}
+            return document if attempts == {"t-up": 1, "t-later": 0} else None
+
+        document: dict[str, Any] = await stage.until(probe)
+        up, later = sorted(document["letters"], key=lambda x: str(x["id"]), reverse=True)
+        assert (up["principal"], up["claims"]["name"], up["lane"], up["keyed"]) == ("ann", "ann", "standard", True), up
+        assert later["lane"] == "urgent" and later["next"] > before + 4.9, later
+        assert (await line.status())["mailbox"] == 2
+        await line.destroy()
+        await line.restore(document)
+        status = await line.status()
+        assert status["mailbox"] == 2 and status["next_wake"] is not None, status
+        assert await hers.tell("falter", "up", witness.key, idempotency_key="t-up") == "t-up"  # joins what waits
+        await stage.evict("line", line.address.key)
+
+        async def done() -> list[str] | None:
+            found: list[str] = (await line.state())["done"]
+            return found if len(found) >= 3 else None
+
+        assert sorted(await stage.until(done, within=20)) == ["first", "later", "up of ann"]
+        assert time.time() >= later["next"], "it ran early"
+        await asyncio.sleep(0.3)
+        assert len((await line.state())["done"]) == 3, "a tell ran twice"
+        assert await witness.lines() == ["run", "run"], "its attempts began anew"
+        assert not (await line.status())["mailbox"]
+
+
+@case("29", "a document of the first schema is still read: KV as pairs, no letters")
+async def first_schema_is_read(stage: Stage) -> None:
+    async with stage.client() as client:
+        a, b, witness = client.agent("mortal", stage.key()), client.agent("mortal", stage.key()), Witness(stage, client)
+        document = await furnish(stage, a, witness)
+        assert document["schema"] == 2
+        for dead in document["dead_letters"]:
+            for name in ("next", "keyed", "claims"):
+                dead.pop(name, None)
+        await b.restore(sealed({k: v for k, v in document.items() if k != "letters"}, schema=1))
+        assert await look(b) == await look(a)
+
+
 @case("29", "an export of more than its limit is refused, by name")
 async def export_has_a_limit(stage: Stage) -> None:
     async with stage.agent("bulky") as bulky:

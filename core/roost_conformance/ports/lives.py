@@ -9,7 +9,7 @@ from roost.contract.errors import Conflict
 from roost.ports import Store
 
 from .case import port_case
-from .pen import STATE, Pen, effects, envelope, handled, letter, refused, schedule
+from .pen import START, STATE, Pen, effects, envelope, handled, letter, refused, schedule
 
 
 @port_case("28", "destroy leaves a tombstone and the envelopes under way, nothing else")
@@ -109,3 +109,41 @@ async def store_restore_refused(store: Store) -> None:
     before = await pen.all()
     await refused(Conflict, store.commit(pen.draft(restored=True, state=b"2", kv=(Put("x", b"1"),), version=50)))
     assert await pen.all() == before
+
+
+async def _bring(pen: Pen, many: int) -> None:
+    """Letters come with the import, in order, behind what waits; the next one that is parked comes behind them."""
+    before = await pen.store.park(pen.address, letter("before"), 10_000, 1.0)
+    letters = (
+        letter("late", next=START + 500.0, attempts=3, claims=b'{"a":1}', lane="urgent", internal=True, source="agent"),
+        letter("loose", keyed=False),
+        *(letter(f"x{i}") for i in range(many)),
+    )
+    commit = pen.draft(restored=True, version=pen.version + 40, state=b"1", letters=letters, next_due=START + 500.0)
+    await pen.store.commit(commit)
+    pen.follow(commit)
+    after = await pen.store.park(pen.address, letter("after"), 10_000, 1.0)
+    found = list(await pen.store.parked(pen.address, 0, 5000))
+    assert [x.id for x in found] == ["before", *(x.id for x in letters), "after"]
+    assert [replace(x, n=0) for x in found[1:-1]] == list(letters)
+    assert [x.n for x in found] == sorted({x.n for x in found}) and (found[0].n, found[-1].n) == (before.n, after.n)
+    assert (await pen.load()).waiting == len(found) == len(letters) + 2
+    again = await pen.store.park(pen.address, letter("late", source="agent"), 10_000, 1.0)
+    assert again.n == found[1].n, "its id was not known: it waits twice"
+    await pen.write(consumed=found[1].n)
+    assert (await pen.load()).waiting == len(found) - 1
+    await pen.write(destroy=True)
+    assert not await pen.store.parked(pen.address, 0, 10)
+
+
+@port_case("29", "an import brings the letters that waited: order, ids, attempts, times, callers")
+async def store_restore_letters(store: Store) -> None:
+    await _bring(Pen(store, "restore-letters"), 3)
+
+
+@port_case("29", "an import brings more letters than fit one transaction, over a tombstone")
+async def store_restore_many_letters(store: Store) -> None:
+    pen = Pen(store, "restore-many")
+    await pen.write(**effects(pen, "one"))
+    await pen.write(destroy=True)
+    await _bring(pen, 150)

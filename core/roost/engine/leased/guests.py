@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic_core import from_json, to_json
 
-from ...contract.errors import RoostError, TransientError
+from ...contract.errors import RoostError, TransientError, Unreadable
 from ...contract.result import TickResult, failed
 from ..admin import ADMIN
 from ..guest_codec import answered, pack
@@ -136,4 +136,7 @@ async def _wait(tenant: Tenant, n: int, until: float, deadline: float) -> TickRe
                 return failed(error)
             continue
         if raw is not None:
-            return answered(raw)
+            try:
+                return answered(raw)
+            except Exception as error:  # whatever stored bytes can raise
+                return failed(Unreadable(f"the trigger was carried out, but its answer can't be read: {error}"))

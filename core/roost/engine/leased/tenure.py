@@ -341,13 +341,8 @@ class Tenant(Cell):
             self.mailbox.put(Waiting(Trigger("disconnect", Disconnect(cid), source="admin")))
 
     def undelivered(self, failures: int) -> bool:
-        """The courier failed so often in a row: give up? The envelopes stay in the outbox, and the alarm is near."""
-        if failures < 2:
-            return False
-        self.outgoing.clear()
-        self.flight.clear()
-        self.kick()
-        return True
+        """Its envelopes stay in the outbox, and the alarm is near."""
+        return failures >= 2
 
     async def park(self, letter: Letter, armed: float) -> None:
         """Make a letter durable; whoever holds the agent is rung, else a doorbell is sent."""

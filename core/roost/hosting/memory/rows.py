@@ -126,6 +126,8 @@ class Rows:
         again = commit.deferred
         if again is not None and (letter := self.letters.get(again.n)) is not None:
             self.letters[again.n] = replace(letter, attempts=again.attempts, next=again.next)
+        for letter in commit.letters:
+            self.park(letter)
         for dead in commit.dead:
             self.ticket += 1
             self.dead[self.ticket] = replace(dead, letter=replace(dead.letter, n=0), n=self.ticket)
