@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -34,7 +35,9 @@ class CloudflareHarness:
     admin_token = TOKEN
     capabilities: Capabilities = Capabilities("cloudflare")
 
-    def __init__(self) -> None:
+    def __init__(self, module: str = "roost.testing.app", packages: Sequence[Path] = ()) -> None:
+        """`module` has the app; `packages` go along beside Roost's own."""
+        self._module, self._packages = module, packages
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._workerd: Workerd | None = None
         self.url = ""
@@ -43,7 +46,7 @@ class CloudflareHarness:
         self._folder = tempfile.TemporaryDirectory(prefix="roost-workerd-")
         at = Path(self._folder.name)
         env = {"ROOST_ADMIN_TOKEN": TOKEN, "ROOST_RESTLESS": "1" if restless else ""}
-        what = Stage(ENTRY.format(module="roost.testing.app"), packages(), env)
+        what = Stage(ENTRY.format(module=self._module), [*packages(), *self._packages], env)
         self._workerd = Workerd(stage(what, at), at)
         await self._workerd.start()
         self.url = self._workerd.url

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import httpx
 
+from roost.author.app import App
 from roost.contract.address import Address
 from roost.hosting.asyncio_host import AsyncioHost
 from roost.hosting.memory import MemoryStore
 from roost.ports import Capabilities
-from roost_conformance.app import app
+from roost_conformance.app import app as suite
 from roost_http import Surface
 from roost_server.server import Listen, LocalServer, server
 
@@ -36,8 +37,9 @@ class LocalHarness:
     log = ""  # on our own stderr
     capabilities: Capabilities = LOCAL
 
-    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, environment: Mapping[str, str] | None = None, *, app: str = APP) -> None:
         """`environment`: variables of the server beside ours."""
+        self._app = app
         self.environment = dict(environment or {})
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process: asyncio.subprocess.Process | None = None
@@ -60,7 +62,7 @@ class LocalHarness:
     async def up(self) -> None:
         """A new process on what there is."""
         command = [
-            sys.executable, "-m", "roost_cli", "serve", APP, "--port", str(self._port), "--data", str(self.data),
+            sys.executable, "-m", "roost_cli", "serve", self._app, "--port", str(self._port), "--data", str(self.data),
             "--idle-after", "2",
         ]  # fmt: skip
         env = {
@@ -113,7 +115,8 @@ class MemoryHarness:
     admin_token = TOKEN
     log = ""
 
-    def __init__(self, emulate: str | None = None) -> None:
+    def __init__(self, emulate: str | None = None, *, app: App = suite) -> None:
+        self._app = app
         self._rules = None if emulate is None else rules_for(emulate, app)
         self.capabilities: Capabilities = MEMORY if self._rules is None else self._rules.capabilities
         self.base_path: str | None = None if self.capabilities.connect_path else "prod"
@@ -133,14 +136,14 @@ class MemoryHarness:
 
     async def _launch(self) -> None:
         backend = self._backend = LocalBackend(
-            app,
+            self._app,
             self._store,
             capabilities=self.capabilities,
             idle_after=2.0,
             restless=self._restless,
             host=AsyncioHost(),
         )
-        surface = Surface(app, backend.runtime, admin_token=TOKEN)
+        surface = Surface(self._app, backend.runtime, admin_token=TOKEN)
         running = self._server = server(backend, surface, TOKEN, self._rules)
         running.install_signals = False
         sock = Listen(port=self._port).bind()
