@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
-from . import cloudflare, local, peers
+from . import cloudflare, instructions, local, peers
 from .figure import BenchFailed
 
 
@@ -17,7 +17,8 @@ def aws(argv: Sequence[str]) -> int:
 
 
 BENCHES: dict[str, Callable[[Sequence[str]], int]] = {
-    "cloudflare": cloudflare.main, "lambda": aws, "local": local.main, "peers": peers.main,
+    "cloudflare": cloudflare.main, "instructions": instructions.main, "lambda": aws, "local": local.main,
+    "peers": peers.main,
 }  # fmt: skip
 
 
