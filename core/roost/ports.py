@@ -242,6 +242,23 @@ class Host(Protocol):
         """`async with`: cancels what runs inside after `seconds` and raises TimeoutError."""
         ...
 
+    def ending(self) -> bool:
+        """The host itself is going: whatever is cancelled now is cancelled by it."""
+        ...
+
+    def cancelled(self) -> bool:
+        """The running task is asked to end, and not by the host: by code that it ran."""
+        ...
+
+    async def uncancel(self) -> None:
+        """Take back what `cancelled` says."""
+        ...
+
+    def gate(self, pending: Any, /) -> Future[Any] | None:
+        """Stands before what a coroutine waits for, where a cancelled wait could go on: a task may refuse to end. Done
+        once `pending` is. None: the wait ends at once."""
+        ...
+
 
 class Timeout(Protocol):
     async def __aenter__(self) -> Timeout: ...

@@ -61,6 +61,9 @@ class SimHost(AsyncioHost):
         if self.alive:
             call()
 
+    def ending(self) -> bool:
+        return not self.alive
+
     def die(self) -> None:
         """Like a process that was killed."""
         self.alive = False

@@ -62,6 +62,13 @@ class Agent(Generic[S, C]):
         cls._kind = Kind(cls, RESERVED)
         cls.kind = cls._kind.name
 
+    if not TYPE_CHECKING:  # else it would be every attribute's type
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "state" and "_tick" in self.__dict__:
+                raise self._tick.over("self.state")
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+
     # What a handler reads ----------------------------------------------------------------------------
 
     @property
@@ -199,6 +206,22 @@ class Agent(Generic[S, C]):
     def migrate(cls, state: Mapping[str, Any], version: int, /) -> Mapping[str, Any]:
         """State stored under an older `state_version`, as data, made to fit the model of today."""
         return state
+
+
+def succeed(agent: A) -> A:
+    """The object of the agent's next tick; the one of the tick that is over has no state any more.
+
+    Whatever that tick left behind holds the old one, whose effects are refused: a later tick must not carry them out.
+    """
+    next = agent.__class__.__new__(agent.__class__)
+    next.__dict__.update(agent.__dict__)
+    del agent.state
+    return next
+
+
+def end(agent: Agent[Any, Any]) -> None:
+    """The tick is over, and no other follows on it."""
+    del agent.state
 
 
 class World:

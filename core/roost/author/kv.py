@@ -42,9 +42,10 @@ class KV:
     async def get(self, key: str, type: type[T], default: Any = None, /) -> Any:
         """The value checked as `type`, or `default`. AgentError when what is stored is not a `type`."""
         check_key(key)
+        store = self._tick.reader()
         written = self._tick.puts.get(key, _MISSING)
         if written is _MISSING:
-            written = (await self._tick.reader().get(self._tick.address, (key,))).get(key)
+            written = (await store.get(self._tick.address, (key,))).get(key)
         return default if written is None else decode(key, type, written)
 
     def put(self, key: str, value: Any, /) -> None:

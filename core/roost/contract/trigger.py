@@ -143,6 +143,11 @@ class Trigger:
     """The id of its letter, where it has none itself: the host that runs it may die, and the next one runs it again."""
 
     @property
+    def what(self) -> str:
+        """What runs, as a log names it: the action of a call, else the kind of trigger."""
+        return self.payload.action if isinstance(self.payload, Call) else self.kind
+
+    @property
     def principal(self) -> str:
         """The scope of the id; '' = anonymous."""
         return self.caller.principal if self.caller is not None else ""

@@ -43,7 +43,7 @@ async def attempt(cell: Cell, waiting: Waiting) -> None:
             return
         if trigger.id is not None and trigger.source != "schedule" and await replay(cell, waiting, image):
             return
-        if cell.agent is None:
+        if cell.agent is None and trigger.kind != "disconnect":  # its row leaves, whether its hook can run or not
             cell.agent = await cell.build(image)
         if image.state is None and trigger.kind not in NEVER_CREATE and "on_start" in cell.kind.hooks:
             await _start(cell)

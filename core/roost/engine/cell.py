@@ -14,6 +14,7 @@ from ..contract.errors import Quarantined, RoostError, TransientError
 from ..contract.result import TickResult, failed
 from ..contract.trigger import Disconnect, Occurrence
 from ..tick.image import Image
+from ..tick.overrun import from_outside
 from .attempt import attempt
 from .delivery import Outgoing, bury
 from .due import build, due_now, letter_waiting
@@ -46,7 +47,7 @@ class Cell:
     """See the file's head."""
 
     __slots__ = (
-        "address", "agent", "ahead", "armed", "doubted", "eaten", "flight", "image", "kind", "leases", "lives",
+        "address", "agent", "ahead", "armed", "doubted", "eaten", "flight", "image", "kind", "leases", "lent", "lives",
         "loading", "look", "mailbox", "metrics", "naps", "outgoing", "parking", "promised", "pumping", "queued",
         "refused", "runtime", "settled", "status", "subscribers", "task", "used",
     )  # fmt: skip
@@ -60,6 +61,9 @@ class Cell:
         self.status: Status = "asleep"
         self.image: Image | None = None
         self.agent: Agent[Any, Any] | None = None
+        """The author's object of the next tick, its state as committed."""
+        self.lent = False
+        """A handler has had that state in its hands, and left it as it was: what it left behind may change it yet."""
         self.mailbox = Mailbox()
         self.metrics = Metrics(runtime.host.now())
         self.used = runtime.host.monotonic()
@@ -207,12 +211,15 @@ class Cell:
         """Whatever happens to the pump, nobody waits for ever."""
         try:
             await attempt(self, waiting)
-        except Exception as error:  # a defect of Roost or of the store: nothing is known to be stored
+        except BaseException as error:  # a defect of Roost or of the store: nothing is known to be stored
             self.forget()
+            host = self.runtime.host
+            if from_outside(host, error):
+                self.refuse(waiting, TransientError("the host is shutting down", code="shutting-down"))
+                raise
+            if host.cancelled():
+                await host.uncancel()
             self.refuse(waiting, hide(self, waiting.trigger, error))
-        except BaseException:
-            self.refuse(waiting, TransientError("the host is shutting down", code="shutting-down"))
-            raise
 
     def _napped(self) -> None:
         for one in self.naps:
@@ -292,6 +299,7 @@ class Cell:
 
     async def build(self, image: Image) -> Agent[Any, Any]:
         """The author's object over the committed state."""
+        self.lent = False
         return await build(self.runtime, self.kind, image)
 
     def view(self) -> bytes:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ..author.agent import end
 from ..contract.errors import RoostError, TransientError
 from ..contract.result import TickResult, outcome_of
-from ..tick.overrun import Overrun, within
+from ..tick.overrun import Overrun, from_outside, within
 from ..tick.perform import perform
 from ..tick.tick import Stamp, Tick
 from .due import load_state
 from .quarantine import quarantined
 from .release import breathe, live, reply
-from .turn import hide
+from .turn import blocking, hide, overran
 
 if TYPE_CHECKING:
     from ..tick.image import Image
@@ -32,11 +33,13 @@ async def read(cell: Cell, waiting: Waiting) -> None:
         result = await _run(cell, waiting, image)
     except RoostError as error:
         result = TickResult(outcome_of(error), error=error)
-    except Exception as error:
+    except BaseException as error:
+        if from_outside(runtime.host, error):  # whoever waits must learn it
+            cell.refuse(waiting, TransientError("the host is shutting down", code="shutting-down"))
+            raise
         result = TickResult("agent-error", error=hide(cell, trigger, error))
-    except BaseException:  # the host goes: whoever waits must learn it
-        cell.refuse(waiting, TransientError("the host is shutting down", code="shutting-down"))
-        raise
+    if runtime.host.cancelled():
+        await runtime.host.uncancel()
     result.duration = runtime.host.monotonic() - started
     cell.metrics.count("call", result.outcome, result.duration)
     cell.used = runtime.host.monotonic()
@@ -57,13 +60,15 @@ async def _run(cell: Cell, waiting: Waiting, image: Image) -> TickResult:
     agent._tick = tick  # pyright: ignore[reportPrivateUsage]
     tick.live = partial(live, cell, tick, waiting)
     try:
-        value = await within(runtime.host, seconds, perform(agent, tick, waiting, partial(breathe, cell)))
-    except Overrun:
-        raise TransientError(f"the action was cancelled after {seconds:.3g} s", code="deadline") from None
+        handler = perform(agent, tick, waiting, partial(breathe, cell))
+        value = await within(runtime.host, seconds, handler, partial(blocking, cell, waiting.trigger))
+    except Overrun as overrun:
+        raise overran(cell, waiting.trigger, seconds, overrun) from None
     finally:
         tick.open = False
         tick.live = None
     raw = cell.kind.to_bytes(agent.state, warnings=False)
+    end(agent)
     if raw != (state or cell.kind.default) and raw != cell.kind.to_bytes(load_state(cell.kind, state, version)):
         tick.open = True
         tick.put("state", None)  # raises the same error as any other write

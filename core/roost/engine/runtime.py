@@ -230,6 +230,7 @@ class Runtime(World):
         base = None if scoped is None else quote(f"{tick.address}/{tick.image.generation}/{scoped}", safe="/:")
 
         def key() -> str | None:
+            tick.reader()  # refuses a request after the tick's end
             tick.requests += 1  # of the tick, not of this client: it may make several
             return None if base is None else f"{base}/{tick.requests}"
 

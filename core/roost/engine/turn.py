@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 
 from ..author.action import Retry, describe, encode
-from ..contract.commit import AlreadyHandled, Commit, DeadLetter, Handled, Letter, Schedule
+from ..author.agent import succeed
+from ..contract.commit import AlreadyHandled, Commit, DeadLetter, Gone, Handled, Letter, Schedule
 from ..contract.errors import AgentError, Conflict, LimitExceeded, RoostError, TransientError, Unknown, Unreadable
 from ..contract.result import TickResult, failed, hidden, outcome_of, problem_bytes, stored
-from ..contract.trigger import Call, Occurrence, Trigger
+from ..contract.trigger import Disconnect, Occurrence, Trigger
 from ..tick.around import wrapped
-from ..tick.overrun import Overrun, within
+from ..tick.overrun import Overrun, from_outside, within
 from ..tick.perform import perform
 from ..tick.tick import Stamp, Tick
 from .inbox import other_arguments
@@ -59,28 +60,32 @@ async def turn(cell: Cell, waiting: Waiting, image: Image) -> None:
     value: Any = b"null"
     commit: Commit | None = None
     try:
-        agent = cell.agent or await cell.build(image)
+        agent = await _lend(cell, image)
         agent._tick = tick  # pyright: ignore[reportPrivateUsage]
         tick.live = partial(live, cell, tick, waiting)
         handle = partial(wrapped, runtime.around) if runtime.around else perform
-        value = await within(host, seconds, handle(agent, tick, waiting, partial(breathe, cell)))
+        blocked = partial(blocking, cell, trigger)
+        value = await within(host, seconds, handle(agent, tick, waiting, partial(breathe, cell)), blocked)
         tick.open = False
         state = changed(cell.kind, agent, image, limits)
+        cell.agent, cell.lent = succeed(agent), state is None
         if state is not None or tick.touched or trigger.id is not None or waiting.letter is not None:
             commit = tick.commit(state)
     except RoostError as problem:
         error = problem
-    except Overrun:
-        error = TransientError(
-            f"the tick was cancelled after {seconds:.3g} s and nothing was stored; do long work in steps",
-            code="deadline",
-        )
-    except Exception as problem:
+    except Overrun as overrun:
+        error = overran(cell, trigger, seconds, overrun)
+    except BaseException as problem:  # only a return commits
+        if from_outside(host, problem):
+            cell.agent = None
+            raise
         error = hide(cell, trigger, problem)
     finally:
         tick.open = False
         tick.live = None  # it holds the tick: without the cycle all that a tick made is free when it ends
 
+    if host.cancelled():
+        await host.uncancel()
     if error is not None:
         cell.agent = None  # its state may hold what did not commit
         tick.discard()
@@ -156,13 +161,52 @@ def changed(kind: Kind, agent: Agent[Any, Any], image: Image, limits: Limits) ->
     return raw
 
 
+async def _lend(cell: Cell, image: Image) -> Agent[Any, Any]:
+    """The author's object for one tick, its state as committed."""
+    agent = cell.agent
+    if agent is not None:
+        if not cell.lent or _as_committed(cell.kind, agent, image):
+            return agent
+        cell.runtime.log.warning(
+            "late-write: the state of %s was changed after a tick had ended, by what that tick left behind; the change "
+            "is dropped. Await what an action starts before it returns",
+            cell.address,
+        )
+        cell.agent = None
+    return await cell.build(image)
+
+
+def _as_committed(kind: Kind, agent: Agent[Any, Any], image: Image) -> bool:
+    try:
+        return kind.to_bytes(agent.state, warnings=False) == image.state
+    except Exception:  # what was put in can't even be written
+        return False
+
+
 def hide(cell: Cell, trigger: Trigger, problem: BaseException) -> AgentError:
     """An author's exception: the log gets it all, callers an id."""
     id = f"{cell.runtime.host.entropy():016x}"
-    payload = trigger.payload
-    what = payload.action if isinstance(payload, Call) else trigger.kind
-    cell.runtime.log.error("%s %s failed [%s]", cell.address, what, id, exc_info=problem)
+    cell.runtime.log.error("%s %s failed [%s]", cell.address, trigger.what, id, exc_info=problem)
     return hidden(problem, id)
+
+
+def overran(cell: Cell, trigger: Trigger, seconds: float, overrun: Overrun) -> TransientError:
+    """The error of a run past its deadline, whatever its handler made of it."""
+    if overrun.abandoned:
+        cell.runtime.log.error(
+            "%s %s went on after its deadline, although it was cancelled; it was abandoned", cell.address, trigger.what
+        )
+    return TransientError(
+        f"the tick was cancelled after {seconds:.3g} s and nothing was stored; do long work in steps", code="deadline"
+    )
+
+
+def blocking(cell: Cell, trigger: Trigger, seconds: float) -> None:
+    """A handler kept everybody waiting."""
+    cell.runtime.log.warning(
+        "%s %s blocked the host for %.2f s: nothing else ran. Await instead, or move the work to a thread",
+        cell.address, trigger.what, seconds,
+    )  # fmt: skip
 
 
 def _keyed(waiting: Waiting) -> bool:
@@ -185,6 +229,10 @@ def _failure(kind: Kind, waiting: Waiting, tick: Tick, error: RoostError, now: f
     payload = trigger.payload
     transient = isinstance(error, TransientError)
     hopeless = isinstance(error, Unreadable)
+    if isinstance(payload, Disconnect):  # nobody is there, whatever the hook says
+        commit = tick.commit(None)
+        commit.connections = (Gone(payload.cid),)
+        return commit
     if waiting.letter is None and not isinstance(payload, Occurrence):
         if trigger.id is None or transient or not _keyed(waiting):
             return None

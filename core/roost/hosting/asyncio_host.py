@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Coroutine
 from functools import partial
 from random import Random, SystemRandom
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from ..ports import Future, Timeout, Timer
 
@@ -20,7 +20,45 @@ T = TypeVar("T")
 log = logging.getLogger("roost")
 
 
-class AsyncioHost:
+class AsyncioTasks:
+    """Who ends a task of asyncio: its host, or code that it runs."""
+
+    going = False
+    """The host has begun to cancel its tasks."""
+
+    def ending(self) -> bool:
+        return self.going
+
+    def cancelled(self) -> bool:
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0 and not self.ending()
+
+    async def uncancel(self) -> None:
+        task = asyncio.current_task()
+        while task is not None and task.uncancel() > 0:
+            pass
+        try:
+            await asyncio.sleep(0)  # before Python 3.13 a cancellation that was taken back strikes all the same
+        except asyncio.CancelledError:
+            if self.ending():
+                raise
+
+    def gate(self, pending: Any, /) -> Future[Any] | None:
+        if not (isinstance(pending, asyncio.Task) or hasattr(pending, "_children")):  # the latter: asyncio.gather's
+            return None
+        waited = cast("asyncio.Future[Any]", pending)
+        waited._asyncio_future_blocking = False  # as the task that waits for it would
+        gate: asyncio.Future[None] = waited.get_loop().create_future()
+
+        def done(_: object) -> None:
+            if not gate.done():
+                gate.set_result(None)
+
+        waited.add_done_callback(done)
+        return gate
+
+
+class AsyncioHost(AsyncioTasks):
     """Clock, entropy and tasks of the running loop."""
 
     def __init__(self, seed: int | None = None) -> None:
@@ -59,6 +97,7 @@ class AsyncioHost:
 
     async def close(self) -> None:
         """Cancel what is still running and wait for it."""
+        self.going = True
         tasks = [t for t in self._tasks if t is not asyncio.current_task()]
         for task in tasks:
             task.cancel()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any, TypeVar
 
+from ..hosting.asyncio_host import AsyncioTasks
 from ..ports import Future, Host, Timer
 
 T = TypeVar("T")
@@ -61,7 +62,7 @@ class VirtualTimeout:
         return self._expired
 
 
-class VirtualHost:
+class VirtualHost(AsyncioTasks):
     """Fills the port `Host` on the running loop, with a clock and entropy of its own."""
 
     def __init__(self, seed: int = 0, start: float = EPOCH) -> None:
@@ -151,8 +152,10 @@ class VirtualHost:
 
     async def kill(self) -> None:
         """Every task dies where it stands, every timer is forgotten: the host has crashed."""
+        self.going = True
         self._heap.clear()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self.going = False

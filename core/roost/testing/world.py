@@ -233,6 +233,7 @@ class World:
         """From here on nothing that this host begun goes any further."""
         self._life = object()
         self.crashes += 1
+        self.host.going = True
         self.backend.halt()
         if self._falling is None:
             self._falling = asyncio.get_running_loop().create_task(self._restart())

@@ -22,14 +22,21 @@ async def wrapped(
 ) -> bytes | HttpAnswer:
     """The handler inside the wrappers, outermost first."""
     out: list[bytes | HttpAnswer] = []
+    failed: list[BaseException] = []
 
     async def layer(depth: int) -> None:
         if depth == len(wrappers):
-            out.append(await perform(agent, tick, waiting, breathe))
+            try:
+                out.append(await perform(agent, tick, waiting, breathe))
+            except BaseException as error:
+                failed.append(error)
+                raise
         else:
             await wrappers[depth](agent, waiting.trigger, partial(layer, depth + 1))
 
     await layer(0)
+    if failed:  # whatever a wrapper made of it
+        raise failed[0]
     if not out:
         raise RoostError("a wrapper given as App(around=...) did not proceed", code="not-proceeded")
     return out[0]

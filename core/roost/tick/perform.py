@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -94,19 +95,34 @@ async def _stream(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, call: Ca
     assert waiting.action is not None
     gathered: list[bytes] | None = [] if waiting.live is None and call.rpc is None else None
     size = 2
-    async for chunk in waiting.action.fn(agent, *waiting.args, **waiting.kwargs):
-        raw = tick.emit(chunk)
-        if gathered is not None:
-            gathered.append(raw)
-            size += len(raw) + 1
-            if size > tick.limits.result:
-                raise LimitExceeded(
-                    f"the chunks of {waiting.action.name} have more than {tick.limits.result} bytes, the limit of a "
-                    "result; take them as a stream (Accept: text/event-stream)",
-                    limit="result",
-                )
-        await breathe()
+    async with _closing(waiting.action.fn(agent, *waiting.args, **waiting.kwargs)) as chunks:
+        async for chunk in chunks:
+            raw = tick.emit(chunk)
+            if gathered is not None:
+                gathered.append(raw)
+                size += len(raw) + 1
+                if size > tick.limits.result:
+                    raise LimitExceeded(
+                        f"the chunks of {waiting.action.name} have more than {tick.limits.result} bytes, the limit of "
+                        "a result; take them as a stream (Accept: text/event-stream)",
+                        limit="result",
+                    )
+            await breathe()
     return b"null" if gathered is None else b"[" + b",".join(gathered) + b"]"
+
+
+@asynccontextmanager
+async def _closing(chunks: AsyncGenerator[Any, None]) -> AsyncGenerator[AsyncGenerator[Any, None], None]:
+    """The author's generator, over when the block is: what it does in `finally` is of this tick, not of a later one.
+
+    Why the block ended is what counts, not what the generator makes of being closed.
+    """
+    try:
+        yield chunks
+    except BaseException:
+        with suppress(BaseException):
+            await chunks.aclose()
+        raise
 
 
 def _connection(tick: Tick, cid: str) -> Connection:
@@ -145,8 +161,9 @@ async def _occurrence(agent: Agent[Any, Any], tick: Tick, occurrence: Occurrence
         raise Unreadable(f"the arguments of the schedule {row.key!r} can't be read: {error}") from error
     args, kwargs = action.bind(*stored)
     if action.streams:
-        async for chunk in action.fn(agent, *args, **kwargs):
-            tick.emit(chunk)
+        async with _closing(action.fn(agent, *args, **kwargs)) as chunks:
+            async for chunk in chunks:
+                tick.emit(chunk)
     else:
         await action.fn(agent, *args, **kwargs)
     tick.advance(occurrence)

@@ -96,7 +96,7 @@ class Tick:
 
     def reader(self) -> Store:
         if not self.open:
-            raise self._over("read")
+            raise self.over("read")
         return self.store
 
     def row(self, row: Row) -> Row:
@@ -106,12 +106,14 @@ class Tick:
 
     def connections(self) -> list[Row]:
         """The open ones, oldest first, with this tick's own changes."""
+        if not self.open:
+            raise self.over("connections")
         rows = {**self.image.connections, **self.rows}
         return sorted((r for r in rows.values() if isinstance(r, Row)), key=lambda r: (r.opened, r.cid))
 
     # What a handler records --------------------------------------------------------------------------
 
-    def _over(self, what: str) -> AgentError:
+    def over(self, what: str) -> AgentError:
         return AgentError(
             f"{what}: the tick is over, nothing would carry this out. Await what an action starts before it returns",
             code="tick-over",
@@ -119,7 +121,7 @@ class Tick:
 
     def _may_write(self, what: str) -> None:
         if not self.open:
-            raise self._over(what)
+            raise self.over(what)
         if self.readonly:
             raise AgentError(f"{what} in a readonly action: drop readonly=True, or the write", code="readonly")
 
@@ -230,7 +232,7 @@ class Tick:
     def emit(self, chunk: Any) -> bytes:
         """Send a chunk at once; its JSON."""
         if not self.open:
-            raise self._over("emit")
+            raise self.over("emit")
         raw = encode(chunk, "a chunk")
         if len(raw) > self.limits.message_out:
             raise LimitExceeded(
