@@ -216,10 +216,13 @@ class Host(Protocol):
     """Clock, entropy and tasks: what the core may not reach for itself."""
 
     def now(self) -> float:
-        """Epoch seconds."""
+        """Epoch seconds: the wall clock, which is set forward and back. For what is stored or shown."""
         ...
 
-    def monotonic(self) -> float: ...
+    def monotonic(self) -> float:
+        """Seconds that only grow, of this host alone. For time-outs and deadlines; it may stand still in a suspend."""
+        ...
+
     def entropy(self) -> int:
         """64 random bits."""
         ...
@@ -232,7 +235,14 @@ class Host(Protocol):
         """
         ...
 
-    def call_later(self, delay: float, call: Callable[[], object], /) -> Timer: ...
+    def call_later(self, delay: float, call: Callable[[], object], /) -> Timer:
+        """After `delay` monotonic seconds."""
+        ...
+
+    def call_at(self, at: float, call: Callable[[], object], /) -> Timer:
+        """At a time of the wall clock (epoch seconds), wherever that is set meanwhile: never early by it."""
+        ...
+
     async def sleep(self, seconds: float, /) -> None: ...
     async def shielded(self, future: Future[T], /) -> T:
         """Wait without the waiter's cancellation reaching the future."""
@@ -272,7 +282,7 @@ class Fetch(Protocol):
     """Outbound HTTP, handed in by the backend; the core knows only its type."""
 
     def client(self, idempotency_key: Callable[[], str | None], deadline: float) -> httpx.AsyncClient:
-        """A client for one tick: each request takes a key; none outlives `deadline` (epoch seconds)."""
+        """A client for one tick: each request takes a key; none outlives `deadline` (of `Host.monotonic`)."""
         ...
 
 

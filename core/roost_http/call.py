@@ -69,7 +69,7 @@ class Calls:
                 Call(action, args, kwargs),
                 None if id is None else query.idempotency_key(id),
                 caller=caller,
-                deadline=None if wait is None else runtime.host.now() + query.seconds(wait),
+                deadline=None if wait is None else runtime.host.monotonic() + query.seconds(wait),
             )
             accept = given.get(b"accept")
             if accept is not None and wants_stream(accept):

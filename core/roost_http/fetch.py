@@ -15,10 +15,10 @@ SLACK: Final = 1.0
 
 
 def stamped(request: httpx.Request, key: str | None, deadline: float) -> float:
-    """Give a request its key; the most seconds it may take. TransientError: the tick's `deadline` (epoch) is over."""
+    """Give a request its key; the most seconds it may take. TransientError: the tick's monotonic `deadline` is over."""
     if key is not None:
         request.headers.setdefault("idempotency-key", key)
-    left = deadline - time.time()
+    left = deadline - time.monotonic()
     if left <= 0:
         raise TransientError("the tick's time is over; no request was sent", code="deadline")
     return left + SLACK

@@ -136,7 +136,7 @@ async def test_a_deadline_ends_the_wait_in_line_too() -> None:
         first = asyncio.ensure_future(w.agent(Kettle, "k").slow())
         await w.settle()
         there = Address("kettle", "k")
-        trigger = Trigger("call", Call("set", (60,)), deadline=w.now + 2)
+        trigger = Trigger("call", Call("set", (60,)), deadline=w.host.monotonic() + 2)
         second = asyncio.ensure_future(w.backend.wake(there, trigger))
         await w.advance(seconds=2.5)
         assert second.done() and not first.done()

@@ -160,13 +160,19 @@ class Busy(Agent[Book]):
 
 
 class Clock:
-    """The wall clock of all hosts."""
+    """The clocks of all hosts."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
+        """Seconds of both clocks that nobody waited for."""
+        self.off = 0.0
+        """Seconds by which the wall clock was set, and the monotonic one not."""
 
     def now(self) -> float:
-        return time.time() + self.ahead
+        return time.time() + self.ahead + self.off
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.ahead
 
 
 class NoWire:
@@ -243,7 +249,7 @@ class Fleet:
     def host(self, calls: Calls | None = None, wire: NoWire | None = None) -> LambdaBackend:
         """A cold process. `calls`: its own way to the table, to be hurt; `wire`: where its frames go."""
         host = AsyncioHost()
-        host.now = self.clock.now
+        host.now, host.monotonic = self.clock.now, self.clock.monotonic
         self.hosts.append(host)
         store = DynamoStore(Table(self.name, calls or self.calls), now=self.clock.now)
         return LambdaBackend(
@@ -267,7 +273,7 @@ class Fleet:
             if address is None:
                 await asyncio.sleep(0.005)
                 continue
-            await self._drain.drain(address, self.clock.now() + 20)
+            await self._drain.drain(address, self.clock.monotonic() + 20)
 
     async def settle(self, ahead: float = 0.0) -> None:
         """Let every doorbell be answered that rings within `ahead` seconds, without waiting for it."""
@@ -293,7 +299,7 @@ class Fleet:
     async def sweep(self) -> int:
         """What happens each minute: whoever should have been woken is."""
         assert self._drain is not None
-        return await self._drain.sweep(self.clock.now() + 20)
+        return await self._drain.sweep(self.clock.monotonic() + 20)
 
     async def stop(self) -> None:
         if self._task is not None:

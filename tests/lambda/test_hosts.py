@@ -100,7 +100,7 @@ async def test_a_guest_nobody_waits_for_is_taken_back(fleet: Fleet) -> None:
     Slow.gates["a"] = entered, free = asyncio.Event(), asyncio.Event()
     first = asyncio.create_task(fleet.host().dispatch(a, increment()))
     await entered.wait()
-    late = replace(increment(), deadline=fleet.clock.now() + 0.1)
+    late = replace(increment(), deadline=fleet.clock.monotonic() + 0.1)
     result = await fleet.host().dispatch(a, late)
     assert result.error is not None and result.error.code == "deadline"
     free.set()
@@ -112,11 +112,11 @@ async def test_a_guest_nobody_waits_for_is_taken_back(fleet: Fleet) -> None:
 async def test_a_guest_taken_back_while_it_runs_does_not_commit(fleet: Fleet) -> None:
     a = Address("slow", "a")
     store = fleet.host().store
-    letter = pack(increment(), "id", fleet.clock.now() + 60)
+    letter = pack(increment(), "id", 60.0, fleet.clock.now())
     assert letter is not None
     n = (await store.park(a, letter, 10, 1.0)).n
     Slow.gates["a"] = entered, free = asyncio.Event(), asyncio.Event()
-    drain = asyncio.create_task(fleet.host().drain(a, fleet.clock.now() + 20))
+    drain = asyncio.create_task(fleet.host().drain(a, fleet.clock.monotonic() + 20))
     await entered.wait()
     assert await store.mail.withdraw(a, n)
     free.set()
@@ -263,19 +263,19 @@ async def test_a_dead_holder_is_healed_by_the_doorbell(fleet: Fleet) -> None:
 async def test_a_guest_without_a_key_that_runs_again_asks_once(fleet: Fleet) -> None:
     """Its first host died after the ask and before the commit: the next one finds the answer of that ask."""
     a = Address("busy", "g")
-    letter = pack(increment(None, "ask", "asked"), "0123", fleet.clock.now() + 90)
+    letter = pack(increment(None, "ask", "asked"), "0123", 90.0, fleet.clock.now())
     assert letter is not None
     store = fleet.host().store
     n = (await store.park(a, letter, 10, 1.0)).n
     Busy.gates["g"] = entered, free = asyncio.Event(), asyncio.Event()
     faulty = Faulty(fleet.calls)
-    dead = asyncio.create_task(fleet.host(faulty).drain(a, fleet.clock.now() + 20))
+    dead = asyncio.create_task(fleet.host(faulty).drain(a, fleet.clock.monotonic() + 20))
     await entered.wait()
     faulty.dead = True
     free.set()
     assert await count(fleet, Address("counter", "asked")) == 1
     fleet.clock.ahead += 32
-    await fleet.host().drain(a, fleet.clock.now() + 20)
+    await fleet.host().drain(a, fleet.clock.monotonic() + 20)
     raw = await store.mail.answered(a, n)
     dead.cancel()
     assert raw is not None and answered(raw).get() == 1

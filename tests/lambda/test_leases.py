@@ -146,12 +146,12 @@ async def test_a_guest_of_a_quarantined_agent_is_refused(fleet: Fleet) -> None:
     await fleet.host().dispatch(a, increment())
     deployed = Fleet(fleet.name, fleet.calls, [Quarantined])
     host = deployed.host()
-    guest = pack(increment(), "guest", fleet.clock.now() + 60)
+    guest = pack(increment(), "guest", 60.0, fleet.clock.now())
     assert guest is not None
     n = (await host.store.park(a, guest, 10, 1.0)).n
     await host.runtime.tell(a, increment().payload)
     await deployed.settle()
-    await host.drain(a, fleet.clock.now() + 20)
+    await host.drain(a, fleet.clock.monotonic() + 20)
     answer = await host.store.mail.answered(a, n)
     assert answer is not None and answered(answer).error is not None
     assert answered(answer).error.code == "quarantined"  # type: ignore[union-attr]

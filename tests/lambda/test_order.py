@@ -22,7 +22,7 @@ class Lane:
     def __init__(self, dynamo: tuple[str, Client]) -> None:
         self.now = 1000.0
         self.ran: list[str] = []
-        self.lanes = Lanes(Table(*dynamo), lambda: self.now, self.sleep)
+        self.lanes = Lanes(Table(*dynamo), lambda: self.now, self.sleep, lambda: self.now)
 
     async def sleep(self, seconds: float) -> None:
         self.now += seconds

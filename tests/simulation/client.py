@@ -87,13 +87,13 @@ class Client:
                 await asyncio.sleep((error.retry_after or 0.1) * (0.5 + n) * self.rng.random())
         return None
 
-    def trigger(self, action: str, args: tuple[Any, ...], key: str | None) -> Trigger:
-        deadline = self.world.now() + self.rng.choice([3.0, 10.0, 30.0])
+    def trigger(self, runtime: Runtime, action: str, args: tuple[Any, ...], key: str | None) -> Trigger:
+        deadline = runtime.host.monotonic() + self.rng.choice([3.0, 10.0, 30.0])
         return Trigger("call", Call(action, args), key, caller=self.caller, deadline=deadline)
 
     async def dispatch(self, address: Address, action: str, args: tuple[Any, ...], key: str | None) -> Any:
         async def attempt(runtime: Runtime) -> TickResult:
-            result = await runtime.dispatch(address, self.trigger(action, args, key))
+            result = await runtime.dispatch(address, self.trigger(runtime, action, args, key))
             result.raw()
             return result
 
@@ -161,7 +161,7 @@ class Client:
         address = self.address()
 
         async def attempt(runtime: Runtime) -> TickResult:
-            result = await runtime.dispatch(address, self.trigger("peek", (), None))
+            result = await runtime.dispatch(address, self.trigger(runtime, "peek", (), None))
             result.raw()
             return result
 

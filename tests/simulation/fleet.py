@@ -170,7 +170,7 @@ class Fleet(World):
 
     def until(self, worker: Worker) -> float:
         """When an invocation that starts now must be done, by its worker's clock."""
-        return worker.host.now() + LIMIT - MARGIN
+        return worker.host.monotonic() + LIMIT - MARGIN
 
     # Doorbells, stream, sweeper ----------------------------------------------------------------------
 

@@ -285,7 +285,7 @@ def _hot_alarm(m: pytest.MonkeyPatch) -> None:
         except RoostError:
             await self.rearm_later()
             return
-        for waiting, mark in wake.due_now(self.kind, image, self.runtime.host.now(), self.queued):
+        for waiting, mark in wake.due_now(self.kind, image, self.runtime.host, self.queued):
             self.queued.add(mark)
             self.mailbox.put(waiting)
         if not len(self.mailbox):

@@ -321,7 +321,7 @@ class Worker(Machine):
             restless=fleet.setting.restless,
         )
         super().__init__(host, self.backend.runtime, fleet.loop.create_future())
-        lanes = Lanes(table, host.now, host.sleep)
+        lanes = Lanes(table, host.now, host.sleep, host.monotonic)
         self.edge = Edge(self.backend, cast(Sockets, wire), lanes, fleet.invoke_later, None)
         self._watch()
 

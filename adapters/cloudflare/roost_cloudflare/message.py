@@ -28,23 +28,27 @@ def envelope_in(doc: dict[str, Any]) -> Envelope:
     )  # fmt: skip
 
 
-def ask_out(address: Address, trigger: Trigger) -> str:
+def ask_out(address: Address, trigger: Trigger, now: float) -> str:
+    """`now`: of `Host.monotonic`, as is the trigger's deadline. Objects share no clock: it leaves as seconds left."""
     call = trigger.payload
     assert isinstance(call, Call)
     caller = trigger.caller
     doc = {
         "do": "ask", "to": address, "action": call.action, "args": call.args, "kwargs": dict(call.kwargs),
-        "id": trigger.id, "source": trigger.source, "lane": trigger.lane, "deadline": trigger.deadline,
-        "path": trigger.path, "caller": None if caller is None else [caller.principal, dict(caller.claims)],
+        "id": trigger.id, "source": trigger.source, "lane": trigger.lane, "path": trigger.path,
+        "left": None if trigger.deadline is None else max(0.0, trigger.deadline - now),
+        "caller": None if caller is None else [caller.principal, dict(caller.claims)],
     }  # fmt: skip
     return to_json(doc).decode()
 
 
-def ask_in(doc: dict[str, Any]) -> tuple[Address, Trigger]:
+def ask_in(doc: dict[str, Any], now: float) -> tuple[Address, Trigger]:
     caller = None if doc["caller"] is None else Caller(*doc["caller"])
     call = Call(doc["action"], tuple(doc["args"]), doc["kwargs"])
+    left: float | None = doc.get("left")  # an object of an older version says no such thing
+    deadline = None if left is None else now + left
     return Address(*doc["to"]), Trigger(
-        "call", call, doc["id"], doc["source"], caller, doc["lane"], doc["deadline"], tuple(doc["path"])
+        "call", call, doc["id"], doc["source"], caller, doc["lane"], deadline, tuple(doc["path"])
     )
 
 

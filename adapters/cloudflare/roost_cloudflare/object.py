@@ -61,7 +61,7 @@ class Resident:
 
         host = self.host = ObjectHost()
         registries = Registries(interop.Namespace(env, "ROOST_REGISTRY"))
-        courier = ObjectCourier(interop.Namespace(env, "ROOST_AGENT"), registries)
+        courier = ObjectCourier(interop.Namespace(env, "ROOST_AGENT"), registries, host)
         self.address = address
         self.settings = settings
         self.sql = interop.Sql(ctx)
@@ -82,7 +82,7 @@ class Resident:
             if doc["do"] == "deliver":
                 await self.runtime.accept(message.envelope_in(doc))
                 return message.value_out(b"null")
-            address, trigger = message.ask_in(doc)
+            address, trigger = message.ask_in(doc, self.host.monotonic())
             return message.value_out((await self.runtime.dispatch(address, trigger)).raw())
         except RoostError as error:
             return message.error_out(error)

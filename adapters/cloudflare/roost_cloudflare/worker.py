@@ -45,7 +45,7 @@ def router(app: App, settings: Settings, env: interop.Js) -> Router:
     """Its store lists and does nothing else."""
     host = ObjectHost()
     registries = Registries(interop.Namespace(env, "ROOST_REGISTRY"))
-    courier = ObjectCourier(interop.Namespace(env, "ROOST_AGENT"), registries)
+    courier = ObjectCourier(interop.Namespace(env, "ROOST_AGENT"), registries, host)
     nothing = cast(Any, None)
     ports = Ports(cast(Any, Lister(registries)), courier, nothing, nothing, host, nothing)
     return Router(app, ports, CLOUDFLARE, config=settings.config, idle_after=float("inf"), restless=settings.restless)

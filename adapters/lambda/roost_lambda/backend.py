@@ -62,7 +62,7 @@ class LambdaRuntime(Runtime):
     async def dispatch(
         self, address: Address, trigger: Trigger, live: Callable[[bytes, bytes], None] | None = None
     ) -> TickResult:
-        self.tenant(address).linger(self.host.now() + LINGER)
+        self.tenant(address).linger(self.host.monotonic() + LINGER)
         if trigger.id is not None and trigger.source != "schedule":
             self.memory.asked[address] = trigger.source, trigger.principal, trigger.id
         future = self.host.future()
@@ -88,7 +88,7 @@ class LambdaRuntime(Runtime):
         return done
 
     async def redrive(self, address: Address, id: str | None) -> int:
-        self.tenant(address).linger(self.host.now() + LINGER)
+        self.tenant(address).linger(self.host.monotonic() + LINGER)
         count = await super().redrive(address, id)
         await self.quiet(address)
         return count
@@ -149,7 +149,7 @@ class LambdaBackend:
         return await self.runtime.dispatch(address, trigger, live)
 
     async def drain(self, address: Address, until: float) -> None:
-        """A doorbell: run what is parked and due. Stops at `until` (epoch seconds), ringing for what is left.
+        """A doorbell: run what is parked and due. Stops at `until` (by `Host.monotonic`), ringing for what is left.
 
         TransientError: let the queue deliver the message again.
         """
@@ -204,7 +204,10 @@ class LambdaBackend:
             await self.store.table.write([], [(pk, one["sk"]["S"])])
 
     async def sweep(self, until: float) -> int:
-        """Ring for every agent whose time passed a minute ago: its wake was lost. How many. Call it each minute."""
+        """Ring for every agent whose time passed a minute ago: its wake was lost. How many. Call it each minute.
+
+        Stops at `until`, by `Host.monotonic`.
+        """
         edge = self.host.now() - OVERDUE
         count = 0
         for shard in range(keys.SHARDS):
@@ -212,7 +215,7 @@ class LambdaBackend:
                 "IndexName": WAKES, "KeyConditionExpression": "wk = :w AND wt <= :t",
                 "ExpressionAttributeValues": {":w": rows.s(f"w{shard}"), ":t": rows.n(edge)},
             }  # fmt: skip
-            while self.host.now() < until:
+            while self.host.monotonic() < until:
                 answer = await self.store.table.call("query", **params)
                 for item in answer["Items"]:
                     await self.bells.ring(keys.address_of(item["pk"]["S"]), 0.0)

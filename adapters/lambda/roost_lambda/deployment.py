@@ -108,6 +108,6 @@ class Process:
 
 
 def end_of(context: Any) -> float:
-    """Epoch seconds by which the invocation must be done."""
+    """By which monotonic second the invocation must be done."""
     left = float(context.get_remaining_time_in_millis()) / 1000
-    return time.time() + max(0.5, left - MARGIN)
+    return time.monotonic() + max(0.5, left - MARGIN)

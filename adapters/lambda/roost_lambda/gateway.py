@@ -48,7 +48,7 @@ class Gateway:
         self._admin_token = admin_token
 
     async def handle(self, event: Opened | Framed | Resumed | Closed, end: float) -> None:
-        """`end`: epoch seconds by which the invocation must be done."""
+        """`end`: by which monotonic second the invocation must be done."""
         if isinstance(event, Opened):
             await self.greet(event, end)
         elif isinstance(event, (Framed, Resumed)):
@@ -134,14 +134,15 @@ class Gateway:
     async def _ready(self, cid: str, end: float) -> tuple[Address, dict[str, Any]] | None:
         """Whose connection it is, once `on_connect` has run; None: nobody's."""
         pause = 0.01
-        unknown = self._now + 8.0
+        clock = self._backend.runtime.host.monotonic
+        unknown = clock() + 8.0
         while True:
             found = await self._backend.bound(cid)
             if found is not None:
                 data = cast("dict[str, Any]", json.loads(found[1]))
                 if data["ready"]:
                     return found[0], data
-            if self._now > (unknown if found is None else end):
+            if clock() > (unknown if found is None else end):
                 return None
             await asyncio.sleep(pause)
             pause = min(0.2, pause * 1.5)

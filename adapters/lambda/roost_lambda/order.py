@@ -54,11 +54,14 @@ class FrameGap(Exception):
 
 @dataclass(slots=True)
 class Lanes:
-    """Runs the numbered frames of connections; `end` (epoch seconds) is when this invocation must be done."""
+    """Runs the numbered frames of connections; `end` (by `clock`, monotonic) is when this invocation must be done.
+
+    `now`: epoch seconds, for what hosts leave one another in the table."""
 
     table: Table
     now: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep)
+    clock: Callable[[], float] = time.monotonic
 
     async def take(self, cid: str, seq: int, text: str, token: str, run: Run, end: float) -> bool:
         """Run this frame now, or leave it to whoever holds the lane. FrameGap: one before it never came.
@@ -111,7 +114,7 @@ class Lanes:
                     missing = None
                 for n, found in (await self._found(cid, following)).items():
                     waiting.setdefault(n, found)
-                if waiting and self.now() > end:
+                if waiting and self.clock() > end:
                     for n, text in own.items():
                         if n in waiting:
                             await self._put(cid, n, text)
@@ -125,9 +128,9 @@ class Lanes:
                         return True
                     count = risen
                     continue
-                missing = missing or self.now()
+                missing = missing or self.clock()
                 crowded = too_much(len(waiting), sum(map(len, waiting.values())))
-                if crowded or self.now() > missing + GAP_SECONDS + LATE:
+                if crowded or self.clock() > missing + GAP_SECONDS + LATE:
                     raise FrameGap(following, crowded=crowded)
                 await self.sleep(LOOK)
         except FrameGap:

@@ -116,6 +116,6 @@ class AppAsker:
         copy = from_json(to_json({"args": args, "kwargs": kwargs}))
         trigger = Trigger(
             "call", Call(target.action.name, tuple(copy["args"]), copy["kwargs"]), target.idempotency_key,
-            caller=Caller("app"), deadline=runtime.host.now() + self.timeout,
+            caller=Caller("app"), deadline=runtime.host.monotonic() + self.timeout,
         )  # fmt: skip
         return typed(target, (await runtime.dispatch(target.address, trigger)).raw())

@@ -136,7 +136,8 @@ class Trigger:
     caller: Caller | None = None
     lane: Lane = "standard"
     deadline: float | None = None
-    """Epoch seconds after which nobody waits any more; the tick is cancelled."""
+    """When nobody waits any more, by `Host.monotonic` of the host that runs it; the tick is cancelled. What crosses to
+    another host is the seconds left."""
     path: tuple[str, ...] = ()
     """Addresses of the agents that wait for this one, outermost first."""
     guest: str = ""

@@ -22,7 +22,7 @@ async def attempt(cell: Cell, waiting: Waiting) -> None:
     """Wake the agent, start it if it is new, and run its turn. RoostErrors are answers; anything else is a defect."""
     trigger = waiting.trigger
     try:
-        if trigger.deadline is not None and trigger.deadline <= cell.runtime.host.now():
+        if trigger.deadline is not None and trigger.deadline <= cell.runtime.host.monotonic():
             raise TransientError("nobody waits for this any more: its deadline passed in the queue", code="deadline")
         image = cell.image or await cell.ready()
         if waiting.letter is not None and waiting.letter.n not in image.letters:
@@ -37,6 +37,8 @@ async def attempt(cell: Cell, waiting: Waiting) -> None:
             done = missing(image, trigger, cell.runtime.host.now())
             if done is not None:
                 cell.finish(waiting, done)
+                if trigger.kind == "alarm":  # early, since the clock was set back: its alarm is spent, so set another
+                    cell.look = True
                 return
         elif trigger.kind == "connect" and _connected(cell, trigger):
             cell.finish(waiting, TickResult("value"))

@@ -134,7 +134,7 @@ class Cell:
             image.keep(letter)
         if letter.next <= self.runtime.host.now() and letter.n not in self.queued:
             self.queued.add(letter.n)
-            self.mailbox.put(letter_waiting(self.kind, letter))
+            self.mailbox.put(letter_waiting(self.kind, letter, self.runtime.host))
             self.kick()
 
     def alarm(self, ahead: Snapshot | None = None) -> None:
@@ -246,7 +246,7 @@ class Cell:
 
     def line_up(self, image: Image) -> None:
         """Queue what is due and is not in line yet."""
-        for waiting, mark in due_now(self.kind, image, self.runtime.host.now(), self.queued):
+        for waiting, mark in due_now(self.kind, image, self.runtime.host, self.queued):
             self.queued.add(mark)
             self.mailbox.put(waiting)
 

@@ -23,6 +23,7 @@ from .mailbox import Waiting
 if TYPE_CHECKING:
     from ..author.agent import Agent
     from ..author.kind import Kind
+    from ..ports import Host
     from ..tick.image import Image
     from .runtime import Runtime
 
@@ -55,13 +56,13 @@ def load_state(kind: Kind, raw: bytes | None, version: int) -> Any:
         raise Quarantined(f"migrate from state_version {version} failed: {type(error).__name__}: {error}") from error
 
 
-def letter_waiting(kind: Kind, letter: Letter) -> Waiting:
+def letter_waiting(kind: Kind, letter: Letter, host: Host) -> Waiting:
     """A parked letter as a trigger. Its arguments are checked when it runs: the code may have changed.
 
     A letter that can't be read must not fail its agent's load: it runs into `Waiting.broken`, and dies like any other.
     """
     try:
-        return unpack(kind, letter) if letter.trigger is not None else _told(kind, letter)
+        return unpack(kind, letter, host) if letter.trigger is not None else _told(kind, letter)
     except Exception as error:  # whatever stored bytes can raise
         return _broken(letter, error)
 
@@ -114,16 +115,17 @@ def fingerprint_of(action: str, args: Sequence[Any], kwargs: Mapping[str, Any]) 
 _canonical = JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
-def due_now(kind: Kind, image: Image, now: float, queued: set[Any]) -> list[tuple[Waiting, Any]]:
+def due_now(kind: Kind, image: Image, host: Host, queued: set[Any]) -> list[tuple[Waiting, Any]]:
     """Occurrences and letters whose time has come, earliest first; each with its mark in `queued`."""
     found: list[tuple[float, Waiting, Any]] = []
+    now = host.now()
     for row in image.schedules.values():
         if row.at <= now and (mark := (row.key, row.gen, row.due)) not in queued:
             trigger = Trigger("alarm", Occurrence(*mark), f"{row.key}/{row.gen}/{row.due:.3f}", "schedule")
             found.append((row.at, Waiting(trigger), mark))
     if image.letters:
         found += [
-            (letter.next, letter_waiting(kind, letter), letter.n)
+            (letter.next, letter_waiting(kind, letter, host), letter.n)
             for letter in image.letters.values()
             if letter.next <= now and letter.n not in queued
         ]

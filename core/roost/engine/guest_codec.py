@@ -18,15 +18,22 @@ from .mailbox import Waiting
 
 if TYPE_CHECKING:
     from ..author.kind import Kind
+    from ..ports import Host
 
+PATIENCE: Final = 27.0
+"""Seconds a parked trigger without a deadline is waited for."""
 LARGEST: Final = 256 * 1024
 """Bytes of a trigger that can be parked: a letter is one item of whatever store there is."""
 
 
-def pack(trigger: Trigger, id: str, deadline: float) -> Letter | None:
-    """The letter that a guest is, to be parked; None = this trigger can't be one. `id`: if it has none of its own."""
+def pack(trigger: Trigger, id: str, left: float, now: float) -> Letter | None:
+    """The letter that a guest is, to be parked; None = this trigger can't be one. `id`: if it has none of its own.
+
+    `left`: seconds until its deadline. `now`: epoch seconds.
+    """
     payload = trigger.payload
-    doc: dict[str, Any] = {"k": trigger.kind, "d": deadline, "p": trigger.path, "c": trigger.caller is not None}
+    doc: dict[str, Any] = {"k": trigger.kind, "p": trigger.path, "c": trigger.caller is not None}
+    doc |= {"d": now + left, "left": left}
     action, args = "", b""
     if isinstance(payload, Call):
         action, args = payload.action, to_json({"args": payload.args, "kwargs": payload.kwargs})
@@ -59,16 +66,17 @@ def pack(trigger: Trigger, id: str, deadline: float) -> Letter | None:
     )  # fmt: skip
 
 
-def unpack(kind: Kind, letter: Letter) -> Waiting:
-    """The guest as a trigger to run."""
+def unpack(kind: Kind, letter: Letter, host: Host) -> Waiting:
+    """The guest as a trigger to run. Hosts' clocks differ: it never has more time left than when it was parked."""
     from .due import fingerprint_of
 
     assert letter.trigger is not None
     doc: dict[str, Any] = from_json(letter.trigger)
     payload = _payload(doc, letter)
     caller = Caller(letter.principal, from_json(letter.claims) if letter.claims else {}) if doc["c"] else None
+    deadline = host.monotonic() + min(doc.get("left", PATIENCE), doc["d"] - host.now())
     trigger = Trigger(
-        doc["k"], payload, letter.id if letter.keyed else None, letter.source, caller, letter.lane, doc["d"],
+        doc["k"], payload, letter.id if letter.keyed else None, letter.source, caller, letter.lane, deadline,
         tuple(doc["p"]), guest="" if letter.keyed else letter.id,
     )  # fmt: skip
     waiting = Waiting(trigger)

@@ -52,9 +52,10 @@ async def _run(cell: Cell, waiting: Waiting, image: Image) -> TickResult:
     tick = Tick(cell.kind, image, waiting.trigger, stamp, runtime.limits, runtime.store, readonly=True)
     assert waiting.action is not None
     seconds = min(runtime.limits.max_tick, waiting.action.options.timeout or runtime.limits.max_tick)
+    started = runtime.host.monotonic()
     if waiting.trigger.deadline is not None:
-        seconds = min(seconds, waiting.trigger.deadline - stamp.at)
-    tick.deadline = stamp.at + seconds
+        seconds = max(0.0, min(seconds, waiting.trigger.deadline - started))
+    tick.deadline = started + seconds
     state, version = image.state, image.state_version  # ticks go on beside this, and change the image
     agent = await cell.build(image)
     agent._tick = tick  # pyright: ignore[reportPrivateUsage]

@@ -122,7 +122,7 @@ class Runtime(World):
             return result
         # A tick ends by its own deadline; this is for a trigger that still waits in line by then.
         late = failed(TransientError("its turn did not come before its deadline", code="deadline"))
-        timer = self.host.call_later(trigger.deadline - self.host.now() + GRACE, partial(done, late))
+        timer = self.host.call_later(trigger.deadline - self.host.monotonic() + GRACE, partial(done, late))
         try:
             result = await future
             return result

@@ -52,10 +52,10 @@ async def turn(cell: Cell, waiting: Waiting, image: Image) -> None:
     seconds = limits.max_tick
     if waiting.action is not None and waiting.action.options.timeout is not None:
         seconds = min(seconds, waiting.action.options.timeout)
-    if trigger.deadline is not None:
-        seconds = min(seconds, trigger.deadline - at)
-    tick.deadline = at + seconds
     started = host.monotonic()
+    if trigger.deadline is not None:
+        seconds = max(0.0, min(seconds, trigger.deadline - started))
+    tick.deadline = started + seconds
     error: RoostError | None = None
     value: Any = b"null"
     commit: Commit | None = None

@@ -12,12 +12,38 @@ import time
 from collections.abc import Callable, Coroutine
 from functools import partial
 from random import Random, SystemRandom
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
-from ..ports import Future, Timeout, Timer
+from ..ports import Future, Host, Timeout, Timer
 
 T = TypeVar("T")
+FOLLOW: Final = 1.0
+"""Seconds after which a timer of the wall clock looks at it again: it may have been set, or the machine suspended."""
 log = logging.getLogger("roost")
+
+
+class WallTimer:
+    """A call at a time of the wall clock. Sleeps are short, because the loop's clock does not see the wall's jumps."""
+
+    __slots__ = ("_at", "_call", "_host", "_timer")
+
+    def __init__(self, host: Host, at: float, call: Callable[[], object]) -> None:
+        self._host = host
+        self._at = at
+        self._call = call
+        self._timer = host.call_later(self._pause(), self._look)
+
+    def _pause(self) -> float:
+        return max(0.0, min(FOLLOW, self._at - self._host.now()))
+
+    def _look(self) -> None:
+        if self._host.now() < self._at:
+            self._timer = self._host.call_later(self._pause(), self._look)
+        else:
+            self._call()
+
+    def cancel(self) -> None:
+        self._timer.cancel()
 
 
 class AsyncioTasks:
@@ -85,6 +111,9 @@ class AsyncioHost(AsyncioTasks):
 
     def call_later(self, delay: float, call: Callable[[], object], /) -> Timer:
         return self.loop.call_later(delay, call)
+
+    def call_at(self, at: float, call: Callable[[], object], /) -> Timer:
+        return WallTimer(self, at, call)
 
     async def sleep(self, seconds: float, /) -> None:
         await asyncio.sleep(seconds)

@@ -1,4 +1,7 @@
-"""Timers of all agents: one, set to the earliest `armed` in the store. Memory does not grow with agents."""
+"""Timers of all agents: one, set to the earliest `armed` in the store. Memory does not grow with agents.
+
+What is due is due by the wall clock, so the timer is one of the wall clock: a suspend or a clock that is set moves it.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,7 @@ class Timers:
         if self._timer is not None:
             self._timer.cancel()
         self._at = at
-        self._timer = self._host.call_later(max(0.0, at - self._host.now()), self._fire)
+        self._timer = self._host.call_at(at, self._fire)
 
     def start(self) -> None:
         """Wake what the last process left undone, then follow the store."""
@@ -65,9 +68,6 @@ class Timers:
         self.runtime = None
 
     def _fire(self) -> None:
-        if self._at is not None and self._host.now() < self._at:
-            self._set(self._at)  # the loop's clock ran ahead of the wall's: never early
-            return
         self._timer = self._at = None
         if not self._firing and self.runtime is not None:
             self._firing = True

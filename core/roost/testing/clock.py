@@ -1,4 +1,4 @@
-"""A clock that moves only when told: timers fire in order, in no time at all."""
+"""Clocks that move only when told, the wall's and the monotonic one apart: timers fire in order, in no time at all."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import heapq
 import itertools
 import logging
+import math
 from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any, TypeVar
@@ -16,6 +17,8 @@ from ..ports import Future, Host, Timer
 T = TypeVar("T")
 EPOCH = 1_767_225_600.0
 """Where a virtual clock starts: 2026-01-01T00:00:00Z."""
+UPTIME = 1000.0
+"""What its monotonic clock shows at the start: nobody takes one for the other and goes on."""
 QUIET = 30
 """Turns of the loop without a sign of life after which nothing more will happen by itself."""
 
@@ -66,9 +69,13 @@ class VirtualHost(AsyncioTasks):
     """Fills the port `Host` on the running loop, with a clock and entropy of its own."""
 
     def __init__(self, seed: int = 0, start: float = EPOCH) -> None:
-        self._now = start
+        self._monotonic = UPTIME
+        self._epoch = start - UPTIME
+        """What the wall clock shows more than the monotonic one."""
         self._bits = Random(seed).getrandbits
         self._heap: list[tuple[float, int, VirtualTimer]] = []
+        self._wall: list[tuple[float, int, VirtualTimer]] = []
+        """Timers of the wall clock."""
         self._order = itertools.count()
         self._tasks: set[asyncio.Task[Any]] = set()
         self.signs = 0
@@ -76,11 +83,11 @@ class VirtualHost(AsyncioTasks):
 
     def now(self) -> float:
         self.signs += 1
-        return self._now
+        return self._epoch + self._monotonic
 
     def monotonic(self) -> float:
         self.signs += 1
-        return self._now
+        return self._monotonic
 
     def entropy(self) -> int:
         return self._bits(64)
@@ -105,7 +112,13 @@ class VirtualHost(AsyncioTasks):
     def call_later(self, delay: float, call: Callable[[], object], /) -> Timer:
         self.signs += 1
         timer = VirtualTimer(call)
-        heapq.heappush(self._heap, (self._now + max(0.0, delay), next(self._order), timer))
+        heapq.heappush(self._heap, (self._monotonic + max(0.0, delay), next(self._order), timer))
+        return timer
+
+    def call_at(self, at: float, call: Callable[[], object], /) -> Timer:
+        self.signs += 1
+        timer = VirtualTimer(call)
+        heapq.heappush(self._wall, (at, next(self._order), timer))
         return timer
 
     async def sleep(self, seconds: float, /) -> None:
@@ -136,15 +149,29 @@ class VirtualHost(AsyncioTasks):
     async def advance(self, seconds: float) -> None:
         """Let time pass; each timer fires at its own time, what it causes happens before the next."""
         await self.settle()
-        end = self._now + seconds
-        while self._heap and self._heap[0][0] <= end:
-            at, _, timer = heapq.heappop(self._heap)
+        end = self._monotonic + seconds
+        while (found := self._next(end)) is not None:
+            at, timer = found
             if timer.call is not None:
-                self._now = max(self._now, at)
+                self._monotonic = max(self._monotonic, at)
                 timer.call()
                 await self.settle()
-        self._now = max(self._now, end)
+        self._monotonic = max(self._monotonic, end)
         await self.settle()
+
+    def _next(self, end: float) -> tuple[float, VirtualTimer] | None:
+        """The first timer of either clock until `end`, both monotonic."""
+        first = self._heap[0][0] if self._heap else math.inf
+        wall = self._wall[0][0] - self._epoch if self._wall else math.inf
+        if min(first, wall) > end:
+            return None
+        return min(first, wall), heapq.heappop(self._heap if first <= wall else self._wall)[2]
+
+    async def jump(self, seconds: float) -> None:
+        """The wall clock is set, forward or back, or the machine was suspended; no other time passes."""
+        await self.settle()
+        self._epoch += seconds
+        await self.advance(0.0)
 
     def owns(self, task: asyncio.Task[Any] | None) -> bool:
         """It was spawned here, so it dies with the host."""
@@ -154,6 +181,7 @@ class VirtualHost(AsyncioTasks):
         """Every task dies where it stands, every timer is forgotten: the host has crashed."""
         self.going = True
         self._heap.clear()
+        self._wall.clear()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

@@ -189,6 +189,12 @@ class World:
         await self.host.advance(seconds + 60 * minutes + 3600 * hours + 86400 * days)
         await self._stand()
 
+    async def jump(self, *, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0) -> None:
+        """The wall clock is set, forward or (negative) back, and no other time passes: as in a suspend, or by NTP."""
+        await self._stand()
+        await self.host.jump(seconds + 60 * minutes + 3600 * hours + 86400 * days)
+        await self._stand()
+
     async def settle(self) -> None:
         """Let everything that can happen now happen, tells delivered included; no time passes."""
         await self.host.settle()

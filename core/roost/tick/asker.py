@@ -62,7 +62,7 @@ class TickAsker:
         trigger_id = target.idempotency_key
         if trigger_id is None and (scoped := tick.trigger.scoped) is not None:
             trigger_id = f"{me}/{tick.image.generation}/{scoped}/{tick.asks}"
-        now = self.host.now()
+        now = self.host.monotonic()
         deadline = tick.deadline - MARGIN
         if target.timeout is not None:
             deadline = min(deadline, now + target.timeout)
@@ -84,7 +84,8 @@ class TickAsker:
                 raise _timeout(to, target) from None
             raise
         except TransientError as error:
-            if error.code == "deadline" and self.host.now() >= deadline - 0.05:  # both ends keep the same deadline
+            late = self.host.monotonic() >= deadline - 0.05
+            if error.code == "deadline" and late:  # both ends keep the same deadline
                 raise _timeout(to, target) from None
             raise
         return typed(target, value)

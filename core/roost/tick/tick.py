@@ -68,7 +68,8 @@ class Tick:
         """The agent did not exist: clients have been shown the default state already."""
         self.attempt = attempt
         self.open = True
-        self.deadline = stamp.at + limits.max_tick
+        self.deadline = 0.0
+        """By `Host.monotonic`; set before the handler runs."""
         self.path: tuple[str, ...] = trigger.path
         self.puts: dict[str, bytes | None] = {}
         self.schedules: dict[str, Schedule | Unschedule] = {}

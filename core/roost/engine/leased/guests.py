@@ -9,7 +9,7 @@ from pydantic_core import from_json, to_json
 from ...contract.errors import RoostError, TransientError, Unreadable
 from ...contract.result import TickResult, failed
 from ..admin import ADMIN
-from ..guest_codec import answered, pack
+from ..guest_codec import PATIENCE, answered, pack
 
 if TYPE_CHECKING:
     from ...contract.commit import Letter
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from ..mailbox import Waiting
     from .tenure import Tenant
 
-PATIENCE: Final = 27.0
-"""Seconds a parked trigger without a deadline is waited for."""
 POLL: Final = (0.02, 1.0)
 """Seconds between looks for an answer: the first, and the most; each is about a quarter of the wait so far."""
 LOOK: Final = 5.0
@@ -44,8 +42,11 @@ def visit(tenant: Tenant, waiting: Waiting) -> None:
     """Have a trigger run where its agent is; it is answered in the background."""
     trigger, host = waiting.trigger, tenant.runtime.host
     tenant.visits += 1
-    deadline = trigger.deadline if trigger.deadline is not None else host.now() + PATIENCE
-    letter = None if trigger.kind in ADMIN else pack(trigger, f"{host.entropy():016x}{host.entropy():016x}", deadline)
+    began = host.monotonic()
+    deadline = trigger.deadline if trigger.deadline is not None else began + PATIENCE
+    letter = None
+    if trigger.kind not in ADMIN:
+        letter = pack(trigger, f"{host.entropy():016x}{host.entropy():016x}", deadline - began, host.now())
     host.spawn(_insist(tenant, waiting, deadline) if letter is None else _parked(tenant, waiting, letter, deadline))
 
 
@@ -60,7 +61,7 @@ async def _insist(tenant: Tenant, waiting: Waiting, deadline: float) -> None:
     host = tenant.runtime.host
     try:
         await host.sleep(0.05 + host.entropy() % 100 / 1000)
-        if host.now() >= deadline:
+        if host.monotonic() >= deadline:
             tenant.refuse(waiting, TransientError("another host works on this agent", code="busy"))
         else:
             tenant.mailbox.put(waiting)
@@ -87,7 +88,8 @@ async def _parked(tenant: Tenant, waiting: Waiting, letter: Letter, deadline: fl
             return
         finally:
             mine.set_result(None)
-        result = await _wait(tenant, kept.n, until, deadline)
+        held = min(max(0.0, until - tenant.runtime.host.now()), PATIENCE)  # the clock may be set: a lease is short
+        result = await _wait(tenant, kept.n, tenant.runtime.host.monotonic() + held, deadline)
         if result is None:
             tenant.refuse(waiting, TransientError("its turn did not come before its deadline", code="deadline"))
             return
@@ -113,26 +115,26 @@ def _pour(waiting: Waiting, result: TickResult, id: str) -> None:
 
 
 async def _wait(tenant: Tenant, n: int, until: float, deadline: float) -> TickResult | None:
-    """The answer to the guest `n`; None = it was taken back. `until`: when the holder's lease ends."""
+    """The answer to the guest `n`; None = it was taken back. `until`: when the holder's lease ends; both monotonic."""
     host, leases = tenant.runtime.host, tenant.leases
     pause, longest = POLL
     while True:
-        if host.now() >= until:  # nobody holds the agent, or whoever did is dead
+        if host.monotonic() >= until:  # nobody holds the agent, or whoever did is dead
             tenant.away = 0.0
             tenant.alarm()
-            until = host.now() + LOOK
+            until = host.monotonic() + LOOK
         await host.sleep(pause * (0.75 + host.entropy() % 512 / 1024))
         pause = min(longest, pause * 1.3)
         try:
             raw = await leases.answered(tenant.address, n)
-            if raw is None and host.now() >= deadline + LATE:
+            if raw is None and host.monotonic() >= deadline + LATE:
                 if await leases.withdraw(tenant.address, n):
                     return None
                 raw = await leases.answered(tenant.address, n)
                 if raw is None:
                     return None
         except RoostError as error:
-            if host.now() >= deadline + LATE:
+            if host.monotonic() >= deadline + LATE:
                 return failed(error)
             continue
         if raw is not None:

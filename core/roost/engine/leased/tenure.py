@@ -48,7 +48,7 @@ class Tenant(Cell):
     def __init__(self, runtime: Runtime, kind: Kind, address: Address) -> None:
         super().__init__(runtime, kind, address)
         self.stay = 0.0
-        """Until when letters of others are run."""
+        """Until when letters of others are run; monotonic, as `away`."""
         self.dropped = False
         """Letters were left for the next host."""
         self.answers: list[tuple[int, TickResult]] = []
@@ -73,9 +73,9 @@ class Tenant(Cell):
 
     async def fetch(self) -> Snapshot | Busy:
         """Take the agent, or learn who has it."""
-        now = self.runtime.host.now()
+        now = self.runtime.host.monotonic()
         if now < self.away:
-            return Busy(self.away)
+            return Busy(self.runtime.host.now() + self.away - now)
         found = await self.runtime.store.load(self.address, self.leases.lease())
         if isinstance(found, Busy):
             self.away = now + TURNED
@@ -114,7 +114,7 @@ class Tenant(Cell):
             if image is None:  # reading it again would bring back what was dropped
                 await self._hand_over(self.shown)
                 return self._done()
-            late = self.dropped or self.runtime.host.now() >= self.stay
+            late = self.dropped or self.runtime.host.monotonic() >= self.stay
             if not self.dropped and await leases.leave(address, image.waiting > 0, image.version, False):
                 self.forget()
                 return self._done()
@@ -208,13 +208,13 @@ class Tenant(Cell):
         for letter in image.letters.values():  # somebody waits for these; tells stay parked
             if letter.trigger is not None and letter.n not in self.queued:
                 self.queued.add(letter.n)
-                self.mailbox.put(letter_waiting(self.kind, letter))
+                self.mailbox.put(letter_waiting(self.kind, letter, self.runtime.host))
 
     # Running -----------------------------------------------------------------------------------------
 
     async def _guarded(self, waiting: Waiting) -> None:
         durable = waiting.letter is not None or waiting.guest
-        if durable and self.runtime.host.now() >= self.stay:
+        if durable and self.runtime.host.monotonic() >= self.stay:
             self._drop(waiting)
             self.dropped = True
             return
