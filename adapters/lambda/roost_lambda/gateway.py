@@ -74,10 +74,11 @@ class Gateway:
                 line.send_text_bytes(frame)
             if not await line.flush(greeting=True):
                 return
-            connect = Connect(opened.cid, label, self._now, opened.query, seen)
-            result = await backend.dispatch(address, Trigger("connect", connect, caller=caller, deadline=end))
-            if result.error is not None:
-                raise result.error
+            if greeting:  # else the agent knows it since a run that died: another connect could come after its end
+                connect = Connect(opened.cid, label, self._now, opened.query, seen)
+                result = await backend.dispatch(address, Trigger("connect", connect, caller=caller, deadline=end))
+                if result.error is not None:
+                    raise result.error
             data["ready"] = True
             await backend.bind(opened.cid, address, self._now + LIFE, json.dumps(data).encode())
         except RoostError as error:
