@@ -1,71 +1,133 @@
-"""Outbound HTTP of agents: one pool a process; each request carries its Idempotency-Key (semantics 5)."""
+"""Outbound HTTP of agents: one pool a process; each request carries its Idempotency-Key (rule 5)."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from typing import Final, cast
 
 import httpx
 
 from roost.contract.errors import TransientError
+from roost.ports import Outbound
 
 SLACK: Final = 1.0
 """Seconds a request outlives its tick's deadline by its own clock, so that the tick's end comes first and is named."""
+HEADER: Final = "idempotency-key"
+
+Send = Callable[[httpx.Request, float], Awaitable[httpx.Response]]
+"""Takes a request and the most seconds it may take."""
 
 
-def stamped(request: httpx.Request, key: str | None, deadline: float) -> float:
-    """Give a request its key; the most seconds it may take. TransientError: the tick's monotonic `deadline` is over."""
-    if key is not None:
-        request.headers.setdefault("idempotency-key", key)
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TransientError("the tick's time is over; no request was sent", code="deadline")
-    return left + SLACK
+class Answer(httpx.AsyncByteStream):
+    """A body that comes once. Who iterates it again goes on where the last reader stopped: at its end there is nothing
+    more. StreamClosed: it was closed before its end."""
 
+    def __init__(self, stream: httpx.AsyncByteStream, failed: Callable[[], None]) -> None:
+        self._stream = stream
+        self._failed = failed
+        self._chunks: AsyncIterator[bytes] | None = None
+        self._ended = self._closed = False
 
-class Pool(httpx.AsyncBaseTransport):
-    """The shared connections. A tick's client closing does not close them."""
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._ended:
+            return
+        if self._closed:
+            raise httpx.StreamClosed
+        if self._chunks is None:
+            self._chunks = aiter(self._stream)
+        try:
+            async for chunk in self._chunks:
+                yield chunk
+        except GeneratorExit:  # the reader has enough
+            raise
+        except BaseException:
+            self._failed()
+            raise
+        self._ended = True
 
-    def __init__(self) -> None:
-        self._inner: httpx.AsyncHTTPTransport | None = None
-
-    def opened(self) -> httpx.AsyncHTTPTransport:
-        if self._inner is None:
-            self._inner = httpx.AsyncHTTPTransport(retries=1)
-        return self._inner
-
-    async def close(self) -> None:
-        if self._inner is not None:
-            await self._inner.aclose()
+    async def aclose(self) -> None:
+        self._closed = True
+        await self._stream.aclose()
+        close = getattr(self._chunks, "aclose", None)
+        if close is not None:
+            with suppress(RuntimeError):  # somebody reads it just now, and is told by the stream
+                await close()
 
 
 class Keyed(httpx.AsyncBaseTransport):
-    """One tick's view of the pool."""
+    """One tick's transport over any other: each request carries its key, and none outlives the tick."""
 
-    def __init__(self, pool: Pool, key: Callable[[], str | None], deadline: float) -> None:
-        self._pool = pool
-        self._key = key
+    def __init__(self, send: Send, outbound: Outbound, deadline: float | None) -> None:
+        self._send = send
+        self._outbound = outbound
         self._deadline = deadline
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        left = stamped(request, self._key(), self._deadline)
+        self._outbound.check()
+        left = self._left()
+        key = request.headers.get(HEADER)  # the author's own, or ours on its way through a redirect
+        if key is None:
+            key = self._outbound.key(request.method, str(request.url), _body(request))
+            if key is not None:
+                request.headers[HEADER] = key
+
+        def ended(status: int | None = None) -> None:
+            if key is not None:
+                self._outbound.ended(key, status)
+
+        try:
+            answer = await self._send(request, left)
+        except BaseException:
+            ended()
+            raise
+        ended(answer.status_code)
+        answer.stream = Answer(cast("httpx.AsyncByteStream", answer.stream), ended)
+        return answer
+
+    def _left(self) -> float:
+        """The most seconds a request may take. TransientError: the tick's `deadline` (monotonic) is over."""
+        if self._deadline is None:
+            return float("inf")
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TransientError("the tick's time is over; no request was sent", code="deadline")
+        return left + SLACK
+
+
+def client(send: Send, outbound: Outbound, deadline: float | None) -> httpx.AsyncClient:
+    """What `self.http` gives, over any way to send. `deadline`: monotonic; None: only the tick itself ends."""
+    return httpx.AsyncClient(transport=Keyed(send, outbound, deadline))
+
+
+class HttpFetch:
+    """Fills the port `Fetch`. The connections are shared: a tick's client closing does not close them."""
+
+    def __init__(self) -> None:
+        self._pool: httpx.AsyncHTTPTransport | None = None
+
+    def client(self, outbound: Outbound, deadline: float) -> httpx.AsyncClient:
+        return client(self._sent, outbound, deadline)
+
+    async def _sent(self, request: httpx.Request, left: float) -> httpx.Response:
         limits = request.extensions.get("timeout", {})
         request.extensions["timeout"] = {
             name: left if limits.get(name) is None else min(left, limits[name])
             for name in ("connect", "read", "write", "pool")
         }
-        return await self._pool.opened().handle_async_request(request)
-
-
-class HttpFetch:
-    """Fills the port `Fetch`."""
-
-    def __init__(self) -> None:
-        self._pool = Pool()
-
-    def client(self, idempotency_key: Callable[[], str | None], deadline: float) -> httpx.AsyncClient:
-        return httpx.AsyncClient(transport=Keyed(self._pool, idempotency_key, deadline))
+        if self._pool is None:
+            self._pool = httpx.AsyncHTTPTransport(retries=1)
+        return await self._pool.handle_async_request(request)
 
     async def close(self) -> None:
-        await self._pool.close()
+        if self._pool is not None:
+            await self._pool.aclose()
+
+
+def _body(request: httpx.Request) -> bytes | None:
+    """None: it is made while it is sent."""
+    try:
+        return request.content
+    except httpx.RequestNotRead:
+        return None

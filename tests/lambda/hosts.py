@@ -9,7 +9,7 @@ import asyncio
 import heapq
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import httpx
@@ -19,6 +19,7 @@ from roost import Agent, App, Connection, Rejected, Request, Response, Transient
 from roost.contract.address import Address
 from roost.contract.commit import Frame
 from roost.hosting.asyncio_host import AsyncioHost
+from roost.ports import Outbound
 from roost_lambda.backend import LambdaBackend
 from roost_lambda.client import Calls
 from roost_lambda.store import DynamoStore
@@ -205,7 +206,7 @@ class NoWire:
 class NoFetch:
     """Fills `Fetch`: no agent here goes out."""
 
-    def client(self, idempotency_key: Callable[[], str | None], deadline: float) -> httpx.AsyncClient:
+    def client(self, outbound: Outbound, deadline: float) -> httpx.AsyncClient:
         raise AssertionError("no agent of these tests fetches")
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from random import Random
 
 import httpx
+
+from roost.ports import Outbound
+from roost_http.fetch import client
 
 from .history import History
 
@@ -21,15 +23,10 @@ class Outside:
         self.keys: dict[str, str] = {}
         """Idempotency key -> op."""
 
-    def client(self, idempotency_key: Callable[[], str | None], deadline: float) -> httpx.AsyncClient:
-        async def keyed(request: httpx.Request) -> None:
-            key = idempotency_key()
-            if key is not None:
-                request.headers["idempotency-key"] = key
+    def client(self, outbound: Outbound, deadline: float) -> httpx.AsyncClient:
+        return client(self._answer, outbound, None)
 
-        return httpx.AsyncClient(transport=httpx.MockTransport(self._answer), event_hooks={"request": [keyed]})
-
-    async def _answer(self, request: httpx.Request) -> httpx.Response:
+    async def _answer(self, request: httpx.Request, left: float) -> httpx.Response:
         op = request.url.path.strip("/")
         key = request.headers.get("idempotency-key")
         self._history.note("fetch", f"{op} {key}")

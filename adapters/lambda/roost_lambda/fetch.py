@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import httpx
 
+    from roost.ports import Outbound
     from roost_http.fetch import HttpFetch
 
 
@@ -18,12 +18,12 @@ class LateFetch:
     def __init__(self) -> None:
         self._made: HttpFetch | None = None
 
-    def client(self, idempotency_key: Callable[[], str | None], deadline: float) -> httpx.AsyncClient:
+    def client(self, outbound: Outbound, deadline: float) -> httpx.AsyncClient:
         if self._made is None:
             from roost_http.fetch import HttpFetch
 
             self._made = HttpFetch()
-        return self._made.client(idempotency_key, deadline)
+        return self._made.client(outbound, deadline)
 
     async def close(self) -> None:
         if self._made is not None:

@@ -21,6 +21,7 @@ from ..contract.result import TickResult, failed
 from ..contract.trigger import Call, Caller, Lane, Trigger
 from ..tick.asker import TickAsker
 from ..tick.image import REDELIVER
+from ..tick.outbound import Keys
 from ..tick.tick import Tick
 from .cell import Cell
 from .due import fingerprint, fingerprint_of, load_state
@@ -226,15 +227,11 @@ class Runtime(World):
 
     def http(self, tick: Tick) -> httpx.AsyncClient:
         tick.reader()
-        scoped = tick.trigger.scoped
-        base = None if scoped is None else quote(f"{tick.address}/{tick.image.generation}/{scoped}", safe="/:")
-
-        def key() -> str | None:
-            tick.reader()  # refuses a request after the tick's end
-            tick.requests += 1  # of the tick, not of this client: it may make several
-            return None if base is None else f"{base}/{tick.requests}"
-
-        return self.fetch.client(key, tick.deadline)
+        if tick.outbound is None:  # of the tick, not of one client: it may make several
+            scoped = tick.trigger.scoped
+            name = f"{tick.address}/{tick.image.generation}/{scoped}"
+            tick.outbound = Keys(None if scoped is None else quote(name, safe="/:"), tick.reader)
+        return self.fetch.client(tick.outbound, tick.deadline)
 
     def asker(self, tick: Tick) -> TickAsker:
         return TickAsker(tick, self.host, self.courier)

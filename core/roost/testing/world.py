@@ -25,15 +25,13 @@ from ..contract.event import Event
 from ..contract.trigger import Caller
 from ..hosting.memory import MemoryStore
 from ..hosting.resident import Resident
-from ..ports import Capabilities
+from ..ports import Capabilities, Outbound
 from ..sockets.protocol import Session
 from .clock import EPOCH, VirtualHost
 from .faults import Faults, Strike
 from .faulty import faulty
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import httpx
 
     from ..author.agent import Agent
@@ -120,18 +118,17 @@ class NoFetch:
     def __init__(self, transport: httpx.AsyncBaseTransport | None) -> None:
         self._transport = transport
 
-    def client(self, idempotency_key: Callable[[], str | None], deadline: float) -> httpx.AsyncClient:
-        import httpx
+    def client(self, outbound: Outbound, deadline: float) -> httpx.AsyncClient:
+        from roost_http.fetch import client
 
-        if self._transport is None:
+        transport = self._transport
+        if transport is None:
             raise RuntimeError("this world has no outside: pass world(..., http=httpx.MockTransport(handler))")
 
-        async def keyed(request: httpx.Request) -> None:
-            key = idempotency_key()
-            if key is not None:
-                request.headers.setdefault("idempotency-key", key)
+        async def send(request: httpx.Request, left: float) -> httpx.Response:
+            return await transport.handle_async_request(request)
 
-        return httpx.AsyncClient(transport=self._transport, event_hooks={"request": [keyed]})
+        return client(send, outbound, None)
 
 
 class World:

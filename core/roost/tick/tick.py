@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..contract.trigger import Occurrence, Trigger
     from ..ports import Store
     from .image import Image
+    from .outbound import Keys
 
 
 def _same(stored: bytes, spec: Spec) -> bool:
@@ -47,7 +48,7 @@ class Tick:
 
     __slots__ = (
         "_random", "address", "asks", "at", "attempt", "chunks", "deadline", "frames", "fresh", "hangups", "image",
-        "kind", "limits", "live", "log", "open", "origin", "outbox", "path", "puts", "readonly", "requests", "rows",
+        "kind", "limits", "live", "log", "open", "origin", "outbound", "outbox", "path", "puts", "readonly", "rows",
         "schedules", "seed", "sgen", "store", "trigger",
     )  # fmt: skip
 
@@ -80,7 +81,8 @@ class Tick:
         self.log: list[tuple[str, bytes]] = []
         self.sgen = image.sgen
         self.asks = 0
-        self.requests = 0
+        self.outbound: Keys | None = None
+        """Once a handler has gone out."""
         self.chunks = 0
         self.live: Callable[[bytes], None] | None = None
         self.origin: str | None = None

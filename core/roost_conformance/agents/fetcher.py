@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 from pydantic import BaseModel
 
 from roost import Agent, TransientError, action
@@ -26,6 +27,47 @@ class Fetcher(Agent[Seen]):
         if await write_down(self, ledger) <= fail_first and fail_first:
             raise TransientError("stumbled", retry_after=0)
         return [answer.text for answer in answers]
+
+    @action
+    async def persist(self, url: str, ledger: str | None = None, fail_first: int = 0) -> list[str]:
+        """As an SDK does: one request, built anew for each try, until it is answered well; then the same once more."""
+        answers: list[str] = []
+        async with self.http as client:
+            for _ in range(2):
+                for _ in range(4):
+                    try:
+                        answer = await client.post(url, json={"n": 1})
+                    except httpx.TransportError:
+                        continue
+                    if answer.status_code == 200:
+                        answers.append(answer.text)
+                        break
+        if await write_down(self, ledger) <= fail_first and fail_first:
+            raise TransientError("stumbled", retry_after=0)
+        return answers
+
+    @action
+    async def drain(self, url: str) -> list[str]:
+        """A body: one piece, then the rest by another reader, then what still comes. And one left early."""
+        async with self.http as client:
+            async with client.stream("POST", url) as answer:
+                stream = answer.stream
+                assert isinstance(stream, httpx.AsyncByteStream)
+                head = b""
+                async for piece in stream:
+                    head = piece
+                    break
+                rest = b"".join([piece async for piece in stream])
+                again = b"".join([piece async for piece in stream])
+            async with client.stream("POST", url) as answer:
+                async for _ in answer.aiter_bytes():
+                    break
+            try:
+                await answer.aread()
+                late = "read"
+            except httpx.StreamError as error:
+                late = type(error).__name__
+        return [(head + rest).decode(), again.decode(), late]
 
     @action
     async def own_key(self, url: str) -> None:

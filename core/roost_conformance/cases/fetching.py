@@ -7,7 +7,7 @@ import asyncio
 from roost.contract.errors import TransientError
 
 from ..case import case
-from ..probes.listener import Listener
+from ..probes.listener import PIECES, Listener
 from ..probes.refusal import refusal
 from ..probes.witness import Witness
 from ..stage import Stage
@@ -58,6 +58,28 @@ async def outbound_keys_of_tells_and_schedules(stage: Stage) -> None:
         await fetcher.call("own_key", listener.url, idempotency_key="k")
         assert listener.keys[-1] == "mine"
         assert len(set(listener.keys)) == 3
+
+
+@case("5", "a request that is tried again after a failure keeps its key; after its answer the same one is a new one")
+async def outbound_retry_keeps_its_key(stage: Stage) -> None:
+    async with Listener() as listener, stage.client() as client:
+        fetcher, witness = client.agent("fetcher", stage.key()), Witness(stage, client)
+        error = await refusal(fetcher.call("persist", listener.rough, witness.key, 1, idempotency_key="k"))
+        assert isinstance(error, TransientError), repr(error)
+        first = list(listener.keys)
+        assert None not in first and len(set(first)) == 2, f"two requests, each tried again, sent {first}"
+        assert first == [first[0]] * 4 + [first[-1]] * 4, f"no answer, 503, half an answer: another key in {first}"
+        assert await fetcher.call("persist", listener.rough, witness.key, 1, idempotency_key="k") == ["9", "10"]
+        assert listener.keys[8:] == [first[0], first[-1]], "a second run without failures sent other keys"
+
+
+@case("5", "a body is read once: a second reader gets the rest and then nothing, one that comes too late is told")
+async def outbound_body_is_read_once(stage: Stage) -> None:
+    async with Listener() as listener, stage.client() as client:
+        async with asyncio.timeout(15):
+            whole, again, late = await client.agent("fetcher", stage.key()).call("drain", listener.pieces)
+        assert whole == b"".join(PIECES).decode() and again == "", (whole, again)
+        assert late in ("StreamConsumed", "StreamClosed"), late
 
 
 @case("5", "a request that is never answered ends with its tick, which stores nothing")
