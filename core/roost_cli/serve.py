@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import ipaddress
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from roost_server.listen import Listen
+from roost_server.listen import Listen, is_loopback
 
 from . import log
 from .blame import short
@@ -157,14 +156,6 @@ def data_file(given: str | None, default: Path) -> Path | None:
     if given == MEMORY:
         return None
     return Path(given).resolve() if given else default
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a listener there."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def split_config(text: str) -> tuple[str, str, str]:

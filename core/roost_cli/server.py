@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from roost.contract.errors import RoostError
+from roost_server.listen import is_loopback
 
 from .complaint import REFUSED, UNREACHABLE, USAGE, Complaint
 from .project import find_project
-from .serve import Commands, is_loopback
+from .serve import Commands
 from .token import read_token
 
 if TYPE_CHECKING:

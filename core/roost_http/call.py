@@ -42,12 +42,12 @@ class Calls:
         site = self.site
         cors: Sequence[Header] = ()
         try:
-            given: dict[bytes, bytes] = dict(scope["headers"])
+            given = site.door.given(scope["headers"])
             web = given.get(b"origin")
             if web is not None or site.app.origins:
                 cors = origin.allowed(site.app, web)
-                if web is not None:
-                    origin.refuse_foreign(site.app, web, given.get(b"host"))
+            if web is not None or b"sec-fetch-site" in given:
+                origin.refuse_foreign(site.app, given)
             address, action = self.routes.get(raw) or self._route(raw)
             caller = None
             authorization = given.get(b"authorization")

@@ -24,7 +24,7 @@ class Exchange:
         "scope", "site",
     )  # fmt: skip
 
-    def __init__(self, site: Site, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, site: Site, scope: Scope, receive: Receive, send: Send, given: Mapping[bytes, bytes]) -> None:
         self.site = site
         self.runtime: Runtime = site.runtime
         self.scope = scope
@@ -32,7 +32,7 @@ class Exchange:
         self._send = send
         self.method: str = scope["method"]
         self.head = self.method == "HEAD"
-        self.given: Mapping[bytes, bytes] = dict(scope["headers"])
+        self.given = given
         self.cors: Sequence[Header] = ()
         """Headers every answer carries."""
         self._query: dict[str, str] | None = None

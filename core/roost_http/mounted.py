@@ -29,6 +29,8 @@ async def request(x: Exchange, raw: bytes) -> Answer:
     answer = origin.preflight(x.site.app, x.given)
     if answer is not None:
         return answer
+    if x.method.encode() not in origin.SAFE:
+        origin.refuse_foreign(x.site.app, x.given)
     x.address = path.mounted(x.site.app, parts[2], parts[3])
     rest = "/" + path.text(parts[4], "the path") if len(parts) == 5 else ""
     x.caller = await x.site.caller(x.scope, x.address, x.authorization)

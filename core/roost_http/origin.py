@@ -1,7 +1,7 @@
 """Web origins: CORS for those that `App(origins=...)` allows, and nothing for the rest.
 
-A browser shows a script no answer without the header; but it sends simple requests all the same, so what
-changes something under /v1 is refused to a foreign origin (as WebSockets are, see roost.sockets.admission).
+A browser shows a script no answer without the header; but it sends simple requests all the same, so what may
+change something, `on_request` included, is refused to a foreign origin (as WebSockets are, see roost.contract.hosts).
 Source: https://fetch.spec.whatwg.org/#http-cors-protocol
 """
 
@@ -12,12 +12,13 @@ from typing import Final
 
 from roost.author.app import App
 from roost.contract.errors import Rejected
-from roost.sockets.admission import check_origin
+from roost.contract.hosts import check_origin
 
 from .answer import Answer
 from .asgi import Header
 
 SAFE: Final = frozenset({b"GET", b"HEAD", b"OPTIONS"})
+_TELLING: Final = (("origin", b"origin"), ("host", b"host"), ("sec-fetch-site", b"sec-fetch-site"))
 _VARY: Final[Header] = (b"vary", b"origin")
 _EXPOSE: Final[Header] = (b"access-control-expose-headers", b"*")
 PREFLIGHT: Final[Sequence[Header]] = (
@@ -36,13 +37,9 @@ def allowed(app: App, origin: bytes | None) -> Sequence[Header]:
     return (_VARY,)
 
 
-def refuse_foreign(app: App, origin: bytes, host: bytes | None) -> None:
-    """Rejected 403 unless the origin is allowed or our own."""
-    headers = {"origin": origin.decode("latin-1"), "host": (host or b"").decode("latin-1")}
-    try:
-        check_origin(app, headers)
-    except Rejected:
-        raise _foreign(origin) from None
+def refuse_foreign(app: App, given: Mapping[bytes, bytes]) -> None:
+    """Rejected 403 unless the request is of no page, or of one that is allowed or our own."""
+    check_origin(app.origins, {name: given[raw].decode("latin-1") for name, raw in _TELLING if raw in given})
 
 
 def preflight(app: App, headers: Mapping[bytes, bytes]) -> Answer | None:

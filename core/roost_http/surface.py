@@ -15,7 +15,7 @@ from roost.contract.errors import Rejected, RoostError, TransientError
 from roost.engine.runtime import Runtime
 
 from . import openapi, origin, path, routes
-from .answer import Answer, as_json, as_problem, fault
+from .answer import Answer, as_json, as_problem, fault, reply
 from .asgi import ASGIApp, Left, Receive, Scope, Send
 from .call import Calls
 from .exchange import Exchange
@@ -33,7 +33,7 @@ class Surface:
 
     `runtime`: the one of this process, or a function that finds that of the request at hand. `admin_token`:
     the operator's; None closes the admin routes. `console`: served where nothing else is, unless the app has
-    a `web` of its own.
+    a `web` of its own. `loopback`: it listens there, where other names than this machine's are refused.
     """
 
     def __init__(
@@ -43,9 +43,10 @@ class Surface:
         *,
         admin_token: str | None,
         console: ASGIApp | None = None,
+        loopback: bool = False,
     ) -> None:
         self.app = app
-        self.site = Site(app, runtime, admin_token)
+        self.site = Site(app, runtime, admin_token, loopback=loopback)
         self.console = console
         self._call = Calls(self.site)
         self._openapi: bytes | None = None
@@ -59,19 +60,35 @@ class Surface:
                 await self._http(scope, receive, send, raw)
         elif scope["type"] == "lifespan":
             await lifespan(self.app.web, scope, receive, send)
-        elif self.app.web is not None and not _is_ours(path.raw_path(scope)):
-            await self.app.web(scope, receive, send)
         else:
-            await receive()
-            await send({"type": "websocket.close", "code": 1008, "reason": "no WebSocket here"})
+            await self._socket(scope, receive, send)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A WebSocket of the author's own app; agents' never come here."""
+        why = "no WebSocket here"
+        if self.app.web is not None and not _is_ours(path.raw_path(scope)):
+            try:
+                self.site.door.given(scope["headers"])
+            except RoostError as error:
+                why = error.code
+            else:
+                await self.app.web(scope, receive, send)
+                return
+        await receive()
+        await send({"type": "websocket.close", "code": 1008, "reason": why})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send, raw: bytes) -> None:
+        try:
+            given = self.site.door.given(scope["headers"])
+        except RoostError as error:
+            await reply(send, as_problem(error), head=scope["method"] == "HEAD")
+            return
         if not _is_ours(raw):
             other = self.app.web or self.console
             if other is not None:
                 await other(scope, receive, send)
                 return
-        x = Exchange(self.site, scope, receive, send)
+        x = Exchange(self.site, scope, receive, send, given)
         try:
             answer = await self._answer(x, raw)
         except RoostError as error:
@@ -126,9 +143,8 @@ class Surface:
         route = methods.get("GET" if x.head else x.method)
         if route is None:
             return _not_allowed(x, routes.allow(methods))
-        web = x.given.get(b"origin")
-        if web is not None and x.method not in ("GET", "HEAD"):
-            origin.refuse_foreign(self.app, web, x.given.get(b"host"))
+        if x.method not in ("GET", "HEAD"):
+            origin.refuse_foreign(self.app, x.given)
         await self._admit(x, parts, route.admin)
         return await route.handler(x)
 

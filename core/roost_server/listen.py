@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket as sockets
 from dataclasses import dataclass
 from pathlib import Path
 
 from roost.contract.errors import Rejected
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a listener there."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +27,11 @@ class Listen:
     uds: Path | None = None
     fd: int | None = None
     """A socket that listens already, handed over by a parent process."""
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine reaches it by TCP. Then only the name of a host tells its pages from others'."""
+        return self.uds is None and is_loopback(self.host)
 
     def bind(self) -> sockets.socket:
         """The bound socket. Rejected names who else listens there."""

@@ -89,9 +89,12 @@ async def serve(app: App, options: Options, ready: Callable[[str], None]) -> Non
             idle_after=options.idle_after,
             restless=options.restless,
         )
-        surface = Surface(app, backend.runtime, admin_token=options.admin_token, console=options.console)
+        loopback = options.listen.loopback
+        surface = Surface(
+            app, backend.runtime, admin_token=options.admin_token, console=options.console, loopback=loopback
+        )
         front = surface if options.console is None else Front(surface, options.console)
-        running = server(backend, front, options.admin_token, rules)
+        running = server(backend, front, options.admin_token, rules, loopback=loopback)
         running.install_signals = False  # uvicorn would raise the signal again once it has stopped
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

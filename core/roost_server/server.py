@@ -64,18 +64,23 @@ class LocalServer(uvicorn.Server):
 
 
 def server(
-    backend: LocalBackend, surface: ASGIApp, admin_token: str | None = None, rules: Rules | None = None
+    backend: LocalBackend,
+    surface: ASGIApp,
+    admin_token: str | None = None,
+    rules: Rules | None = None,
+    *,
+    loopback: bool = False,
 ) -> LocalServer:
     """The server of a backend, not started: `await server(...).serve(sockets=[listen.bind()])`.
 
-    `rules`: of the platform whose connections are emulated.
+    `rules`: of the platform whose connections are emulated. `loopback`: it listens there.
     """
     limits = backend.runtime.limits
-    largest, endpoint = limits.message_in, Agents(backend.runtime, backend.hub, admin_token)
+    largest, endpoint = limits.message_in, Agents(backend.runtime, backend.hub, admin_token, loopback=loopback)
     if rules is not None and rules.frame is not None:
         largest = min(largest, rules.frame)
     if rules is not None and rules.gateway:
-        endpoint = Gateway(backend.runtime, backend.hub, admin_token, rules)
+        endpoint = Gateway(backend.runtime, backend.hub, admin_token, rules, loopback=loopback)
     config = uvicorn.Config(
         surface,
         ws=protocol_class(endpoint, SocketLimits(max_message=largest)),

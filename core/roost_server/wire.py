@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import parse_qsl
 
 from roost.author.app import Credentials
 from roost.contract.address import Address
 from roost.contract.errors import NotSupported, RoostError, TransientError
+from roost.contract.hosts import check_origin
 from roost.contract.trigger import Caller
 from roost.engine.runtime import Runtime
-from roost.sockets.admission import authenticate, by_path, by_query, check_origin, check_transport
+from roost.sockets.admission import authenticate, by_path, by_query, check_transport, read_query
 from roost.sockets.protocol import Line, Session, refuse
+from roost_http.door import Door
 
 from .hub import Hub
 from .socket import Handshake, Socket
@@ -36,10 +37,11 @@ class LocalSession(Session):
 class Agents:
     """The socket endpoint of the local server."""
 
-    def __init__(self, runtime: Runtime, hub: Hub, admin_token: str | None = None) -> None:
+    def __init__(self, runtime: Runtime, hub: Hub, admin_token: str | None = None, *, loopback: bool = False) -> None:
         self.runtime = runtime
         self.hub = hub
         self.admin_token = admin_token
+        self.door = Door(runtime.app.hosts, loopback=loopback)
 
     def claims(self, path: str) -> bool:
         if path == STAGE and not self.runtime.capabilities.connect_path:
@@ -64,11 +66,12 @@ class Agents:
         runtime = self.runtime
         if runtime.closing:
             raise TransientError("the host is shutting down", code="shutting-down")
-        query = dict(parse_qsl(handshake.query, keep_blank_values=True))
-        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in handshake.headers}
+        given = self.door.given(handshake.headers)
+        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in given.items()}
+        query = read_query(handshake.query)
         address = self.address(handshake.path, query)
         check_transport(query)
-        check_origin(runtime.app, headers)
+        check_origin(runtime.app.origins, headers)
         credentials = Credentials(headers, query, address, True, handshake.client)
         caller: Caller | None = await authenticate(runtime, credentials, self.admin_token)
         cid = f"{runtime.host.entropy():016x}"

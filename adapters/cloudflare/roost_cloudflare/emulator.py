@@ -45,7 +45,7 @@ class WorkerdEmulator:
         write(project, dependencies, folder / "bundle")
         source = folder / "bundle" / "src"
         packages = [path for path in sorted(source.iterdir()) if path.name != f"{ENTRY}.py"]
-        env = {**serving.environment, "ROOST_ADMIN_TOKEN": serving.admin_token}
+        env = {**serving.environment, "ROOST_ADMIN_TOKEN": serving.admin_token, "ROOST_LOOPBACK": "1"}
         entry = (source / f"{ENTRY}.py").read_text()
         serving.data.mkdir(parents=True, exist_ok=True)
         (folder / "run").mkdir()

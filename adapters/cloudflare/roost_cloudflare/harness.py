@@ -45,7 +45,7 @@ class CloudflareHarness:
     async def start(self, *, restless: bool) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="roost-workerd-")
         at = Path(self._folder.name)
-        env = {"ROOST_ADMIN_TOKEN": TOKEN, "ROOST_RESTLESS": "1" if restless else ""}
+        env = {"ROOST_ADMIN_TOKEN": TOKEN, "ROOST_RESTLESS": "1" if restless else "", "ROOST_LOOPBACK": "1"}
         what = Stage(ENTRY.format(module=self._module), [*packages(), *self._packages], env)
         self._workerd = Workerd(stage(what, at), at)
         await self._workerd.start()

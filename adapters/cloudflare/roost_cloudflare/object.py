@@ -10,18 +10,18 @@ import asyncio
 import logging
 import time
 from typing import TYPE_CHECKING, ClassVar
-from urllib.parse import parse_qsl
 
 from pydantic_core import from_json
 
 from roost.author.app import App, Credentials
 from roost.contract.address import Address
 from roost.contract.errors import RoostError, TransientError
+from roost.contract.hosts import check_origin
 from roost.contract.trigger import Disconnect, Trigger
 from roost.engine.cell import REARM
 from roost.engine.runtime import Runtime
 from roost.ports import Capabilities, Ports
-from roost.sockets.admission import authenticate, check_origin, check_transport
+from roost.sockets.admission import authenticate, check_transport, read_query
 from roost.sockets.protocol import Session, refuse
 from roost_http import Surface
 
@@ -70,7 +70,7 @@ class Resident:
         self.alarms = ObjectAlarms(ctx, host)
         ports = Ports(self.store, courier, self.sockets, self.alarms, host, PlatformFetch())
         self.runtime = ObjectRuntime(app, ports, settings)
-        self.surface = Surface(app, self.runtime, admin_token=settings.admin_token)
+        self.surface = Surface(app, self.runtime, admin_token=settings.admin_token, loopback=settings.loopback)
         self.ctx = ctx
 
     # Other objects -----------------------------------------------------------------------------------
@@ -127,11 +127,12 @@ class Resident:
 
     async def _admit(self, head: http.Head, line: Line) -> Session:
         runtime = self.runtime
-        query = dict(parse_qsl(head.query, keep_blank_values=True))
+        self.surface.site.door.given([(k.encode(), v.encode()) for k, v in head.headers])
         headers = head.fields
+        query = read_query(head.query)
         socket_address(runtime.app, head.path, query)
         check_transport(query)
-        check_origin(runtime.app, headers)
+        check_origin(runtime.app.origins, headers)
         credentials = Credentials(headers, query, self.address, True, headers.get("cf-connecting-ip", ""))
         caller = await authenticate(runtime, credentials, self.settings.admin_token)
         cid = f"{runtime.host.entropy():016x}"

@@ -20,6 +20,8 @@ class Settings:
 
     admin_token: str | None
     restless: bool
+    loopback: bool
+    """It runs in workerd on this machine, which listens on loopback."""
     config: Mapping[str, BaseModel]
 
     @classmethod
@@ -31,7 +33,12 @@ class Settings:
             _listen(given.get("ROOST_LOG_LEVEL", "info"))
             sources = [from_environment(given, app.kinds.values()), _declared.get(app, {})]
             config = resolve(app.kinds.values(), sources)
-            found = _read[app] = cls(given.get("ROOST_ADMIN_TOKEN"), bool(given.get("ROOST_RESTLESS")), config)
+            found = _read[app] = cls(
+                given.get("ROOST_ADMIN_TOKEN"),
+                restless=bool(given.get("ROOST_RESTLESS")),
+                loopback=bool(given.get("ROOST_LOOPBACK")),
+                config=config,
+            )
         return found
 
 

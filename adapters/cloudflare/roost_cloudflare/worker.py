@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from typing import Any, cast
-from urllib.parse import parse_qsl
 
 from roost.author.app import App
 from roost.author.config import Source
@@ -16,6 +15,7 @@ from roost.contract.result import TickResult, failed
 from roost.contract.trigger import Call, Trigger
 from roost.engine.runtime import Runtime
 from roost.ports import Ports
+from roost.sockets.admission import read_query
 from roost.sockets.protocol import refuse
 from roost_http import Surface
 from roost_http import path as paths
@@ -92,14 +92,16 @@ class WorkerEntry(interop.WorkerEntrypoint):  # type: ignore[misc]  # the SDK ha
         if surface is None:
             settings = Settings.of(self.app, self.env)
             runtime = router(self.app, settings, self.env)
-            surface = _surfaces[self.app] = Surface(self.app, runtime, admin_token=settings.admin_token)
+            surface = _surfaces[self.app] = Surface(
+                self.app, runtime, admin_token=settings.admin_token, loopback=settings.loopback
+            )
         return await http.answer(surface, head)
 
     def _agent(self, path: str, query: str) -> Address | None:
         """The agent a request is for; None: it is for none that can be."""
         try:
             if path == "/agents":
-                return socket_address(self.app, path, dict(parse_qsl(query, keep_blank_values=True)))
+                return socket_address(self.app, path, read_query(query))
             parts = path.split("/", 5)
             if len(parts) > 3 and parts[1] == "agents":
                 return paths.address(self.app, parts[2].encode(), parts[3].encode())
@@ -114,7 +116,7 @@ class WorkerEntry(interop.WorkerEntrypoint):  # type: ignore[misc]  # the SDK ha
         client, server = interop.pair()
         server.accept()
         try:
-            socket_address(self.app, head.path, dict(parse_qsl(head.query, keep_blank_values=True)))
+            socket_address(self.app, head.path, read_query(head.query))
         except RoostError as error:
             refuse(Line(server), error)
         return interop.upgraded(client)

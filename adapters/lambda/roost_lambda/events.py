@@ -6,10 +6,12 @@ Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+OURS: Final = ("agent", "name", "_pk", "__agents_transport")
+"""As in roost.sockets.admission, which is not loaded for it."""
 GREET: Final = "roost.greet"
 """Marks the asynchronous invocation that follows $connect."""
 RESUME: Final = "roost.resume"
@@ -24,6 +26,8 @@ class Opened:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     client: str
+    doubled: Sequence[str] = ()
+    """Fields of the query that are ours and were given twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,10 @@ def opened(event: Mapping[str, Any]) -> Opened:
     asked: Mapping[str, Any] = event.get("queryStringParameters") or {}
     headers = {k.lower(): str(v) for k, v in sent.items()}
     query = {k: str(v) for k, v in asked.items()}
-    return Opened(context["connectionId"], query, headers, str(context.get("identity", {}).get("sourceIp", "")))
+    many: Mapping[str, Any] = event.get("multiValueQueryStringParameters") or {}
+    doubled = tuple(name for name in OURS if len(many.get(name) or ()) > 1)
+    source = str(context.get("identity", {}).get("sourceIp", ""))
+    return Opened(context["connectionId"], query, headers, source, doubled)
 
 
 def follow_up(handshake: Opened) -> dict[str, Any]:

@@ -15,10 +15,11 @@ from typing import Any, Final, TypeAlias, cast
 from roost.author.app import Credentials
 from roost.contract.address import Address
 from roost.contract.errors import NotFound, RoostError
+from roost.contract.hosts import Hosts, check_origin
 from roost.contract.trigger import Caller, Connect, Disconnect, Trigger
 from roost.protocol import frames
 from roost.protocol.numbering import FRAME_GAP, frame_gap
-from roost.sockets.admission import authenticate, by_query, check_origin, check_transport
+from roost.sockets.admission import authenticate, by_query, check_transport, refuse_doubled
 from roost.sockets.protocol import refuse
 
 from .backend import LambdaBackend
@@ -46,6 +47,7 @@ class Gateway:
         self._lanes = lanes
         self._again = again
         self._admin_token = admin_token
+        self._hosts = Hosts(backend.runtime.app.hosts, loopback=False)
 
     async def handle(self, event: Opened | Framed | Resumed | Closed, end: float) -> None:
         """`end`: by which monotonic second the invocation must be done."""
@@ -87,9 +89,11 @@ class Gateway:
 
     async def _admit(self, opened: Opened) -> tuple[Address, Caller | None]:
         runtime, query = self._backend.runtime, opened.query
+        self._hosts.check(opened.headers.get("host"))
+        refuse_doubled(opened.doubled)
         address = by_query(runtime.app, query)
         check_transport(query)
-        check_origin(runtime.app, opened.headers)
+        check_origin(runtime.app.origins, opened.headers)
         credentials = Credentials(opened.headers, query, address, True, opened.client)
         return address, await authenticate(runtime, credentials, self._admin_token)
 

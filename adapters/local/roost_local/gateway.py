@@ -21,8 +21,10 @@ from .emulate import NO_BINARY, NORMAL, Jitter, Ledger, Rules
 class Gateway(Agents):
     """The socket endpoint under a platform's rules."""
 
-    def __init__(self, runtime: Runtime, hub: Hub, admin_token: str | None, rules: Rules) -> None:
-        super().__init__(runtime, hub, admin_token)
+    def __init__(
+        self, runtime: Runtime, hub: Hub, admin_token: str | None, rules: Rules, *, loopback: bool = False
+    ) -> None:
+        super().__init__(runtime, hub, admin_token, loopback=loopback)
         self.rules = rules
         self.jitter = Jitter(rules.spread, runtime.host.entropy())
         idle, life = runtime.capabilities.idle_timeout, runtime.capabilities.max_connection

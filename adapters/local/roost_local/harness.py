@@ -143,8 +143,8 @@ class MemoryHarness:
             restless=self._restless,
             host=AsyncioHost(),
         )
-        surface = Surface(self._app, backend.runtime, admin_token=TOKEN)
-        running = self._server = server(backend, surface, TOKEN, self._rules)
+        surface = Surface(self._app, backend.runtime, admin_token=TOKEN, loopback=True)
+        running = self._server = server(backend, surface, TOKEN, self._rules, loopback=True)
         running.install_signals = False
         sock = Listen(port=self._port).bind()
         self._port = sock.getsockname()[1]

@@ -11,6 +11,7 @@ from pydantic_core import from_json, to_json
 
 from ..contract.address import Address, check_key
 from ..contract.errors import AgentError, NotFound
+from ..contract.hosts import checked_names
 from ..contract.limits import PORTABLE, Limits
 from ..contract.trigger import Call, Caller, Trigger
 from ..tick.asker import typed
@@ -60,9 +61,12 @@ class App:
         auth: Auth | None = None,
         around: Sequence[Around] = (),
         origins: Sequence[str] = (),
+        hosts: Sequence[str] = (),
         limits: Limits | None = None,
     ) -> None:
-        """`web`: your own ASGI app, served beside. `origins`: web origins that may open WebSockets besides our own.
+        """`web`: your own ASGI app, served beside. `origins`: web origins that may open WebSockets and change something
+        besides our own. `hosts`: the names that are answered, such as "example.com" or "*.example.com"; none given, on
+        loopback this machine's own and elsewhere any.
 
         `around`: outermost first. `limits`: raise one with your eyes open; `roost check` says who is left.
         """
@@ -82,6 +86,7 @@ class App:
         self.auth = auth
         self.around = tuple(around)
         self.origins = frozenset(origins)
+        self.hosts = checked_names(hosts)
         self.limits = limits or PORTABLE
         self.runtime: Runtime | None = None
         """The runtime that serves this app in this process; set by the backend."""

@@ -1,12 +1,12 @@
-"""Who may come in, and to whom: addresses and origins of WebSockets, the app's auth hook; the same on every backend."""
+"""Who may come in, and to whom: addresses of WebSockets, the app's auth hook; the same on every backend."""
 
 from __future__ import annotations
 
 import hmac
 import logging
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, unquote
 
 from ..author.app import Credentials
 from ..contract.address import Address, check_key
@@ -17,18 +17,6 @@ from ..contract.trigger import Caller
 if TYPE_CHECKING:
     from ..author.app import App
     from ..engine.runtime import Runtime
-
-
-def check_origin(app: App, headers: Mapping[str, str]) -> None:
-    """Refuse a browser of another site (no Origin: not a browser). 403 names what to add to `App(origins=...)`."""
-    origin = headers.get("origin")
-    if origin is None or "*" in app.origins or origin in app.origins:
-        return
-    if origin != "null" and urlsplit(origin).netloc == headers.get("host"):
-        return
-    raise Rejected(
-        f"the origin {origin} may not open WebSockets here; add it to App(origins=[...])", code="bad-origin", status=403
-    )
 
 
 async def authenticate(runtime: Runtime, credentials: Credentials, admin_token: str | None) -> Caller | None:
@@ -47,6 +35,26 @@ async def authenticate(runtime: Runtime, credentials: Credentials, admin_token: 
         id = f"{runtime.host.entropy():016x}"
         logging.getLogger("roost").error("the auth hook failed [%s]", id, exc_info=error)
         raise hidden(error, id) from error
+
+
+OURS: Final = ("agent", "name", "_pk", "__agents_transport")
+"""What a handshake's query says to us. The rest is the author's, where the last of a repeated field counts."""
+
+
+def read_query(query: str) -> dict[str, str]:
+    """The fields of a handshake's query. Rejected: one of ours is there twice, so that two readers may differ."""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        refuse_doubled({name for name in OURS if names.count(name) > 1})
+    return found
+
+
+def refuse_doubled(names: Collection[str]) -> None:
+    """Rejected 400: these fields of the query were given twice."""
+    for name in sorted(names):
+        raise Rejected(f"the parameter {name!r} is given twice", code="bad-query")
 
 
 def check_transport(query: Mapping[str, str]) -> None:

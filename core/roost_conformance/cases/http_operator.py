@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from roost.contract.hosts import is_loopback_name
 from roost.ports import Capabilities
 
 from ..app import FRIEND
@@ -181,10 +182,12 @@ async def origins_over_http(stage: Stage) -> None:
             answer = await http.options(where, headers={"origin": "https://foe.example", **asked})
             assert "access-control-allow-origin" not in answer.headers, (where, answer.headers)
         for origin in ("https://foe.example", "null", f"{FRIEND}.foe.example", "http://friend.example"):
-            for where in (path, stage.path("clerk", key, "tell", "add")):
+            for where in (path, stage.path("clerk", key, "tell", "add"), f"/agents/page/{key}"):
                 answer = await http.post(where, json={"args": [1]}, headers={"origin": origin})
                 problem_of(answer, 403, "bad-origin")
                 assert "access-control-allow-origin" not in answer.headers, answer.headers
+                plain = {"origin": origin, "content-type": "text/plain"}  # what a page may send without asking first
+                problem_of(await http.post(where, content=b"{}", headers=plain), 403, "bad-origin")
         await absent(stage, "clerk", key)
         answer = await http.post(path, json={"args": [1]}, headers={"origin": FRIEND})
         _allowed(answer, 200)
@@ -199,6 +202,27 @@ def _allowed(answer: httpx.Response, status: int) -> None:
     assert answer.status_code == status, answer.text
     assert answer.headers["access-control-allow-origin"] in {FRIEND, "*"}, answer.headers
     assert "origin" in answer.headers.get("vary", "").lower() or answer.headers["access-control-allow-origin"] == "*"
+
+
+@case("http", "a host that can't be read is refused, and so is a foreign name where only this machine can be meant")
+async def foreign_hosts(stage: Stage) -> None:
+    key = stage.key()
+    foreign = ["[", "a b"]
+    if is_loopback_name(urlsplit(stage.url).hostname or ""):  # elsewhere a platform may route by name
+        foreign += ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io"]
+    async with stage.http() as http:
+        for host in foreign:
+            headers = {"host": host, "origin": f"http://{host}"}
+            for method, where in (
+                ("POST", stage.path("clerk", key, "call", "add")), ("GET", "/v1/agents"), ("GET", f"/agents/page/{key}"),
+                ("POST", stage.path("clerk", key, "tell", "add")),
+            ):  # fmt: skip
+                answer = await http.request(method, where, headers=headers)
+                assert answer.status_code in (400, 403, 421), (host, where, answer.status_code, answer.text)
+                assert "access-control-allow-origin" not in answer.headers, answer.headers
+                if answer.headers.get("content-type") == "application/problem+json":
+                    assert answer.json()["code"] == "bad-host", answer.text
+    await absent(stage, "clerk", key)
 
 
 @case("ws", "a WebSocket of a foreign page is refused with 4403; of our own, an allowed one, or no page, it is not")
