@@ -22,7 +22,8 @@ EVIL = "evil.example:8787"
     [
         (f"POST {CALL}", b"{}"), ("GET /v1/agents", b""), ("GET /v1/agents/counter/rebound/state", b""),
         ("POST /v1/agents/counter/rebound/tell/add", b"{}"), ("GET /agents/counter/rebound", b""),
-        ("GET /healthz", b""), ("GET /openapi.json", b""), ("GET /nowhere", b""), ("DELETE /v1/agents/counter/rebound", b""),
+        ("GET /healthz", b""), ("GET /openapi.json", b""), ("GET /nowhere", b""),
+        ("DELETE /v1/agents/counter/rebound", b""),
     ],
 )  # fmt: skip
 def test_a_rebound_page_is_told_nothing(url: str, line: str, body: bytes) -> None:

@@ -72,8 +72,8 @@ async def test_another_path_is_refused(deployed: LambdaHarness) -> None:
 async def test_a_connection_that_is_gone_is_410_and_a_message_of_more_than_128_kib_413(deployed: LambdaHarness) -> None:
     from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 
-    base, api = deployed.emulator.endpoint, deployed.stack.outputs["SocketApiId"]
-    management = client(f"{base}/_aws/execute-api/{api}/prod", "apigatewaymanagementapi")
+    api = deployed.stack.outputs["SocketApiId"]
+    management = client(deployed.emulator, "apigatewaymanagementapi", f"/_aws/execute-api/{api}/prod")
     for size, code in ((10, "GoneException"), ((128 << 10) + 1, "PayloadTooLargeException")):
         with pytest.raises(ClientError) as refused:
             await asyncio.to_thread(management.post_to_connection, ConnectionId="nobody", Data=b"x" * size)
@@ -81,7 +81,7 @@ async def test_a_connection_that_is_gone_is_410_and_a_message_of_more_than_128_k
 
 
 async def test_idle_and_old_connections_end(deployed: LambdaHarness) -> None:
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(headers=deployed.emulator.signed) as http:
         control = f"{deployed.emulator.endpoint}/_edge"
         try:
             for quota in ({"idle": 0.5}, {"idle": 600.0, "life": 0.5}):

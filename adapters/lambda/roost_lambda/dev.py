@@ -48,7 +48,7 @@ class AwsEmulator:
                 await self.stop()
                 raise
         say(f"WebSockets: {emulator.url.replace('http', 'ws', 1)}/prod?agent=KIND&name=KEY")
-        say(f"AWS APIs: {emulator.endpoint}")
+        say(f"AWS APIs: {emulator.endpoint} (AWS_ACCESS_KEY_ID={emulator.key}, any secret)")
         return emulator.url
 
     def _log(self, line: str) -> None:

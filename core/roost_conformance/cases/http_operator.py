@@ -214,8 +214,8 @@ async def foreign_hosts(stage: Stage) -> None:
         for host in foreign:
             headers = {"host": host, "origin": f"http://{host}"}
             for method, where in (
-                ("POST", stage.path("clerk", key, "call", "add")), ("GET", "/v1/agents"), ("GET", f"/agents/page/{key}"),
-                ("POST", stage.path("clerk", key, "tell", "add")),
+                ("POST", stage.path("clerk", key, "call", "add")), ("GET", "/v1/agents"),
+                ("GET", f"/agents/page/{key}"), ("POST", stage.path("clerk", key, "tell", "add")),
             ):  # fmt: skip
                 answer = await http.request(method, where, headers=headers)
                 assert answer.status_code in (400, 403, 421), (host, where, answer.status_code, answer.text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import socket
 from collections import deque
@@ -17,6 +18,7 @@ from roost.contract.errors import TransientError
 from roost.hosting.platform import Say
 
 from .environment import Environments
+from .gate import VARIABLE
 
 BOOT: Final = 60.0
 """Seconds within which it must answer: a bound on failure."""
@@ -44,6 +46,8 @@ class Ministack:
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self.logs: deque[str] = deque(maxlen=LINES)
+        self.key = f"ROOST{secrets.token_hex(16)}"
+        """The access key id that the AWS APIs want to see, and nobody else knows."""
         self.endpoint = ""
         """The AWS APIs."""
         self.url = ""
@@ -58,6 +62,7 @@ class Ministack:
         environment |= {
             "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(own.getsockname()[1]), "AWS_ENDPOINT_URL": self.endpoint,
             "LAMBDA_ACCOUNT_CONCURRENCY": "1000", "LAMBDA_WARM_TTL_SECONDS": "900", "PYTHONUNBUFFERED": "1",
+            VARIABLE: self.key,
         }  # fmt: skip
         if self._state is not None:
             environment |= {"PERSIST_STATE": "1", "S3_PERSIST": "0", "STATE_DIR": str(self._state)}
@@ -70,7 +75,7 @@ class Ministack:
             )  # fmt: skip
         self._reader = asyncio.ensure_future(self._follow(self._process))
         try:
-            async with asyncio.timeout(BOOT), httpx.AsyncClient() as client:
+            async with asyncio.timeout(BOOT), httpx.AsyncClient(headers=self.signed) as client:
                 while self._process.returncode is None:
                     with suppress(httpx.TransportError):
                         if (await client.get(f"{self.endpoint}/_ministack/health")).status_code == 200:
@@ -79,6 +84,11 @@ class Ministack:
         except TimeoutError:
             await self.stop()
         raise TransientError(f"ministack did not start:\n{self.log}", code="emulator")
+
+    @property
+    def signed(self) -> dict[str, str]:
+        """The header that lets in who has no SDK to sign with."""
+        return {"authorization": f"AWS4-HMAC-SHA256 Credential={self.key}/0/us-east-1/roost/aws4_request"}
 
     async def _follow(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None

@@ -9,10 +9,18 @@ import threading
 from contextvars import ContextVar
 from typing import Any
 
-from . import inside
+from . import gate, inside
 from .websocket import AT_ONCE, MESSAGE
 
-OWN: tuple[str, ...] = ("BIND_HOST", "GATEWAY_PORT", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+OWN: tuple[str, ...] = (
+    "BIND_HOST",
+    "GATEWAY_PORT",
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "VIRTUAL_ENV",
+    "AWS_SESSION_TOKEN",
+    gate.VARIABLE,
+)
 
 
 def install() -> None:
@@ -21,7 +29,7 @@ def install() -> None:
     endpoints()
     logs_at_once()
     show_logs()
-    no_delay()
+    runtime_api()
 
 
 def refuse_large_posts() -> None:
@@ -69,6 +77,7 @@ def endpoints() -> None:
         found: dict[str, str] = made(config, folder, port)
         for name in OWN:
             found.pop(name, None)
+        found |= {"AWS_ACCESS_KEY_ID": gate.key(), "AWS_SECRET_ACCESS_KEY": "any"}
         at = re.fullmatch(r"https://(\w+)\.execute-api\.[^/]+/(\w+)", found.get(CONNECTIONS, ""))
         if at:
             found[CONNECTIONS] = f"{base}/_aws/execute-api/{at[1]}/{at[2]}"
@@ -105,13 +114,26 @@ def show_logs() -> None:
     inside.functions._emit_lambda_logs = shown
 
 
-def no_delay() -> None:
-    """Its runtime API answers in two small writes: with Nagle's algorithm each costs a delayed acknowledgement."""
+def runtime_api() -> None:
+    """The port from which a function takes its events: no page may. It answers in two small writes, too: with Nagle's
+    algorithm each costs a delayed acknowledgement."""
     made = inside.runtime.ProvidedWorker._build_handler_class
 
     def built(worker: Any, *given: Any) -> Any:
         handler: Any = made(worker, *given)
-        handler.disable_nagle_algorithm = True
-        return handler
+
+        class Guarded(handler):  # type: ignore[misc]  # ministack's, made anew for each function
+            disable_nagle_algorithm = True
+
+            def parse_request(self) -> bool:
+                if not super().parse_request():
+                    return False
+                names = [name.lower() for name in self.headers]
+                if gate.is_of_a_page(names) or not gate.is_here(self.headers.get_all("host") or []):
+                    self.send_error(403)
+                    return False
+                return True
+
+        return Guarded
 
     inside.runtime.ProvidedWorker._build_handler_class = built

@@ -45,14 +45,15 @@ class Stack:
     """What the edge is told to put at the emulator's `url`."""
 
 
-def client(endpoint: str, service: str) -> Any:
-    """A client of the emulator, with credentials that mean nothing."""
+def client(emulator: Ministack, service: str, path: str = "") -> Any:
+    """A client of one of the emulator's APIs."""
     from botocore.config import Config  # type: ignore[import-untyped]
     from botocore.session import get_session  # type: ignore[import-untyped]
 
     session: Any = get_session()
     return session.create_client(
-        service, endpoint_url=endpoint, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test",
+        service, endpoint_url=emulator.endpoint + path, region_name=REGION, aws_access_key_id=emulator.key,
+        aws_secret_access_key="any",
         config=Config(retries={"total_max_attempts": 1}, read_timeout=70, s3={"addressing_style": "path"}),
     )  # fmt: skip
 
@@ -65,8 +66,7 @@ def deploy(
 
     `environment`: more variables of every function. TransientError: CloudFormation refused it, with its reasons.
     """
-    endpoint = emulator.endpoint
-    s3 = client(endpoint, "s3")
+    s3 = client(emulator, "s3")
     s3.create_bucket(Bucket=BUCKET)
     keys: dict[Path, str] = {}
 
@@ -80,7 +80,7 @@ def deploy(
     body = _CODE.sub(uploaded, template.read_text())
     for key, value in (environment or {}).items():
         body = body.replace(_VARIABLES, f"{_VARIABLES}        {key}: {json.dumps(value)}\n")
-    cfn = client(endpoint, "cloudformation")
+    cfn = client(emulator, "cloudformation")
     given = {"Runtime": "provided.al2023", "Architecture": "x86_64", **parameters}
     arguments = {
         "StackName": name, "TemplateBody": body, "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
@@ -114,7 +114,7 @@ def deploy(
         "url": outputs["FunctionUrl"].split("//")[1].split(".")[0], "function": functions["Web"],
         "api": outputs["SocketApiId"], "stage": "prod",
     }  # fmt: skip
-    httpx.put(f"{endpoint}/_edge", json=behind).raise_for_status()
+    httpx.put(f"{emulator.endpoint}/_edge", json=behind, headers=emulator.signed).raise_for_status()
     return Stack(name, outputs, functions, behind)
 
 
