@@ -24,6 +24,7 @@ from roost_local.backend import LOCAL, MEMORY, LocalBackend
 from roost_local.emulate import rules_for
 from roost_local.store import SqliteStore
 
+from .intake import Terms
 from .listen import Listen
 from .server import server
 
@@ -43,6 +44,8 @@ class Options:
     """Config from the command line: {kind: {field: text}}."""
     directory: Path | None = None
     """The project's: of `.env` and pyproject.toml. None: the one we are in."""
+    terms: Terms = field(default_factory=Terms)
+    """What a connection may cost before its request is known."""
     emulate: str | None = None
     """A platform whose rules hold here too."""
     console: ASGIApp | None = None
@@ -94,7 +97,7 @@ async def serve(app: App, options: Options, ready: Callable[[str], None]) -> Non
             app, backend.runtime, admin_token=options.admin_token, console=options.console, loopback=loopback
         )
         front = surface if options.console is None else Front(surface, options.console)
-        running = server(backend, front, options.admin_token, rules, loopback=loopback)
+        running = server(backend, front, options.admin_token, rules, loopback=loopback, terms=options.terms)
         running.install_signals = False  # uvicorn would raise the signal again once it has stopped
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -14,6 +14,7 @@ from roost_local.backend import LocalBackend
 from roost_local.emulate import Rules
 from roost_local.gateway import Gateway
 
+from .intake import Terms, intake_class
 from .listen import Listen
 from .socket import SocketLimits
 from .upgrade import protocol_class
@@ -70,10 +71,12 @@ def server(
     rules: Rules | None = None,
     *,
     loopback: bool = False,
+    terms: Terms | None = None,
 ) -> LocalServer:
     """The server of a backend, not started: `await server(...).serve(sockets=[listen.bind()])`.
 
     `rules`: of the platform whose connections are emulated. `loopback`: it listens there.
+    `terms`: what a connection may cost.
     """
     limits = backend.runtime.limits
     largest, endpoint = limits.message_in, Agents(backend.runtime, backend.hub, admin_token, loopback=loopback)
@@ -83,6 +86,7 @@ def server(
         endpoint = Gateway(backend.runtime, backend.hub, admin_token, rules, loopback=loopback)
     config = uvicorn.Config(
         surface,
+        http=intake_class(terms or Terms()),
         ws=protocol_class(endpoint, SocketLimits(max_message=largest)),
         lifespan="on",
         log_level="warning",
@@ -92,7 +96,7 @@ def server(
         date_header=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=5,
-        backlog=2048,
+        backlog=min(2048, Terms.reserve()),
     )
     return LocalServer(config, backend)
 

@@ -54,8 +54,8 @@ async def test_the_aws_apis_are_for_who_knows_the_secret_of_the_run(emulator: Mi
         assert answer.status_code == 200
         assert not [name for name in answer.headers if name.startswith("access-control-")]
     assert client(emulator, "lambda").list_functions()["Functions"] == []
-    for headers in ((f"Host: {emulator.endpoint[7:]}",), (f"Host: {emulator.endpoint[7:]}", f"Origin: {EVIL}")):
-        assert opening(emulator.endpoint, "/", *headers)[0] != 101, "it has no sockets"
+    for lines in ((f"Host: {emulator.endpoint[7:]}",), (f"Host: {emulator.endpoint[7:]}", f"Origin: {EVIL}")):
+        assert opening(emulator.endpoint, "/", *lines)[0] != 101, "it has no sockets"
 
 
 async def test_what_is_deployed_answers_to_this_machine_only(emulator: Ministack) -> None:
@@ -75,12 +75,12 @@ async def test_no_page_takes_the_events_of_a_function() -> None:
         assert ports, "each function has a port of its own"
         for port in ports:
             url, path = f"http://127.0.0.1:{port}", "/2018-06-01/runtime/invocation/next"
-            for headers in (
+            for lines in (
                 (f"Host: 127.0.0.1:{port}", "Sec-Fetch-Site: cross-site"),
                 (f"Host: 127.0.0.1:{port}", f"Origin: {EVIL}"),
                 ("Host: evil.example",), (),
             ):  # fmt: skip
-                assert ask(url, request(f"GET {path}", *headers))[0] == 403, headers
+                assert ask(url, request(f"GET {path}", *lines))[0] == 403, lines
         async with httpx.AsyncClient(base_url=harness.url, timeout=60) as http:
             assert (await http.get("/healthz")).status_code == 200, "the functions still work"
     finally:

@@ -36,10 +36,15 @@ class Settings:
             found = _read[app] = cls(
                 given.get("ROOST_ADMIN_TOKEN"),
                 restless=bool(given.get("ROOST_RESTLESS")),
-                loopback=bool(given.get("ROOST_LOOPBACK")),
+                loopback=on_loopback(env),
                 config=config,
             )
         return found
+
+
+def on_loopback(env: interop.Js) -> bool:
+    """Whether it runs in workerd on this machine."""
+    return bool(interop.variables(env).get("ROOST_LOOPBACK"))
 
 
 def _listen(level: str) -> None:

@@ -11,6 +11,7 @@ from roost.author.app import App
 from roost.author.config import Source
 from roost.contract.address import Address
 from roost.contract.errors import NotSupported, RoostError
+from roost.contract.hosts import Hosts
 from roost.contract.result import TickResult, failed
 from roost.contract.trigger import Call, Trigger
 from roost.engine.runtime import Runtime
@@ -25,7 +26,7 @@ from .clock import ObjectHost
 from .courier import ObjectCourier
 from .object import CLOUDFLARE, AgentObject
 from .registry import Registries, Shelf
-from .settings import Settings, declare
+from .settings import Settings, declare, on_loopback
 from .wire import Line, socket_address
 
 
@@ -56,6 +57,10 @@ _surfaces: dict[App, Surface] = {}
 _agents: dict[App, interop.Namespace] = {}
 
 
+_hosts: dict[App, Hosts] = {}
+"""What it answers to."""
+
+
 class Lister:
     """The one thing a store does that belongs to no agent."""
 
@@ -75,9 +80,9 @@ class WorkerEntry(interop.WorkerEntrypoint):  # type: ignore[misc]  # the SDK ha
 
     def fetch(self, request: interop.Js) -> interop.Js:
         """A request for an agent is passed on as it is, and so is the promise of its answer: nothing waits here."""
-        path, query = _split(interop.url_of(request))
+        host, path, query = _split(interop.url_of(request))
         address = self._agent(path, query)
-        if address is None:
+        if address is None or not self._answers(host):
             return self._own(request)
         agents = _agents.get(self.app)
         if agents is None:
@@ -88,6 +93,23 @@ class WorkerEntry(interop.WorkerEntrypoint):  # type: ignore[misc]  # the SDK ha
         head = http.Head(request)
         if head.upgrade:
             return self._refuse(head)
+        return await http.answer(self._surface(), head)
+
+    def _answers(self, host: str) -> bool:
+        """Whether the app answers to this host: asked here, so that no agent wakes for another."""
+        try:
+            self._hosts().check(host)
+        except RoostError:
+            return False
+        return True
+
+    def _hosts(self) -> Hosts:
+        found = _hosts.get(self.app)
+        if found is None:
+            found = _hosts[self.app] = Hosts(self.app.hosts, loopback=on_loopback(self.env))
+        return found
+
+    def _surface(self) -> Surface:
         surface = _surfaces.get(self.app)
         if surface is None:
             settings = Settings.of(self.app, self.env)
@@ -95,7 +117,7 @@ class WorkerEntry(interop.WorkerEntrypoint):  # type: ignore[misc]  # the SDK ha
             surface = _surfaces[self.app] = Surface(
                 self.app, runtime, admin_token=settings.admin_token, loopback=settings.loopback
             )
-        return await http.answer(surface, head)
+        return surface
 
     def _agent(self, path: str, query: str) -> Address | None:
         """The agent a request is for; None: it is for none that can be."""
@@ -116,6 +138,7 @@ class WorkerEntry(interop.WorkerEntrypoint):  # type: ignore[misc]  # the SDK ha
         client, server = interop.pair()
         server.accept()
         try:
+            self._hosts().check(head.host)
             socket_address(self.app, head.path, read_query(head.query))
         except RoostError as error:
             refuse(Line(server), error)
@@ -135,10 +158,11 @@ class RegistryObject(interop.DurableObject):  # type: ignore[misc]  # the SDK ha
         return self._shelf.answer(text)
 
 
-def _split(url: str) -> tuple[str, str]:
+def _split(url: str) -> tuple[str, str, str]:
     rest = url.partition("://")[2].partition("#")[0]
     front, _, query = rest.partition("?")
-    return "/" + front.partition("/")[2], query
+    host, _, path = front.partition("/")
+    return host, "/" + path, query
 
 
 def serve(
