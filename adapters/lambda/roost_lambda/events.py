@@ -80,7 +80,8 @@ def resume(cid: str) -> dict[str, Any]:
 def decode(event: Mapping[str, Any]) -> Opened | Framed | Resumed | Closed:
     """What happened. ValueError: an event of another kind."""
     if event.get("type") == GREET:
-        return Opened(**event["opened"])
+        handshake = event["opened"]
+        return Opened(**{**handshake, "doubled": tuple(handshake.get("doubled", ()))})
     if event.get("type") == RESUME:
         return Resumed(event["cid"])
     context: Mapping[str, Any] = event.get("requestContext") or {}
