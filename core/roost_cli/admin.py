@@ -9,8 +9,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from roost.contract.visible import visible
+
 from .complaint import USAGE, Complaint
-from .report import put, put_json, say
+from .report import put_json, say
 from .serve import Commands
 from .server import add_address, add_common, ask, command
 
@@ -47,7 +49,7 @@ def _do(args: argparse.Namespace, verb: Callable[[AgentHandle], Awaitable[Any]])
 
 
 def _done(args: argparse.Namespace, what: str) -> int:
-    put_json({"done": what}) if args.json else say(f"{args.kind}/{args.agent} {what}")
+    put_json({"done": what}) if args.json else say(visible(f"{args.kind}/{args.agent} {what}"))
     return 0
 
 
@@ -57,10 +59,11 @@ def hibernate(args: argparse.Namespace) -> int:
 
 
 def export(args: argparse.Namespace) -> int:
-    text = json.dumps(_do(args, lambda handle: handle.export()), ensure_ascii=False)
+    document = _do(args, lambda handle: handle.export())
     if args.out is None:
-        put(text)
+        put_json(document)
         return 0
+    text = json.dumps(document, ensure_ascii=False)
     args.out.write_text(text + "\n", encoding="utf-8")
     return _done(args, f"exported to {args.out}")
 

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import json
-import re
 import sys
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
-from .complaint import USAGE, Complaint
-from .report import pretty, put, put_json, say, style
+from roost.contract.errors import RoostError
+
+from .report import pretty, put, put_json, say, shown, style
 from .serve import Commands
 from .server import add_address, add_common, ask, command
+from .words import Signature, doubtful, read
 
 if TYPE_CHECKING:
     from roost_client import Client
 
 ARGUMENTS: Final = """\
-arguments: JSON, or a bare word for text; name=value passes it by name.
+arguments: JSON, or a bare word for text; what the action takes as text is text; name=value passes it by name.
   roost call counter a increment 5
   roost call counter a remind seconds=10 text='tea is ready'
-  roost call board b put '{"x": 1}' '"5"'      (the text 5)"""
-_NAMED: Final = re.compile(r"([^\W\d]\w*)=(.*)\Z", re.DOTALL)
+  roost call board b put a1 5                  (text where the action takes text)"""
 
 
 def add(commands: Commands) -> None:
@@ -45,9 +44,8 @@ def add(commands: Commands) -> None:
 
 
 def call(args: argparse.Namespace) -> int:
-    positional, named = read(args.arguments)
-
     async def work(client: Client) -> Any:
+        positional, named = await _arguments(client, args)
         stream = client.handle(args.kind, args.agent).stream_with(
             args.action, positional, named, idempotency_key=args.key
         )
@@ -57,7 +55,7 @@ def call(args: argparse.Namespace) -> int:
                 if args.json:
                     put_json({"chunk": chunk})
                 elif isinstance(chunk, str):  # words of an answer: as they would be read
-                    print(chunk, end="", flush=True)
+                    print(shown(chunk), end="", flush=True)
                     text = True
                 else:
                     put(pretty(chunk))
@@ -69,7 +67,7 @@ def call(args: argparse.Namespace) -> int:
     if args.json:
         put_json({"result": result})
     elif isinstance(result, str):
-        put(result)
+        put(shown(result))
     elif result is not None:
         put(pretty(result))
     elif not text and sys.stderr.isatty():
@@ -78,9 +76,8 @@ def call(args: argparse.Namespace) -> int:
 
 
 def tell(args: argparse.Namespace) -> int:
-    positional, named = read(args.arguments)
-
     async def work(client: Client) -> str:
+        positional, named = await _arguments(client, args)
         return await client.handle(args.kind, args.agent).tell_with(
             args.action, positional, named, lane=args.lane, delay=args.delay, idempotency_key=args.key
         )
@@ -90,30 +87,13 @@ def tell(args: argparse.Namespace) -> int:
     return 0
 
 
-def read(words: list[str]) -> tuple[list[Any], dict[str, Any]]:
-    """Positional and named arguments. Complaint: a name twice, or a position after a name."""
-    positional: list[Any] = []
-    named: dict[str, Any] = {}
-    for word in words:
-        found = _NAMED.match(word)
-        if found is None:
-            if named:
-                raise Complaint(f"the argument {word!r} stands after a named one: name it too", USAGE)
-            positional.append(value(word))
-        elif found[1] in named:
-            raise Complaint(f"the argument {found[1]!r} is given twice", USAGE)
-        else:
-            named[found[1]] = value(found[2])
-    return positional, named
-
-
-def value(text: str) -> Any:
-    """JSON if it is, else the text itself."""
-    try:
-        return json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        return text
-
-
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+async def _arguments(client: Client, args: argparse.Namespace) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments as the action takes them; its signature is asked for only where it decides."""
+    signature = None
+    if doubtful(args.arguments):
+        try:
+            signature = Signature.find(await client.openapi(), args.kind, args.action)
+        except RoostError as error:
+            if error.code == "unreachable":
+                raise
+    return read(args.arguments, signature)

@@ -26,12 +26,13 @@ from .broken import Broken
 from .complaint import BROKEN, CODES, REFUSED, Complaint
 from .console import Console, outline
 from .project import Project, load_app
-from .report import say, show_error
+from .report import never_fail, plain, say, show_error
 from .serve import options, serve_app
 
 
 def main(given: dict[str, Any]) -> int:
     """Serve until SIGTERM; the exit code tells the supervisor whose fault an end was."""
+    never_fail()
     line = socket.socket(fileno=given["line"])
     line.set_inheritable(False)
     os.set_inheritable(given["listen"], False)
@@ -46,12 +47,12 @@ def main(given: dict[str, Any]) -> int:
         console = Console(kinds, token=token, data=given["shown"], emulate=args.emulate)
 
         def ready(url: str) -> None:
-            line.sendall(json.dumps({"url": url, "kinds": kinds}).encode() + b"\n")
+            line.sendall(json.dumps({"url": url, "kinds": kinds, "auth": app.auth is not None}).encode() + b"\n")
 
         made = options(args, app, data, token, Path(given["root"]), Listen(fd=given["listen"]))
         serve_app(app, made.with_dev(args.emulate, console), ready)
     except Complaint as complaint:
-        say(f"roost: {complaint}")
+        say(f"roost: {plain(str(complaint))}")
         code, why = complaint.code, str(complaint)
     except RoostError as error:
         show_error(error)

@@ -16,7 +16,7 @@ from .blame import short
 from .project import find_project, named
 from .serve import MEMORY, Commands, add_app, add_serving, data_file, port, split_config
 from .supervisor import Supervisor
-from .token import make_token
+from .token import make_token, shown_token
 from .watch import Watch
 from .welcome import welcome
 
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     }
 
     def first(report: dict[str, Any]) -> None:
-        welcome(target, report, shown, args.emulate, reloads=not args.no_reload)
+        welcome(target, report, shown, args.emulate, reloads=not args.no_reload, token=shown_token(project))
         if args.open:
             webbrowser.open(report["url"])
 

@@ -21,6 +21,7 @@ from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 from roost.contract.errors import RoostError
+from roost.contract.visible import visible_lines
 from roost.hosting.platform import Emulator, Platform, Serving
 from roost_server.listen import Listen
 from roost_server.serve import dotenv
@@ -33,6 +34,7 @@ from .project import Project
 from .report import say, show_error, style
 from .serve import MEMORY, split_config
 from .supervisor import LOOK, PAUSES, SETTLED, WAITING
+from .token import shown_token
 from .watch import Watch
 from .welcome import welcome
 
@@ -57,6 +59,7 @@ class Emulated:
         self._data = Path(args.data or project.root / ".roost" / str(platform.emulator)).resolve()
         self._environment = _environment(project.root, args)
         self._config: list[str] = args.config
+        self._shown = shown_token(project)
         self._told = False
         self._usage = False
         self._why = ""
@@ -104,8 +107,8 @@ class Emulated:
         began = time.monotonic()
         say(style(f"roost: starting {self._platform.emulator}", "dim", sys.stderr))
         try:
-            kinds = await self._kinds()
-            if kinds is None:
+            outlined = await self._outlined()
+            if outlined is None:
                 return None
             serving = Serving(self._port, self._data, self._token, self._environment, self._log)
             made = self._platform.dev(gather(self._project, self._app), serving)
@@ -128,8 +131,10 @@ class Emulated:
         if self._told:
             say(style(f"roost: serving again ({time.monotonic() - began:.1f} s)", "green", sys.stderr))
         else:
-            report = {"url": url, "kinds": kinds}
-            welcome(self._app, report, short(str(self._data)), None, reloads=self._watch is not None, on=self._on())
+            welcome(
+                self._app, {"url": url, **outlined}, short(str(self._data)), None, reloads=self._watch is not None,
+                on=self._on(), base_path=self._platform.base_path, token=self._shown,
+            )  # fmt: skip
             self._told = True
         return made
 
@@ -154,7 +159,7 @@ class Emulated:
             return None
         return broken
 
-    async def _kinds(self) -> list[dict[str, Any]] | None:
+    async def _outlined(self) -> dict[str, Any] | None:
         """The app's outline, from a process that imports it as it is now; None when it can't, and has said why."""
         command = [sys.executable, "-m", "roost_cli.outlined", self._app, str(self._project.root), *self._config]
         pipe = asyncio.subprocess.PIPE
@@ -164,7 +169,7 @@ class Emulated:
         if child.returncode == 0:
             if said:
                 say(said)
-            return cast("list[dict[str, Any]]", json.loads(out))
+            return cast("dict[str, Any]", json.loads(out))
         self._unserved(said, child.returncode or BROKEN)
         return None
 
@@ -181,7 +186,7 @@ class Emulated:
                 return
 
     def _log(self, line: str) -> None:
-        say(f"{style(str(self._platform.emulator), 'dim', sys.stderr)} {line}")
+        say(f"{style(str(self._platform.emulator), 'dim', sys.stderr)} {visible_lines(line)}")
 
     def _on(self) -> str:
         return f"{self._platform.emulator}, the runtime of {self._platform.name}"

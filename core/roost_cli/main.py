@@ -16,13 +16,14 @@ from roost.contract.errors import RoostError
 
 from . import admin, bundle, call, check, conformance, dev, limits, new, read, serve, tail
 from .complaint import CODES, REFUSED, USAGE, Complaint
-from .report import say, show_error
+from .report import never_fail, plain, say, show_error
 
 EPILOG: Final = """\
 start here:
   roost new chat hello && cd hello && roost dev
 
 A running server is found at --url, else $ROOST_URL, else http://127.0.0.1:8787.
+An app with App(auth=...) gets the token of --token, else of $ROOST_TOKEN, as the bearer.
 The admin token is $ROOST_ADMIN_TOKEN, else the one `roost dev` keeps in .roost/admin-token."""
 
 
@@ -43,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
+    never_fail()
     root = parser()
     try:
         args = root.parse_args(argv)
@@ -54,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(args.run(args))
     except Complaint as complaint:
-        say(f"roost: {complaint}")
+        say(f"roost: {plain(str(complaint))}")
         return complaint.code
     except RoostError as error:
         show_error(error)

@@ -7,6 +7,8 @@ import sys
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from roost.contract.visible import visible
+
 from .report import moment, pretty, put, put_json, say, style, table
 from .serve import Commands
 from .server import add_address, add_common, ask, command
@@ -61,20 +63,21 @@ def status(args: argparse.Namespace) -> int:
     if args.json:
         put_json(doc)
         return 0
-    put(f"{style(args.kind + '/' + args.agent, 'bold')}  {doc['status']}  version {doc['version']}")
+    put(f"{style(visible(f'{args.kind}/{args.agent}'), 'bold')}  {doc['status']}  version {doc['version']}")
     shown = ("generation", "connections", "subscribers", "mailbox", "outbox", "dead_letters", "events", "stored_bytes")
     for name in shown:
         if name in doc:
             put(f"  {name.replace('_', ' '):<14}{doc[name]}")
     put(f"  {'next wake':<14}{moment(doc.get('next_wake'))}")
     for one in doc.get("schedules", ()):
-        put(f"    {one['key']:<12}{moment(one['due'])}  {one['target']}  {pretty(one['spec'])}")
+        put(f"    {visible(one['key']):<12}{moment(one['due'])}  {visible(one['target'])}  {pretty(one['spec'])}")
     metrics = doc.get("metrics")
     if metrics:
         total = sum(sum(by.values()) for by in metrics["ticks"].values())
         put(f"  {'ticks':<14}{total}, mean {metrics['mean_seconds'] * 1000:.1f} ms")
         for kind, by in islice(metrics["ticks"].items(), 20):
-            put(f"    {kind:<12}{', '.join(f'{n} {outcome}' for outcome, n in by.items())}")
+            put(f"    {visible(kind):<12}{', '.join(f'{n} {outcome}' for outcome, n in by.items())}")
         if metrics.get("last_error"):
-            put(f"  {'last error':<14}{metrics['last_error']['message']} ({metrics['last_error']['code']})")
+            last = metrics["last_error"]
+            put(f"  {'last error':<14}{visible(last['message'])} ({visible(last['code'])})")
     return 0

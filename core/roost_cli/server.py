@@ -26,8 +26,12 @@ DEFAULT = "http://127.0.0.1:8787"
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
-    """--url and --json."""
+    """--url, --token and --json."""
     parser.add_argument("--url", help=f"the server (default: $ROOST_URL, else {DEFAULT})")
+    parser.add_argument(
+        "--token", help="the bearer token to send, for an app with App(auth=...) (default: $ROOST_TOKEN; commands of "
+        "an operator: the admin token)",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
 
 
@@ -55,7 +59,7 @@ def ask(
     from roost_client import Client  # slow to load, and not every command needs it
 
     url = (args.url or os.environ.get("ROOST_URL") or DEFAULT).rstrip("/")
-    token = admin_token(url) if admin else os.environ.get("ROOST_TOKEN") or None
+    token = args.token or (admin_token(url) if admin else os.environ.get("ROOST_TOKEN")) or None
 
     async def run() -> T:
         async with Client(url, token=token, timeout=timeout) as client:
@@ -72,6 +76,12 @@ def ask(
             ) from error
         if error.code == "unauthorized" and admin:
             raise Complaint(f"{url} takes another admin token: {error.message}", REFUSED) from error
+        if error.status == 401 and not admin:
+            more = "it was refused" if token else "none was sent"
+            raise RoostError(
+                f"{error.message}\nthe app asks who calls, and {more}: give a token with --token or ROOST_TOKEN",
+                code=error.code, id=error.id, status=error.status, data=error.data,
+            ) from error  # fmt: skip
         raise
     except ValueError as error:
         raise Complaint(str(error), USAGE) from error

@@ -6,6 +6,8 @@ import argparse
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
+from roost.contract.visible import visible
+
 from .report import pretty, put, put_json, style
 from .serve import Commands
 from .server import add_address, add_common, ask, command
@@ -46,8 +48,8 @@ def show(event: Event, *, as_json: bool) -> None:
     if event.type == "event":
         clock = "" if event.at is None else event.at.astimezone().strftime("%H:%M:%S")
         data = "" if event.data is None else pretty(event.data)
-        put(f"{style(f'{event.seq:>5}', 'dim')}  {clock}  {style(event.kind, 'cyan')}  {data}".rstrip())
+        put(f"{style(f'{event.seq:>5}', 'dim')}  {clock}  {style(visible(event.kind), 'cyan')}  {data}".rstrip())
     elif event.type == "gap":
         put(style(f"    -  older events are gone; the first kept is {event.data.get('first')}", "yellow"))
     else:
-        put(f"{style(f'    ~  {event.type}', 'dim')}  {pretty(event.data)}")
+        put(f"{style(f'    ~  {visible(event.type)}', 'dim')}  {pretty(event.data)}")

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 from pathlib import Path
+
+from .blame import short
+from .project import Project
 
 
 def make_token(path: Path) -> str:
@@ -22,6 +26,13 @@ def make_token(path: Path) -> str:
         os.fchmod(fd, 0o600)
         file.write(token + "\n")
     return token
+
+
+def shown_token(project: Project) -> str:
+    """How a shell reads the operator's token of this `roost dev`, quoted."""
+    if os.environ.get("ROOST_ADMIN_TOKEN"):
+        return '"$ROOST_ADMIN_TOKEN"'
+    return f'"$(cat {shlex.quote(short(str(project.token)))})"'
 
 
 def read_token(path: Path) -> str | None:

@@ -18,9 +18,16 @@ KEY = "demo"
 """The agent of the examples."""
 
 
-def welcome(named: str, report: dict[str, Any], data: str, emulate: str | None, *, reloads: bool, on: str = "") -> None:
-    """Print it. `on`: the platform's runtime that serves it; it has no console page."""
+def welcome(
+    named: str, report: dict[str, Any], data: str, emulate: str | None, *, reloads: bool, on: str = "",
+    base_path: str | None = None, token: str,
+) -> None:  # fmt: skip
+    """Print it. `report`: {url, kinds, auth}. `on`: the platform's runtime that serves it; it has no console page.
+
+    `base_path`: of all WebSockets, where they share one. `token`: how a shell reads the operator's.
+    """
     url, kinds = report["url"], report["kinds"]
+    base_path = "prod" if emulate == "lambda" else base_path
     names = ", ".join(k["kind"] for k in kinds)
     put("")
     put(f"  {style('Roost', 'bold')} serves {named}: {names}")
@@ -35,7 +42,9 @@ def welcome(named: str, report: dict[str, Any], data: str, emulate: str | None, 
     if found is not None:
         kind, action = found
         put("")
-        for name, line in lines(url, kind["kind"], action, emulate):
+        if report.get("auth"):
+            put(style("  # App(auth=...) asks who calls: here it is the operator; --token takes any token", "dim"))
+        for name, line in lines(url, kind["kind"], action, base_path, token if report.get("auth") else None):
             put(style(f"  # {name}", "dim"))
             put(f"  {line}")
     put("")
@@ -43,21 +52,27 @@ def welcome(named: str, report: dict[str, Any], data: str, emulate: str | None, 
     put("")
 
 
-def lines(url: str, kind: str, action: dict[str, Any], emulate: str | None) -> list[tuple[str, str]]:
-    """(for what, the line), each for a shell or a JavaScript prompt."""
+def lines(
+    url: str, kind: str, action: dict[str, Any], base_path: str | None, token: str | None = None
+) -> list[tuple[str, str]]:
+    """(for what, the line), each for a shell or a JavaScript prompt. `token`: how a shell reads it, if it is needed."""
     args, kwargs = sample(action["schema"])
     body = json.dumps({"kwargs": kwargs} if kwargs else {"args": args})
     curl = (
         f"curl -X POST {url}/v1/agents/{kind}/{KEY}/call/{action['name']} "
         f"-H 'content-type: application/json' -d {shlex.quote(body)}"
     )
+    if token is not None:
+        curl += f""" -H "authorization: Bearer {token.strip('"')}\""""
     where = urlsplit(url)
     words = [program(), "call", kind, KEY, action["name"], *_words(args, kwargs)]
     if where.port != 8787:
         words.append(f"--url {url}")
+    if token is not None:
+        words.append(f"--token {token}")
     host: dict[str, Any] = {"agent": kind, "name": KEY, "host": where.netloc}
-    if emulate == "lambda":
-        host = {**host, "basePath": "prod", "query": {"agent": kind, "name": KEY}}
+    if base_path is not None:
+        host = {**host, "basePath": base_path, "query": {"agent": kind, "name": KEY}}
     values = [*args, *kwargs.values()]
     verb = "await a.call(" + ", ".join(json.dumps(x) for x in (action["name"], values)) + ")"
     if action["streams"]:
@@ -67,7 +82,10 @@ def lines(url: str, kind: str, action: dict[str, Any], emulate: str | None) -> l
         f'const {{ AgentClient }} = await import("agents/client"); '
         f"const a = new AgentClient({json.dumps(host)}); console.log({verb});"
     )
-    return [("curl", curl), ("the same with roost", " ".join(words)), ("JavaScript, after npm install agents", script)]
+    found = [("curl", curl), ("the same with roost", " ".join(words))]
+    if token is None:  # what an auth hook reads of a WebSocket, only its author knows
+        found.append(("JavaScript, after npm install agents, in Node 22 or a browser", script))
+    return found
 
 
 def _words(args: list[Any], kwargs: dict[str, Any]) -> list[str]:

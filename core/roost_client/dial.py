@@ -12,7 +12,7 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus
 from roost.contract.address import Address
 
 from .faults import from_status, unreachable
-from .wire import agent_path
+from .wire import agent_path, is_loopback
 
 Dial = Callable[[], Awaitable[ClientConnection]]
 
@@ -56,6 +56,7 @@ def dialer(url: str, headers: Mapping[str, str], timeout: float | None) -> Dial:
                 ping_interval=None,
                 close_timeout=CLOSING,
                 max_size=FRAME_LIMIT,
+                proxy=None if is_loopback(urlsplit(url).hostname or "") else True,
             )
         except InvalidStatus as error:
             answer = error.response

@@ -20,6 +20,7 @@ from roost.contract.errors import TransientError
 
 from .faults import bad_answer
 from .http import Http, Params, is_event_stream, read_events
+from .inner import Inner
 from .sse import Parser, ServerSent
 
 WINDOW: Final = 50.0
@@ -65,7 +66,7 @@ async def follow_events(
             params["follow"] = "false"
         parser = Parser(last_id, retry)
         try:
-            async with aclosing(_window(http, path, params, parser, last)) as window:
+            async with aclosing(Inner(_window(http, path, params, parser, last))) as window:
                 async for event in window:
                     opened, failures, last = True, 0, event.seq
                     yield event
@@ -86,7 +87,7 @@ async def _window(http: Http, path: str, params: Params, parser: Parser, last: i
     async with http.open("GET", path, params=params, last_id=parser.last_id, silence=SILENCE) as answer:
         if not is_event_stream(answer):
             raise bad_answer(f"GET {path}: the answer is no stream of events; is this a Roost server?")
-        async with aclosing(read_events(answer, parser)) as all_sent:
+        async with aclosing(Inner(read_events(answer, parser))) as all_sent:
             async for sent in all_sent:
                 event = event_of(sent, last)
                 last = event.seq

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import ssl
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
-from functools import cache
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from types import TracebackType
 from typing import Any
 
 import httpx
@@ -14,6 +12,7 @@ import httpx
 from roost.contract.errors import TransientError
 
 from .faults import bad_answer, from_httpx, from_status
+from .pool import Pool
 from .retry import Retries
 from .sse import Parser, ServerSent
 
@@ -21,7 +20,7 @@ Params = Mapping[str, str | int]
 
 
 class Http:
-    """One pool of connections to one deployment. `timeout` in seconds; None waits for ever."""
+    """The requests of a client to one deployment. `timeout` in seconds; None waits for ever."""
 
     def __init__(
         self,
@@ -34,9 +33,7 @@ class Http:
     ) -> None:
         self.timeout = timeout
         self.retries = retries
-        self._client = httpx.AsyncClient(
-            base_url=url, headers=dict(headers), timeout=None, transport=transport, verify=_tls()
-        )
+        self._pool = Pool(url, headers, transport)
 
     async def fetch(
         self,
@@ -49,12 +46,13 @@ class Http:
         timeout: float | None = None,
     ) -> Any:
         """The JSON an endpoint answers. Only a GET and a request with an idempotency key are repeated."""
-        request = self._request(method, path, "application/json", body, params, key)
+        client = self._pool.here().requests
+        request = _request(client, method, path, "application/json", body, params, key)
         what = f"{method} {path}"
 
         async def attempt() -> Any:
             try:
-                answer = await self._client.send(request)
+                answer = await client.send(request)
             except httpx.HTTPError as error:
                 raise from_httpx(error, what) from error
             if not answer.is_success:
@@ -66,8 +64,7 @@ class Http:
             attempt, repeat=lambda _: safe, timeout=self.timeout if timeout is None else timeout, what=what
         )
 
-    @asynccontextmanager
-    async def open(
+    def open(
         self,
         method: str,
         path: str,
@@ -77,12 +74,13 @@ class Http:
         key: str | None = None,
         last_id: str = "",
         silence: float | None = None,
-    ) -> AsyncGenerator[httpx.Response, None]:
+    ) -> Opening:
         """The answer as a stream. `silence`: seconds without a byte after which it counts as lost.
 
         A stream is repeated only before it began: what a broken one had sent can't be sent again.
         """
-        request = self._request(method, path, "text/event-stream", body, params, key)
+        client = self._pool.here().streams
+        request = _request(client, method, path, "text/event-stream", body, params, key)
         if last_id:
             request.headers["last-event-id"] = last_id
         request.extensions["timeout"] = httpx.Timeout(None, read=silence).as_dict()
@@ -90,7 +88,7 @@ class Http:
 
         async def attempt() -> httpx.Response:
             try:
-                answer = await self._client.send(request, stream=True)
+                answer = await client.send(request, stream=True)
                 if answer.is_success:
                     return answer
                 try:
@@ -104,31 +102,43 @@ class Http:
         def repeat(error: TransientError) -> bool:
             return method == "GET" or (key is not None and error.code not in {"connection-lost", "timeout"})
 
-        answer = await self.retries.run(attempt, repeat=repeat, timeout=silence, what=what)
-        try:
-            yield answer
-        finally:
-            await answer.aclose()
+        return Opening(lambda: self.retries.run(attempt, repeat=repeat, timeout=silence, what=what))
 
     async def aclose(self) -> None:
         """Close the pool; open streams end."""
-        await self._client.aclose()
-
-    def _request(
-        self, method: str, path: str, accept: str, body: str | None, params: Params | None, key: str | None
-    ) -> httpx.Request:
-        headers = {"accept": accept}
-        if body is not None:
-            headers["content-type"] = "application/json"
-        if key is not None:
-            headers["idempotency-key"] = key
-        return self._client.build_request(method, path, content=body, params=params, headers=headers)
+        await self._pool.aclose()
 
 
-@cache
-def _tls() -> ssl.SSLContext:
-    """One for all clients: reading the certificates takes longer than most scripts' requests."""
-    return httpx.create_ssl_context()
+class Opening:
+    """`async with` an answer that streams. No generator: see inner.py."""
+
+    __slots__ = ("_answer", "_begin")
+
+    def __init__(self, begin: Callable[[], Awaitable[httpx.Response]]) -> None:
+        self._begin = begin
+        self._answer: httpx.Response | None = None
+
+    async def __aenter__(self) -> httpx.Response:
+        self._answer = await self._begin()
+        return self._answer
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._answer is not None:
+            await self._answer.aclose()
+
+
+def _request(
+    client: httpx.AsyncClient, method: str, path: str, accept: str, body: str | None, params: Params | None,
+    key: str | None,
+) -> httpx.Request:  # fmt: skip
+    headers = {"accept": accept}
+    if body is not None:
+        headers["content-type"] = "application/json"
+    if key is not None:
+        headers["idempotency-key"] = key
+    return client.build_request(method, path, content=body, params=params, headers=headers)
 
 
 def is_event_stream(answer: httpx.Response) -> bool:

@@ -24,6 +24,8 @@ class Portal:
 
     def run(self, do: Callable[[], Awaitable[T]]) -> T:
         """The result of `do()`. An interrupt of the caller cancels it."""
+        if not self._close.alive:
+            raise RuntimeError("this client is closed: make another, and use it inside `with`")
         future = self._portal.start_task_soon(do)
         try:
             return future.result()

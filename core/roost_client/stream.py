@@ -17,6 +17,7 @@ from roost.contract.errors import TransientError, from_problem
 
 from .faults import bad_answer, lost
 from .http import Http, is_event_stream, read_events, read_json
+from .inner import Inner
 from .sse import Parser
 
 Finish = Callable[[Any], None]
@@ -71,7 +72,7 @@ async def call_stream(
         if not is_event_stream(answer):  # an action that does not stream
             finish(_result(await read_json(answer), path))
             return
-        async with aclosing(read_events(answer, Parser())) as all_sent:
+        async with aclosing(Inner(read_events(answer, Parser()))) as all_sent:
             async for sent in all_sent:
                 match sent.event:
                     case "chunk":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote
 
@@ -50,6 +51,14 @@ def check_idempotency_key(key: str) -> str:
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise ValueError(f"an idempotency key is visible ASCII without blanks; got {key!r}")
     return key
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine's own: no proxy is asked for it."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _segment(text: str) -> str:

@@ -25,6 +25,8 @@ def test_an_app_is_deployed_and_after_an_edit_again(tmp_path: Path, monkeypatch:
     with Running("dev", "--on", "aws-emulator", "--port", "0", cwd=tmp_path) as dev:
         sockets = dev.heard(r"WebSockets: (ws://127\.0\.0\.1:\d+/prod)\?agent=KIND&name=KEY")[1]
         dev.heard("Ctrl-C")
+        script = dev.heard(r"  (const .*AgentClient.*)\n")[1]
+        assert '"basePath": "prod", "query": {"agent": "counter", "name": "demo"}' in script
         url = sockets.removesuffix("/prod").replace("ws", "http", 1)
         assert url in dev.said
         assert increment(url) == 1

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from roost.author.app import App
 from roost.author.config import Source, from_environment, resolve
+from roost.contract.visible import VisibleFormatter
 
 from . import interop
 
@@ -49,7 +50,9 @@ def on_loopback(env: interop.Js) -> bool:
 
 def _listen(level: str) -> None:
     """Agents' log lines reach the platform's log from `level` on, others' from warnings on."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(VisibleFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("roost").setLevel(level.upper())
 
 

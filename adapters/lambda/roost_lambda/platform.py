@@ -17,6 +17,7 @@ class LambdaPlatform(Platform):
 
     name = "lambda"
     emulator = "aws-emulator"
+    base_path = "prod"
 
     def bundle(self, project: Project, out: Path, say: Say) -> Bundle:
         from .bundle import bundle

@@ -8,6 +8,16 @@ from typing import Any
 
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
+from roost.contract.visible import visible_json
+
+
+class Formatter(LambdaPowertoolsFormatter):
+    """Powertools' JSON, in which nothing moves the cursor of who reads it in a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible_json(super().format(record))
+
+
 _seen: set[str] = set()
 """Functions that this process has run: at most one, and none before the first invocation."""
 
@@ -17,7 +27,7 @@ def set_up() -> None:
     root = logging.getLogger()
     handler = logging.StreamHandler()
     service = os.environ.get("POWERTOOLS_SERVICE_NAME", "roost")
-    handler.setFormatter(LambdaPowertoolsFormatter(service=service))
+    handler.setFormatter(Formatter(service=service))
     root.handlers[:] = [handler]
     level = os.environ.get("ROOST_LOG_LEVEL", "").upper()
     root.setLevel(level or "WARNING")

@@ -98,6 +98,8 @@ class Platform:
     name: str
     emulator: str | None = None
     """What `roost dev --on` calls the platform on this machine."""
+    base_path: str | None = None
+    """The one path of all WebSockets, where the platform has none per agent: clients name the agent in the query."""
 
     def bundle(self, project: Project, out: Path, say: Say) -> Bundle:
         """Stage the app in the folder `out`. LimitExceeded `bundle`: more than the platform takes."""

@@ -1,6 +1,7 @@
 """The commands that talk to a server: what they print, for people and programs, and how they end."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .program import ROOT, Running, environment, here, roost, write_app
+from .program import ROOT, Running, command, environment, here, roost, write_app
 
 
 class Shell:
@@ -48,6 +49,60 @@ def test_arguments_are_json_or_words(shell: Shell) -> None:
     assert json.loads(shell("call", "audit", "w", "notes", "10")) == ["bare", "two words", "5", "a=b"]
     assert "stands after a named one" in shell("call", "audit", "w", "note", "text=a", "b", code=2)
     assert "given twice" in shell("call", "audit", "w", "note", "text=a", "text=b", code=2)
+
+
+def test_an_action_decides_what_a_word_is(shell: Shell) -> None:
+    for word in ("123", "x=5", "true", "null", "[1]", "1e3", "a=b=c"):
+        shell("call", "audit", "s", "note", word)
+    shell("call", "audit", "s", "note", "text=007")
+    shell("tell", "audit", "s", "note", "text=5", "--key", "once")
+    notes = json.loads(shell("call", "audit", "s", "notes", "9"))
+    assert notes == ["123", "x=5", "true", "null", "[1]", "1e3", "a=b=c", "007", "5"]
+    assert "line 1" in shell("call", "chat", "words", "say", "x=5"), "no argument of `say` is called x"
+    assert "bad-arguments" in shell("call", "counter", "s", "increment", "by=[1]", code=1)
+
+
+def test_an_answer_is_not_lost_to_an_encoding(shell: Shell) -> None:
+    said = subprocess.run(
+        command("call", "board", "ä", "put", "a1", "grün €", "--url", shell.url), cwd=shell.folder,
+        env=environment(PYTHONIOENCODING="ascii"), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (said.returncode, said.stdout, said.stderr) == (0, "1\n", "")
+    text = "grün €\u202e\x1b[2J"
+    for args, means in ((("notes",), [text]), (("notes", "--json"), {"result": [text]})):
+        shell("call", "audit", "ä", "note", text, "--key", "one")
+        said = subprocess.run(
+            command("call", "audit", "ä", *args, "--url", shell.url), cwd=shell.folder,
+            env=environment(PYTHONIOENCODING="ascii"), capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert said.returncode == 0 and json.loads(said.stdout) == means and said.stdout.isascii()
+        assert "\x1b" not in said.stdout
+
+
+def test_nothing_of_a_key_reaches_the_terminal_raw(shell: Shell) -> None:
+    key = "evil\n12:00:00 ERROR roost: forged\x1b[2J\x9b\u202e"
+    assert shell("call", "counter", key, "increment") == "1\n"
+    shell("call", "audit", key, "note", "hi\x1b[2J")
+    said = "".join(
+        (
+            shell("agents", "--kind", "counter"),
+            shell("agents", "--json"),
+            shell("status", "counter", key),
+            shell("tail", "audit", key, "--no-follow"),
+            shell("call", "counter", key, "nope\x1b[2J\nroost: forged", code=1),
+            shell("call", "nope\x1b", key, "x", code=1),
+            shell("hibernate", "counter", key),
+        )
+    )
+    assert "evil\\n12:00:00 ERROR roost: forged\\x1b[2J\\x9b\\u202e" in said
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e]", said)
+    assert "\nroost: forged" not in said and "\n12:00:00" not in said
+
+
+def test_an_error_is_said_once(shell: Shell) -> None:
+    for args in (("increment", "by=x"), ("increment", "1", "2"), ("nope",)):
+        said = shell("call", "counter", "e", *args, code=1)
+        assert said.count("roost: ") == 1 and len(said.splitlines()) == 1, said
 
 
 def test_an_idempotency_key_runs_once(shell: Shell) -> None:

@@ -1,5 +1,6 @@
 """`roost dev`: reload without a refused connection, broken edits, crashes, signals, and what it prints."""
 
+import json
 import os
 import re
 import signal
@@ -9,6 +10,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+
+from roost_cli.welcome import lines
+from roost_lambda.platform import LambdaPlatform
 
 from .program import APP, Running, command, environment, roost, write_app
 
@@ -44,6 +48,49 @@ def test_prints_where_everything_is(tmp_path: Path) -> None:
         assert '"agent": "counter"' in script and '"increment", [1]' in script and url.removeprefix("http://") in script
         assert dev.end() == 0
     assert "Traceback" not in dev.said
+
+
+def test_what_is_printed_works_where_the_app_asks_who_calls(tmp_path: Path) -> None:
+    hook = """
+async def hook(credentials):
+    if credentials.bearer != "ada":
+        raise Rejected("who are you?", code="unauthorized", status=401)
+    return Caller("ada")
+
+app = App([Counter], auth=hook)
+"""
+    write_app(tmp_path, APP.replace("import Agent,", "import Agent, Caller,").replace("app = App([Counter])\n", hook))
+    with Running("dev", "--port", "0", cwd=tmp_path) as dev:
+        url = dev.url
+        dev.heard("Ctrl-C")
+        curl, call = dev.heard(r"  (curl .*)\n")[1], dev.heard(r"  (\S.* call counter demo .*)\n")[1]
+        for line, answer in ((curl, '{"result":1}'), (call, "2")):
+            done = subprocess.run(
+                line, shell=True, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True
+            )
+            assert done.stdout.strip() == answer
+        assert "AgentClient" not in dev.said, "what the hook reads of a WebSocket is not known here"
+        words = ("call", "counter", "demo", "increment", "--url", url)
+        assert roost(*words, "--token", "ada", cwd=tmp_path).stdout == "3\n"
+        assert roost(*words, cwd=tmp_path, ROOST_TOKEN="ada").stdout == "4\n"
+        for token, says in ((None, "none was sent"), ("bob", "it was refused")):
+            done = roost(*words, *(["--token", token] if token else []), cwd=tmp_path)
+            assert done.returncode == 1 and says in done.stderr and "ROOST_TOKEN" in done.stderr
+
+
+def test_the_line_for_javascript_is_the_platforms() -> None:
+    action = {
+        "name": "increment",
+        "schema": {"properties": {"by": {"default": 1, "type": "integer"}}},
+        "streams": False,
+    }
+    for base_path in (None, LambdaPlatform.base_path):
+        script = lines("http://127.0.0.1:9", "counter", action, base_path)[-1][1]
+        found = re.search(r"AgentClient\((\{.*\})\); console", script)
+        assert found is not None
+        options = json.loads(found[1])
+        at_one_url = {"basePath": "prod", "query": {"agent": "counter", "name": "demo"}} if base_path else {}
+        assert options == {"agent": "counter", "name": "demo", "host": "127.0.0.1:9", **at_one_url}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
