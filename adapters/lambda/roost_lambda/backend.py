@@ -7,6 +7,7 @@ its work caused (frames, envelopes, alarms) is done, or durably owed: a row in t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 from pydantic import BaseModel
@@ -20,6 +21,7 @@ from roost.contract.trigger import Call, Caller, Lane, Trigger
 from roost.contract.unsent import refused_for_good
 from roost.engine.leased.tenure import LINGER, Tenant
 from roost.engine.runtime import Runtime
+from roost.engine.viewing import state_frame
 from roost.ports import Capabilities, Fetch, Host, Ports, Wire
 from roost.protocol import frames
 
@@ -235,17 +237,14 @@ class LambdaBackend:
         """
         runtime = self.runtime
         kind = runtime.app.kind(address.kind)
-        out = [frames.identity(address, kind.stateful)]
-        seen = ""
+        seen, shown = "", list[bytes]()
         if kind.stateful:
             found = await runtime.snapshot(address)
             if any(row.cid == cid for row in found.connections):
                 return [], ""
-            view = runtime.view_of(kind, found.state, found.state_version)
-            seen = frames.digest(view)
-            out.append(frames.state(view))
-        out.append(frames.NO_MCP)
-        return out, seen
+            frame, seen = state_frame(partial(runtime.view_of, kind, found))
+            shown.append(frame)
+        return [frames.identity(address, bool(seen)), *shown, frames.NO_MCP], seen
 
     async def bind(self, cid: str, address: Address, expires: float, data: bytes = b"") -> None:
         """Remember which agent a connection belongs to, with the codec's own data (label, query, caller)."""

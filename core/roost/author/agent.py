@@ -21,7 +21,6 @@ from ..contract.event import Event
 from ..contract.trigger import Caller, Request
 from .connection import Connection
 from .kind import Empty, Kind
-from .kv import KV
 from .remote import Remote, RemoteAction
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
     from ..tick.tick import Tick
     from .action import Action
+    from .kv import KV
     from .resource import Resource
     from .response import Response
     from .schedule import When
@@ -104,7 +104,7 @@ class Agent(Generic[S, C]):
     @property
     def kv(self) -> KV:
         """Key-value data beside the state: `await kv.get(key, type)`, `kv.put(key, value)`."""
-        return KV(self._tick)
+        return self._tick.kv()
 
     @property
     def connections(self) -> Sequence[Connection]:
@@ -199,7 +199,11 @@ class Agent(Generic[S, C]):
         raise NotImplementedError
 
     def view(self) -> Any:
-        """The public part of the state, sent to clients. The whole state by default."""
+        """The public part of the state, sent to clients. The whole state by default.
+
+        It has the state, key, now (the last commit's), config and connections of a committed snapshot, and nothing
+        that acts or waits. When it fails on a new state, nothing is stored; at any other time that costs only the view.
+        """
         return self.state
 
     @classmethod

@@ -7,15 +7,33 @@ The core reads no environment: an adapter hands the sources in, strongest first 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from types import NoneType
 from typing import Any
+from uuid import UUID
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 
 from ..contract.errors import Rejected
 from .action import describe
 from .kind import Kind
 
 Source = Mapping[str, Mapping[str, Any]]
+
+_ATOMS = (
+    str, bytes, int, float, bool, NoneType, SecretStr, SecretBytes, Enum, date, time, timedelta, UUID, Decimal, Path,
+)  # fmt: skip
+"""Values that can't be changed."""
+
+
+def own_copy(config: BaseModel) -> BaseModel:
+    """A copy that shares nothing that can be changed: cheap where its fields are plain values."""
+    if not config.model_fields_set and not config.__dict__:
+        return config
+    return config.model_copy(deep=not all(isinstance(value, _ATOMS) for value in config.__dict__.values()))
 
 
 def from_environment(environment: Mapping[str, str], kinds: Iterable[Kind]) -> dict[str, dict[str, str]]:

@@ -74,6 +74,10 @@ class Kind:
                     f"{cls.__name__}.{name}: no such hook; the hooks are {', '.join(sorted(HOOKS))}. "
                     "For a method of your own choose a name without `on_`"
                 )
+            elif name == "view" and (inspect.iscoroutinefunction(value) or inspect.isasyncgenfunction(value)):
+                raise TypeError(
+                    f"{cls.__name__}.view must be a plain `def`: it shows a snapshot, and waits for nothing"
+                )
             elif name in reserved and name not in {"view", "migrate", "kind", "client_writes", "state_version"}:
                 raise TypeError(f"{cls.__name__}.{name} hides Roost's own `{name}`; choose another name")
             elif inspect.iscoroutinefunction(value) and not name.startswith("__"):

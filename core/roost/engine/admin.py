@@ -16,6 +16,7 @@ from .due import load_state, missing
 from .lifecycle import move
 from .outcome import happened
 from .release import send, unsent
+from .viewing import state_frame
 
 if TYPE_CHECKING:
     from ..contract.address import Address
@@ -112,9 +113,7 @@ async def _write(cell: Cell, image: Image, commit: Commit) -> None:
 
 
 def _state(cell: Cell, to: tuple[str, ...]) -> Frame:
-    from ..protocol import frames
-
-    return Frame(to, frames.state(cell.view()))
+    return Frame(to, state_frame(cell.view)[0])
 
 
 async def _close(cell: Cell, hangups: list[Hangup]) -> None:

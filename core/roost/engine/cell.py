@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ..contract.commit import Busy, Commit, Envelope, Frame, Letter, Snapshot
-from ..contract.errors import Quarantined, RoostError, TransientError
+from ..contract.errors import AgentError, Quarantined, RoostError, TransientError
 from ..contract.result import TickResult, failed
 from ..contract.trigger import Disconnect, Occurrence
 from ..tick.image import Image
@@ -26,6 +26,7 @@ from .quarantine import disarm
 from .release import reply_frames
 from .subscribers import Subscriber
 from .turn import hide
+from .viewing import made
 from .waking import load
 
 if TYPE_CHECKING:
@@ -303,11 +304,20 @@ class Cell:
         return await build(self.runtime, self.kind, image)
 
     def view(self) -> bytes:
-        """The committed state as clients see it, as JSON."""
+        """The committed state as clients see it, as JSON. AgentError: its view fails; said once a commit."""
         image = self.image
         assert image is not None
+        if isinstance(image.view, AgentError):
+            raise image.view
         if image.view is None:
-            image.view = self.runtime.view_of(self.kind, image.state, image.state_version)
+            rows = image.connections.values()
+            try:
+                image.view = made(
+                    self.runtime, self.kind, image.address, image.at, rows, image.state, image.state_version
+                )
+            except AgentError as error:
+                image.view = error.with_traceback(None)
+                raise
         return image.view
 
     # Trouble -----------------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ def load_state(kind: Kind, raw: bytes | None, version: int) -> Any:
         return kind.validate(raw)
     except ValidationError as error:
         raise Quarantined(f"its stored state does not fit {kind.state_type.__name__}: {describe(error)}") from error
-    except Exception as error:
+    except BaseException as error:  # nothing waits in here: whatever it is, it is the author's
         raise Quarantined(f"migrate from state_version {version} failed: {type(error).__name__}: {error}") from error
 
 

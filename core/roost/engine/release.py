@@ -11,6 +11,7 @@ from ..contract.trigger import Call, Connect, Message, SetState
 from ..protocol import frames
 from .delivery import deliver
 from .subscribers import Item, entry_item
+from .viewing import state_frame
 
 if TYPE_CHECKING:
     from ..tick.tick import Tick
@@ -145,8 +146,9 @@ def state_frames(cell: Cell, tick: Tick, commit: Commit, out: list[Frame]) -> No
     """A changed state goes to every connection but the one that sent it; an earlier change to one greeted before it."""
     payload = tick.trigger.payload
     if isinstance(payload, Connect) and commit.state is None and cell.kind.stateful:
-        if payload.seen != frames.digest(cell.view()):
-            out.append(Frame((payload.cid,), frames.state(cell.view())))
+        frame, seen = state_frame(cell.view)
+        if payload.seen != seen:
+            out.append(Frame((payload.cid,), frame))
         return
     if commit.state is None or not cell.kind.stateful or (tick.fresh and commit.state == cell.kind.default):
         return
@@ -156,7 +158,7 @@ def state_frames(cell: Cell, tick: Tick, commit: Commit, out: list[Frame]) -> No
     if to:
         if image.view is None and not cell.kind.own_view:
             image.view = commit.state  # just written by this code: nothing to convert
-        out.append(Frame(to, frames.state(cell.view())))
+        out.append(Frame(to, state_frame(cell.view)[0]))
 
 
 def reply_frames(waiting: Waiting, result: TickResult, out: list[Frame]) -> None:

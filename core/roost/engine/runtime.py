@@ -11,8 +11,9 @@ from urllib.parse import quote
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from ..author.action import encode, encode_arguments
+from ..author.action import encode_arguments
 from ..author.agent import World
+from ..author.config import own_copy
 from ..author.resource import Resource, Resources, declared
 from ..contract.address import Address
 from ..contract.commit import Busy, Entry, Envelope, Frame, Letter, Page, Snapshot
@@ -24,7 +25,7 @@ from ..tick.image import REDELIVER
 from ..tick.outbound import Keys
 from ..tick.tick import Tick
 from .cell import Cell
-from .due import fingerprint, fingerprint_of, load_state
+from .due import fingerprint, fingerprint_of
 from .export import dead_letter, legibly
 from .inbox import other_arguments
 from .inspection import describe
@@ -32,6 +33,7 @@ from .lifecycle import move
 from .mailbox import Waiting
 from .readonly import read
 from .subscribers import Subscriber
+from .viewing import view_of
 
 if TYPE_CHECKING:
     from logging import LoggerAdapter
@@ -84,7 +86,7 @@ class Runtime(World):
         self.log = logging.getLogger("roost")
         self.cells: dict[Address, Cell] = {}
         self.subscribers: dict[Address, set[Subscriber]] = {}
-        self.resources = Resources()
+        self.resources = Resources(self.host, self.log, app.limits.max_tick)
         self._needs: dict[str, tuple[Resource[Any], ...]] = {k.name: declared(k.cls) for k in app.kinds.values()}
         self.closing = False
         self._sweep_pause = max(0.05, idle_after / 4)
@@ -245,23 +247,20 @@ class Runtime(World):
         """Give a new agent object what is not its state."""
         kind = agent._kind  # pyright: ignore[reportPrivateUsage]
         agent._world = self  # pyright: ignore[reportPrivateUsage]
-        config = self.config.get(kind.name)
-        if config is None:
-            config = self.config[kind.name] = kind.config_type()
-        agent.config = config
+        agent.config = self.config_of(kind)
         needs = self._needs.get(kind.name)
         agent._resources = await self.resources.need(needs) if needs else {}  # pyright: ignore[reportPrivateUsage]
 
-    def view_of(self, kind: Kind, raw: bytes | None, version: int) -> bytes:
-        """The committed state as clients see it, as JSON: in the shape of today's model, whoever stored it."""
-        state = load_state(kind, raw, version)
-        if not kind.own_view:
-            return kind.to_bytes(state)
-        agent = kind.cls.__new__(kind.cls)
-        agent.state = state
+    def config_of(self, kind: Kind) -> BaseModel:
+        """A kind's config, as a copy that is the agent's own: what one changes no other sees."""
         config = self.config.get(kind.name)
-        agent.config = kind.config_type() if config is None else config
-        return encode(agent.view(), "the view")
+        if config is None:
+            config = self.config[kind.name] = kind.config_type()
+        return own_copy(config)
+
+    def view_of(self, kind: Kind, found: Snapshot) -> bytes:
+        """The view of a snapshot, as JSON. AgentError: it failed, and the log has it."""
+        return view_of(self, kind, found)
 
     # What operators read -----------------------------------------------------------------------------
 
@@ -283,7 +282,7 @@ class Runtime(World):
     async def view(self, address: Address) -> tuple[bytes, int]:
         """(view of the committed state as JSON, version)."""
         found = await self.existing(address)
-        return self.view_of(self.app.kind(address.kind), found.state, found.state_version), found.version
+        return self.view_of(self.app.kind(address.kind), found), found.version
 
     async def status(self, address: Address) -> dict[str, Any]:
         """Status, metrics, version and next wake; waking nobody."""

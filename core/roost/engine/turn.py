@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
-from ..author.action import Retry, describe, encode
+from ..author.action import Retry, describe
 from ..author.agent import succeed
 from ..contract.commit import AlreadyHandled, Commit, DeadLetter, Gone, Handled, Letter, Schedule
 from ..contract.errors import AgentError, Conflict, LimitExceeded, RoostError, TransientError, Unknown, Unreadable
@@ -23,11 +23,11 @@ from ..tick.tick import Stamp, Tick
 from .inbox import other_arguments
 from .outcome import happened
 from .release import breathe, carried_out, live, release, streams, void
+from .viewing import made
 
 if TYPE_CHECKING:
     from ..author.agent import Agent
     from ..author.kind import Kind
-    from ..contract.limits import Limits
     from ..tick.image import Image
     from .cell import Cell
     from .mailbox import Waiting
@@ -59,6 +59,7 @@ async def turn(cell: Cell, waiting: Waiting, image: Image) -> None:
     error: RoostError | None = None
     value: Any = b"null"
     commit: Commit | None = None
+    shown: bytes | None = None
     try:
         agent = await _lend(cell, image)
         agent._tick = tick  # pyright: ignore[reportPrivateUsage]
@@ -67,7 +68,7 @@ async def turn(cell: Cell, waiting: Waiting, image: Image) -> None:
         blocked = partial(blocking, cell, trigger)
         value = await within(host, seconds, handle(agent, tick, waiting, partial(breathe, cell)), blocked)
         tick.open = False
-        state = changed(cell.kind, agent, image, limits)
+        state, shown = changed(cell, agent, tick)
         cell.agent, cell.lent = succeed(agent), state is None
         if state is not None or tick.touched or trigger.id is not None or waiting.letter is not None:
             commit = tick.commit(state)
@@ -117,6 +118,8 @@ async def turn(cell: Cell, waiting: Waiting, image: Image) -> None:
             void(cell, tick, waiting)
         else:
             image.apply(commit)
+            if cell.kind.own_view:  # made of more than the state: any commit may change it
+                image.view = shown if error is None else None
     if result is None:
         if error is not None:
             result = TickResult(outcome_of(error), error=error, version=image.version)
@@ -130,12 +133,13 @@ async def turn(cell: Cell, waiting: Waiting, image: Image) -> None:
     await release(cell, tick, waiting, commit, result)
 
 
-def changed(kind: Kind, agent: Agent[Any, Any], image: Image, limits: Limits) -> bytes | None:
-    """The state's bytes if they differ from the committed ones; AgentError names a field that can't be stored.
+def changed(cell: Cell, agent: Agent[Any, Any], tick: Tick) -> tuple[bytes | None, bytes | None]:
+    """The state's bytes if they differ from the committed ones, and their view where the author makes it.
 
-    The agent goes on with what those bytes mean, so that hibernating now or later makes no difference.
+    AgentError names a field that can't be stored, or says that the view fails: what can't be shown is not stored. The
+    agent goes on with what those bytes mean, so that hibernating now or later makes no difference.
     """
-    state = agent.state
+    kind, image, limits, state = cell.kind, tick.image, tick.limits, agent.state
     if not isinstance(state, kind.state_type):
         raise AgentError(
             f"self.state is {type(state).__name__}, not {kind.state_type.__name__}; change its fields, or set it "
@@ -144,21 +148,24 @@ def changed(kind: Kind, agent: Agent[Any, Any], image: Image, limits: Limits) ->
         )
     raw = kind.to_bytes(state, warnings=False)
     if raw == image.state:
-        return None
+        return None, None
     try:
         agent.state = kind.validate(raw)
     except ValidationError as error:
         raise AgentError(f"the state can't be stored: {describe(error)}", code="bad-state") from error
-    view = encode(agent.view(), "the view") if kind.own_view else raw
+    shown: bytes | None = None
+    if kind.own_view:
+        shown = made(cell.runtime, kind, image.address, tick.at, tick.rows_after(), raw, kind.state_version)
     if len(raw) > limits.state:
         raise LimitExceeded(f"the state has {len(raw)} bytes; the limit is {limits.state}", limit="state")
-    if len(view) > limits.view:
+    size = len(raw if shown is None else shown)
+    if size > limits.view:
         raise LimitExceeded(
-            f"the view of the state has {len(view)} bytes; the limit is {limits.view}: it must fit one frame. "
+            f"the view of the state has {size} bytes; the limit is {limits.view}: it must fit one frame. "
             "Override view() to show clients less",
             limit="view",
         )
-    return raw
+    return raw, shown
 
 
 async def _lend(cell: Cell, image: Image) -> Agent[Any, Any]:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from ..contract.commit import SCHEMA, Busy, Frame
 from ..contract.errors import Quarantined, TransientError
 from ..contract.trigger import Disconnect, Trigger
-from ..protocol import frames
 from ..tick.image import Image
 from .delivery import redeliver
 from .lifecycle import move
 from .mailbox import Waiting
 from .release import send
+from .viewing import state_frame
 
 if TYPE_CHECKING:
     from .cell import Cell
@@ -76,4 +76,4 @@ async def _recover(cell: Cell, image: Image) -> None:
             cell.kick()
     behind = tuple(c for c, v in known.items() if v < image.version and c in image.connections)
     if behind and image.released < image.version and image.exists and cell.kind.stateful:
-        await send(cell, [Frame(behind, frames.state(cell.view()))], image.version)
+        await send(cell, [Frame(behind, state_frame(cell.view)[0])], image.version)

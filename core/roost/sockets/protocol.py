@@ -21,6 +21,7 @@ from ..contract.result import TickResult, failed
 from ..contract.trigger import Call, Caller, Connect, Disconnect, Message, Payload, SetState, Trigger
 from ..engine.quarantine import quarantined
 from ..engine.runtime import Runtime
+from ..engine.viewing import state_frame
 from ..ports import Timer
 from ..protocol import frames
 from ..protocol.numbering import FRAME_GAP, GAP_SECONDS, frame_gap, too_much
@@ -116,11 +117,11 @@ class Session:
             await cell.ready()
         if cell.status == "quarantined":
             raise quarantined(cell)
-        greeting = [frames.identity(address, cell.kind.stateful)]
-        seen = ""
+        seen, shown = "", list[bytes]()
         if cell.kind.stateful:
-            seen = frames.digest(cell.view())
-            greeting.append(frames.state(cell.view()))
+            frame, seen = state_frame(cell.view)
+            shown.append(frame)
+        greeting = [frames.identity(address, bool(seen)), *shown]
         greeting.append(frames.NO_MCP)
         for data in greeting:
             self.line.send_text_bytes(data)

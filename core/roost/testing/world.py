@@ -255,8 +255,12 @@ class World:
     async def close(self) -> None:
         await self._stand()
         self.backend.halt()
+        closing = asyncio.ensure_future(self.backend.runtime.resources.close())
+        await self.host.settle()
+        if not closing.done():
+            await self.host.advance(60)  # one that does not end is given up
+        await closing
         await self.host.kill()
-        await self.backend.runtime.resources.close()
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from heapq import heapify, heappop, heappush
 
 from ..contract.address import Address
 from ..contract.commit import Commit, Envelope, Gone, Letter, Row, Schedule, Snapshot, Unschedule
+from ..contract.errors import AgentError
 
 REDELIVER: float = 5.0
 """Seconds after which an envelope that nobody settled is sent again, should the host die first."""
@@ -33,8 +34,8 @@ class Image:
         self.released = snapshot.released
         self.state = snapshot.state
         self.state_version = snapshot.state_version
-        self.view: bytes | None = None
-        """The view of the committed state as JSON, made when first asked for."""
+        self.view: bytes | AgentError | None = None
+        """The view of the committed state as JSON, made when first asked for; or why it could not be made."""
         self.schedules: dict[str, Schedule] = {s.key: s for s in snapshot.schedules}
         self._times = [(s.at, s.key) for s in snapshot.schedules]
         """A heap of them: each line of `schedules`, and what has left or moved since and is yet to be passed over."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic_core import to_json
 
 from ..author.action import encode, encode_arguments
+from ..author.kv import KV
 from ..author.schedule import Spec, When, next_due, parsed, same, spec_of
 from ..contract.address import Address, check_key
 from ..contract.commit import Commit, Entry, Envelope, Frame, Gone, Hangup, Put, Row, Schedule, Unschedule
@@ -111,8 +112,14 @@ class Tick:
         """The open ones, oldest first, with this tick's own changes."""
         if not self.open:
             raise self.over("connections")
-        rows = {**self.image.connections, **self.rows}
-        return sorted((r for r in rows.values() if isinstance(r, Row)), key=lambda r: (r.opened, r.cid))
+        return sorted(self.rows_after(), key=lambda r: (r.opened, r.cid))
+
+    def rows_after(self) -> list[Row]:
+        """The open connections as this tick leaves them."""
+        return [r for r in {**self.image.connections, **self.rows}.values() if isinstance(r, Row)]
+
+    def kv(self) -> KV:
+        return KV(self)
 
     # What a handler records --------------------------------------------------------------------------
 
