@@ -14,8 +14,8 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 from roost.contract.address import Address
-from roost.contract.commit import LETTERS, Commit, DeadLetter, Entry, Letter, Snapshot
-from roost_lambda import keys, rows
+from roost.contract.commit import Commit, DeadLetter, Entry, Letter, Snapshot
+from roost_lambda import keys, reads, rows
 from roost_lambda.head import Head, head
 
 from .dynamo import Changed, Dynamo
@@ -170,7 +170,7 @@ class Ledger:
             found.due, found.armed, found.released, self._state(pk, found), found.state_version,
             () if found.scheduled is None else tuple(map(rows.schedule, self._range(pk, f"T#{epoch}#"))),
             () if found.peered is None else tuple(map(rows.peer, self._range(pk, f"P#{epoch}#"))),
-            tuple(map(rows.envelope, self._range(pk, "O#"))), tuple(letters[:LETTERS]), len(letters), found.dead,
+            tuple(map(rows.envelope, self._range(pk, "O#"))), tuple(letters[: reads.LETTERS]), len(letters), found.dead,
         )  # fmt: skip
         log: list[Entry] = []
         for seq in range(max(found.first or 0, found.seq - TAIL + 1), found.seq + 1) if found.first else ():
@@ -178,7 +178,7 @@ class Ledger:
             if slot is not None and (entry := rows.entry(slot)).seq == seq:
                 log.append(entry)
         n = 0 if number is None else int(from_json(rows.data(number, "d")))
-        return Sight(snapshot, n, tuple(log))
+        return Sight(snapshot, n, tuple(log), tuple(letters))
 
     def _state(self, pk: str, found: Head) -> bytes | None:
         if not found.pieces:

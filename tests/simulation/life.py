@@ -52,6 +52,8 @@ class Life:
     dead: Counter[str] = field(default_factory=Counter[str])
     schedules: dict[str, Schedule] = field(default_factory=dict[str, Schedule])
     said: dict[str, int] = field(default_factory=dict[str, int])
+    crowded: bool = False
+    """More letters waited than a snapshot holds: a host may know nothing of those that this one shows."""
     log_token: str = ""
     trouble: int = 0
     """How many faults there had been at its last commit."""
@@ -68,6 +70,8 @@ class Sight:
     """The KV pair `n`; 0 = none."""
     log: tuple[Entry, ...]
     """The last few entries."""
+    letters: tuple[Letter, ...]
+    """All that wait, those too that a snapshot leaves out."""
 
 
 def op_of(args: bytes) -> str:

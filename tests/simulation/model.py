@@ -32,6 +32,10 @@ class Model:
         """Ops of letters that were destroyed with their agent."""
         self.sent: dict[str, Envelope] = {}
         """Envelopes that were committed, by id."""
+        self.arrived: set[tuple[Address, str]] = set()
+        """Envelopes that were parked, by receiver and id."""
+        self.last_told: dict[tuple[Address, str], tuple[int, int]] = {}
+        """(receiver, sender and its generation) -> version and place of the last tell between them."""
         self.trouble = 0
         """Faults so far."""
         self.acknowledgements = 0
@@ -194,7 +198,7 @@ class Model:
             self.broken("once", f"{me}: {op} rang and is still due")
 
     def _mail(self, life: Life, commit: Commit, sight: Sight, op: str, me: str) -> None:
-        for one in sight.snapshot.letters if commit.restored else ():
+        for one in sight.letters if commit.restored else ():
             if one.n not in life.letters:
                 self.was_parked(life.address, one)
         for dead in commit.dead:
@@ -223,11 +227,16 @@ class Model:
 
     def _armed(self, life: Life, sight: Sight, now: float, me: str) -> None:
         after = sight.snapshot
-        known = {n for n, x in life.letters.items() if x.known}
+        waits = self.life(life.address).letters  # none of an agent that is no more
+        known = {n for n, x in waits.items() if x.known}
         times = [s.at for s in after.schedules]
-        times += [x.next for x in after.letters if x.next > after.at and x.n in known]
+        life.crowded = life.crowded or after.waiting > len(after.letters)
+        soon = after.at + REDELIVER if life.crowded else 0.0
+        times += [max(x.next, soon) for x in after.letters if x.next > after.at and x.n in known]
         due = min(times, default=None)
-        under_way = bool(after.outbox or any(x.next <= after.at and x.n in known for x in after.letters))
+        loaded = {x.n for x in after.letters}
+        behind = any(not waits[n].later for n in known - loaded)  # nobody looks for these but by the alarm
+        under_way = bool(after.outbox or behind or any(x.next <= after.at and x.n in known for x in after.letters))
         if self.shared:  # the holder need not know of a letter yet: its bell, or its own doorbell, sees to it
             due, under_way = min((s.at for s in after.schedules), default=None), bool(after.outbox)
         if due is not None and (after.armed is None or after.armed > due + EPS):
@@ -237,8 +246,8 @@ class Model:
         if self.shared:
             return
         calm, life.trouble = life.trouble == self.trouble, self.trouble  # a wake too many does no harm
-        soon = after.armed is not None and after.armed <= max(now, after.at) + REDELIVER
-        if calm and not (under_way or after.letters or life.parking or soon) and after.armed != due:
+        near = after.armed is not None and after.armed <= max(now, after.at) + REDELIVER
+        if calm and not (under_way or after.letters or life.parking or near) and after.armed != due:
             self.broken("armed", f"{me}: armed {after.armed}, due {due}, nothing under way")
 
     # Other writes ------------------------------------------------------------------------------------
@@ -254,9 +263,23 @@ class Model:
         again = letter.n in life.tickets and not letter.keyed  # the run of a key finds what was done
         if again if self.shared else letter.n <= life.ticket:
             self.broken("mail", f"{address}: the number {letter.n} was given again")
+        if letter.source == "agent" and letter.trigger is None:
+            self._told(address, letter)
         life.ticket = letter.n
         life.tickets.add(letter.n)
         life.letters[letter.n] = parked(letter, self.trouble)
+
+    def _told(self, address: Address, letter: Letter) -> None:
+        """Tells of one agent to another are parked in the order in which it sent them, whatever failed on the way."""
+        if (address, letter.id) in self.arrived:
+            return
+        self.arrived.add((address, letter.id))
+        sender, _, place = letter.id.rpartition("/")
+        version, _, i = place.partition(".")
+        now, last = (int(version), int(i)), self.last_told.get((address, sender), (0, 0))
+        if now < last:
+            self.broken("tell-order", f"{address}: {letter.id} came after {last[0]}.{last[1]} of the same sender")
+        self.last_told[address, sender] = max(now, last)
 
     def acknowledged(self, address: Address, letter: Letter, sight: Sight, now: float) -> None:
         """A host knows that a letter is durable, and may tell its sender so."""

@@ -28,6 +28,7 @@ from roost_local.group import GroupCommit
 
 from .deploying import DEPLOYING
 from .mutation import Mutation
+from .ordering import ORDERING
 from .reading import READING
 from .sharing import SHARED
 
@@ -373,6 +374,7 @@ MUTATIONS: Final = (
     Mutation("runs that ask each other are tried again in step", _in_step, bug=True, first=111_170),
     Mutation("a letter that comes while its agent is loaded is not seen", _old_snapshot, "objects", True, 710_508),
     *DEPLOYING,
+    *ORDERING,
     *READING,
     *SHARED,
 )

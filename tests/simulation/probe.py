@@ -63,7 +63,10 @@ class ProbeStore:
         snapshot = cast(Snapshot, at_once(self.real.load(address)))
         kv = at_once(self.real.get(address, ("n",)))
         log = at_once(self.real.log(address, max(0, snapshot.seq - TAIL), frozenset(), TAIL))[0]
-        return Sight(snapshot, int(from_json(kv["n"])) if "n" in kv else 0, tuple(log))
+        letters = snapshot.letters
+        if snapshot.waiting > len(letters):
+            letters = tuple(at_once(self.real.parked(address, 0, 100_000)))
+        return Sight(snapshot, int(from_json(kv["n"])) if "n" in kv else 0, tuple(log), letters)
 
     # Writes ------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from roost.testing.faults import Fault
 
 from . import loop
 from .client import Client, Operator
+from .crowded import crowded
 from .deploys import Deploy, of_seed
 from .final import judge, rest
 from .history import History, Violation
@@ -184,7 +185,8 @@ def simulate(seed: int, store: str = "memory") -> Outcome:
     logging.getLogger("roost").setLevel(logging.CRITICAL)
     started: list[History] = []
     try:
-        return loop.run(_world(seed, store, started))
+        with crowded(seed):
+            return loop.run(_world(seed, store, started))
     except (loop.Spinning, loop.Stuck) as error:
         history = started[0]
         history.broken("progress", (error.__doc__ or "").strip())

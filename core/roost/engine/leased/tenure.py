@@ -156,7 +156,12 @@ class Tenant(Cell):
         """Somebody rang: read the letters, look what is due."""
         now = self.runtime.host.now()
         late = False
-        for letter in await self.runtime.store.parked(self.address, 0, LETTERS):
+        found = await self.runtime.store.parked(self.address, 0, LETTERS)
+        if len(found) >= LETTERS:  # there may be more, and only a load counts them: none may be left uncounted
+            self.forget()
+            self.look = True
+            return
+        for letter in found:
             if letter.n not in image.letters:
                 image.keep(letter)
                 image.waiting += 1

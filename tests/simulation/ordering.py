@@ -1,0 +1,120 @@
+# pyright: reportPrivateUsage=false, reportUnknownLambdaType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
+# A patch of the inside of the product reaches into it, and takes what it wraps as it comes.
+"""Deliberate defects of the way that letters and envelopes go: their order, those beyond a snapshot, their end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+import pytest
+
+from roost.contract.commit import Commit, Envelope
+from roost.engine import cell, delivery
+from roost.engine.delivery import Aside, Outgoing
+from roost.engine.leased import tenure
+from roost.engine.leased.tenure import Tenant
+from roost.hosting.memory import rows
+from roost.tick.image import Image
+
+from .mutation import Mutation
+
+
+def _behind(m: pytest.MonkeyPatch) -> None:
+    def put_aside(self: Outgoing, envelope: Envelope) -> Aside:
+        aside = self.aside.setdefault(envelope.to, Aside())
+        aside.envelopes.append(envelope)
+        aside.failures += 1
+        return aside
+
+    m.setattr(Outgoing, "put_aside", put_aside)
+
+
+def _past(m: pytest.MonkeyPatch) -> None:
+    def add(self: Outgoing, envelope: Envelope) -> bool:
+        self.line.append(envelope)
+        return True
+
+    m.setattr(Outgoing, "add", add)
+
+
+def _newest_first(m: pytest.MonkeyPatch) -> None:
+    def redeliver(one: cell.Cell, image: Image) -> None:
+        one.outgoing.left.clear()
+        delivery.deliver(one, [e for e in reversed(image.outbox.values()) if e.id not in one.flight])
+
+    m.setattr("roost.engine.waking.redeliver", redeliver)
+
+
+def _no_more(m: pytest.MonkeyPatch) -> None:
+    plan = Image.plan
+
+    def near(self: Image, commit: Commit, promised: Any = ()) -> None:
+        waiting, self.waiting = self.waiting, len(self.letters)
+        plan(self, commit, promised)
+        self.waiting = waiting
+
+    m.setattr(Image, "plan", near)
+
+
+def _not_reloaded(m: pytest.MonkeyPatch) -> None:
+    m.setattr(Image, "more", property(lambda self: False))
+
+
+def _short_look(m: pytest.MonkeyPatch) -> None:
+    m.setattr(tenure, "LETTERS", 10**9)
+    parked = Tenant._gather
+
+    async def gather(self: Tenant, image: Image) -> None:
+        store = self.runtime.store
+        whole = store.parked
+
+        async def few(address: Any, after: int, limit: int) -> Any:
+            return await whole(address, after, min(limit, 2))
+
+        m.setattr(store, "parked", few)
+        try:
+            await parked(self, image)
+        finally:
+            m.setattr(store, "parked", whole)
+
+    m.setattr(Tenant, "_gather", gather)
+
+
+def _settled_early(m: pytest.MonkeyPatch) -> None:
+    whole = delivery._hand_over
+
+    async def hand_over(one: cell.Cell, envelope: Envelope) -> Any:
+        one.settled.append(envelope.id)
+        return await whole(one, envelope)
+
+    m.setattr(delivery, "_hand_over", hand_over)
+
+
+def _refused_twice(m: pytest.MonkeyPatch) -> None:
+    m.setattr(delivery, "refused_for_good", lambda error: True)
+
+
+def _attempts_lost(m: pytest.MonkeyPatch) -> None:
+    whole = rows.Rows._post
+
+    def post(self: rows.Rows, commit: Commit) -> None:
+        if commit.deferred is not None:
+            commit.deferred = replace(commit.deferred, next=0.0)
+        whole(self, commit)
+
+    m.setattr(rows.Rows, "_post", post)
+
+
+ORDERING: Final = (
+    Mutation("an envelope that was not delivered goes behind the others of its receiver", _behind),
+    Mutation("a tell passes those that wait for the same receiver", _past),
+    Mutation("the outbox is redriven newest first", _newest_first),
+    Mutation("letters beyond a snapshot do not keep the alarm near", _no_more),
+    Mutation("letters beyond a snapshot are never loaded", _not_reloaded),
+    Mutation("letters beyond a page are not counted when somebody rang", _short_look, "dynamo", bug=True),
+    Mutation("an envelope is settled before it is delivered", _settled_early),
+    Mutation("a passing refusal of an envelope is taken for a last one", _refused_twice),
+    Mutation("a letter forgets its back-off", _attempts_lost),
+)
