@@ -78,8 +78,12 @@ async def state(x: Exchange) -> Answer:
 
 
 async def dead_letters(x: Exchange) -> Answer:
-    """GET .../dead-letters: triggers that failed for good."""
-    return as_json({"dead_letters": await x.runtime.dead_letters(x.address)})
+    """GET .../dead-letters: triggers that failed for good. What was raised, and where, is for operators."""
+    found = await x.runtime.dead_letters(x.address)
+    if not x.operator:
+        for one in found:
+            one["error"].pop("cause", None)
+    return as_json({"dead_letters": found})
 
 
 async def redrive(x: Exchange) -> Answer:

@@ -45,13 +45,19 @@ class Options:
     readonly: bool = False
     timeout: float | None = None
     retry: Retry = Retry()
+    public: bool = True
 
 
 @overload
 def action(fn: F, /) -> F: ...
 @overload
 def action(
-    *, name: str | None = None, readonly: bool = False, timeout: float | None = None, retry: Retry | None = None
+    *,
+    name: str | None = None,
+    readonly: bool = False,
+    timeout: float | None = None,
+    retry: Retry | None = None,
+    public: bool = True,
 ) -> Callable[[F], F]: ...
 def action(
     fn: F | None = None,
@@ -61,17 +67,21 @@ def action(
     readonly: bool = False,
     timeout: float | None = None,
     retry: Retry | None = None,
+    public: bool = True,
 ) -> F | Callable[[F], F]:
     """Make an async method callable from outside. An async generator streams.
 
     `name` is the wire name, `timeout` seconds (at most `Limits.max_tick`), `readonly` runs on the committed
-    snapshot beside a tick and may not write.
+    snapshot beside a tick and may not write. `public=False`: for no caller, a target of this app's tells and schedules
+    only, as any other async method; it is what gives one a `retry` and a `timeout`.
     """
+    if not public and (readonly or name is not None):
+        raise ValueError("@action(public=False): nobody calls it, so it has no name of its own and is not readonly")
     if timeout is not None and not timeout > 0:
         raise ValueError(f"@action(timeout={timeout!r}): the timeout is a positive number of seconds")
 
     def mark(fn: F) -> F:
-        setattr(fn, MARK, Options(name, readonly, timeout, retry or Retry()))
+        setattr(fn, MARK, Options(name, readonly, timeout, retry or Retry(), public))
         return fn
 
     return mark if fn is None else mark(fn)

@@ -64,7 +64,10 @@ class Kind:
                         f"{cls.__name__}.{name}: the action's name hides Roost's own `{name}`; rename the method "
                         f'and keep the wire name: @action(name="{name}") async def do_{name}(...)'
                     )
-                self._add(Action(name, value, options, public=True))
+                if options.public:
+                    self._add(Action(name, value, options, public=True))
+                else:
+                    self.methods[name] = Action(name, value, options, public=False)
             elif name in HOOKS:
                 if not inspect.iscoroutinefunction(value):
                     raise TypeError(f"{cls.__name__}.{name} must be `async def`")

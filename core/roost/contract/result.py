@@ -77,9 +77,14 @@ def stored(handled: Handled, version: int) -> TickResult:
     return TickResult(handled.outcome, error=error, version=version, replayed=True)
 
 
-def problem_bytes(error: RoostError) -> bytes:
-    """The problem document as JSON; data the author gave that can't be written is left out."""
+def problem_bytes(error: RoostError, cause: dict[str, str] | None = None) -> bytes:
+    """The problem document as JSON; data the author gave that can't be written is left out.
+
+    `cause`: for operators; a document with it is nothing for callers.
+    """
     doc = problem(error)
+    if cause is not None:
+        doc["cause"] = cause
     try:
         return to_json(doc, inf_nan_mode="null")
     except ValueError:

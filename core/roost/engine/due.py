@@ -122,7 +122,9 @@ def due_now(kind: Kind, image: Image, host: Host, queued: set[Any]) -> list[tupl
     for row in image.schedules.values():
         if row.at <= now and (mark := (row.key, row.gen, row.due)) not in queued:
             trigger = Trigger("alarm", Occurrence(*mark), f"{row.key}/{row.gen}/{row.due:.3f}", "schedule")
-            found.append((row.at, Waiting(trigger), mark))
+            waiting = Waiting(trigger)
+            waiting.action = kind.actions.get(row.target) or kind.methods.get(row.target)  # for its timeout
+            found.append((row.at, waiting, mark))
     if image.letters:
         found += [
             (letter.next, letter_waiting(kind, letter, host), letter.n)

@@ -20,6 +20,7 @@ from ..tick.around import wrapped
 from ..tick.overrun import Overrun, from_outside, within
 from ..tick.perform import perform
 from ..tick.tick import Stamp, Tick
+from .blame import cause
 from .inbox import other_arguments
 from .outcome import happened
 from .release import breathe, carried_out, live, release, streams, void
@@ -194,7 +195,9 @@ def hide(cell: Cell, trigger: Trigger, problem: BaseException) -> AgentError:
     """An author's exception: the log gets it all, callers an id."""
     id = f"{cell.runtime.host.entropy():016x}"
     cell.runtime.log.error("%s %s failed [%s]", cell.address, trigger.what, id, exc_info=problem)
-    return hidden(problem, id)
+    error = hidden(problem, id)
+    error.cause = cause(problem, cell.kind.cls.__module__)
+    return error
 
 
 def overran(cell: Cell, trigger: Trigger, seconds: float, overrun: Overrun) -> TransientError:
@@ -255,7 +258,7 @@ def _failure(kind: Kind, waiting: Waiting, tick: Tick, error: RoostError, now: f
             commit.deferred = _again(letter, attempts, now + _pause(retry, attempts, tick, error))
         else:
             commit.consumed = letter.n
-            commit.dead = (DeadLetter(_again(letter, attempts, 0.0), problem_bytes(error), tick.at),)
+            commit.dead = (DeadLetter(_again(letter, attempts, 0.0), _epitaph(kind, error), tick.at),)
             if _keyed(waiting):
                 commit.handled = _handled(waiting, tick, outcome_of(error), problem_bytes(error))
         return commit
@@ -274,8 +277,16 @@ def _failure(kind: Kind, waiting: Waiting, tick: Tick, error: RoostError, now: f
         f"{row.key}/{row.gen}/{row.due:.3f}", "schedule", "", row.target, row.args, internal=True,
         attempts=attempts, keyed=False,
     )  # fmt: skip
-    commit.dead = (DeadLetter(letter, problem_bytes(error), tick.at),)
+    commit.dead = (DeadLetter(letter, _epitaph(kind, error), tick.at),)
     return commit
+
+
+def _epitaph(kind: Kind, error: RoostError) -> bytes:
+    """The problem document, and for operators what was raised, and where."""
+    why = error.cause
+    if why is None and error.__traceback__ is not None:
+        why = cause(error, kind.cls.__module__)
+    return problem_bytes(error, why)
 
 
 def _pause(retry: Retry, attempts: int, tick: Tick, error: RoostError) -> float:

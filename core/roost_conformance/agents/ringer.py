@@ -108,6 +108,15 @@ class Ringer(Agent[Bells]):
             raise RuntimeError("the password is hunter2")
         self.state.rings.append("crack")
 
+    @action(public=False, retry=Retry(attempts=2, first=0.05))
+    async def crumble(self, ledger: str) -> None:
+        await write_down(self, ledger)
+        raise RuntimeError("the password is hunter2" + "!" * 9000)
+
+    @action
+    async def set_crumble(self, seconds: float, ledger: str) -> None:
+        self.schedule("crumble", seconds, self.crumble, ledger)
+
     @action
     async def set_crack(self, key: str, ledger: str, times: int, every: float | None = None) -> None:
         self.schedule(key, 0.05 if every is None else Every(every), self.crack, ledger, times)

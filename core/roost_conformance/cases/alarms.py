@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -133,12 +134,38 @@ async def failing_schedule_dies(stage: Stage) -> None:
             return await ringer.dead_letters()
 
         [dead] = await stage.until(died)
-        assert dead["action"] == "crack" and dead["attempts"] == 3 and "hunter2" not in str(dead), dead
+        assert dead["action"] == "crack" and dead["attempts"] == 3, dead
+        assert "hunter2" not in str({**dead["error"], "cause": None}), dead
         assert await schedule(ringer, "down") == {} and (await ringer.status())["next_wake"] is None
         await worse.stays(["run"] * 3)
         assert await ringer.redrive(dead["id"]) == 1
         assert await rings(stage, ringer, 2) == ["crack", "crack"]
         assert await ringer.dead_letters() == []
+
+
+@case("15", "a target that no caller may run has the retry it was given; its dead letter says what was raised")
+async def private_target_retries(stage: Stage) -> None:
+    async with stage.client() as client:
+        ringer, witness = client.agent("ringer", stage.key()), Witness(stage, client)
+        await ringer.call("set_crumble", 0.05, witness.key)
+
+        async def died() -> list[dict[str, Any]]:
+            return await ringer.dead_letters()
+
+        [dead] = await stage.until(died)
+        assert (dead["action"], dead["attempts"], dead["internal"]) == ("crumble", 2, True), dead
+        cause = dead["error"]["cause"]
+        assert cause["type"] == "RuntimeError" and cause["message"].startswith("the password is hunter2"), cause
+        frame = re.fullmatch(r"ringer\.py:\d+ in crumble: raise RuntimeError\(.*", cause["frame"])
+        assert frame, cause
+        assert len(str(cause)) < 2048, "a message of any length is kept"
+        await witness.stays(["run"] * 2)
+        assert "hunter2" not in dead["error"]["detail"]
+        error = await refusal(ringer.call("crumble", witness.key))
+        assert error.status == 404, repr(error)
+        async with stage.http() as http:
+            answer = await http.get(stage.path("ringer", ringer.address.key, "dead-letters"))
+        assert "hunter2" not in answer.text, "whoever may call reads what was raised"
 
 
 @case("22", "a recurring schedule outlives an occurrence that failed for good")

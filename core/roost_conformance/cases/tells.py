@@ -78,7 +78,8 @@ async def last_attempt_leaves_a_dead_letter(stage: Stage) -> None:
         [dead] = await graves(stage, line)
         assert dead["id"] == id and dead["action"] == "stumble" and dead["attempts"] == 3, dead
         assert dead["arguments"] == {"args": ["never", witness.key, 99], "kwargs": {}}, dead
-        assert dead["error"]["code"] == "agent-error" and "hunter2" not in str(dead), dead
+        assert dead["error"]["code"] == "agent-error" and "hunter2" not in dead["error"]["detail"], dead
+        assert dead["error"]["cause"]["message"] == "the password is hunter2", dead
         await witness.stays(["run"] * 3)
         assert (await line.status())["dead_letters"] == 1
         assert await line.call("note", "alive") == 2, "a failed attempt left its state"
