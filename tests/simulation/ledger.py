@@ -165,12 +165,13 @@ class Ledger:
         epoch = found.epoch
         letters = [rows.letter(x) for x in self._range(pk, "M#") if found.owns(x)]
         number = self.dynamo.item(pk, keys.value(epoch, "n"))
+        most: int = vars(reads)["LETTERS"]
         snapshot = Snapshot(
             address, found.schema, found.generation, found.fence, found.version, found.at, found.seq, found.sgen,
             found.due, found.armed, found.released, self._state(pk, found), found.state_version,
             () if found.scheduled is None else tuple(map(rows.schedule, self._range(pk, f"T#{epoch}#"))),
             () if found.peered is None else tuple(map(rows.peer, self._range(pk, f"P#{epoch}#"))),
-            tuple(map(rows.envelope, self._range(pk, "O#"))), tuple(letters[: reads.LETTERS]), len(letters), found.dead,
+            tuple(map(rows.envelope, self._range(pk, "O#"))), tuple(letters[:most]), len(letters), found.dead,
         )  # fmt: skip
         log: list[Entry] = []
         for seq in range(max(found.first or 0, found.seq - TAIL + 1), found.seq + 1) if found.first else ():
