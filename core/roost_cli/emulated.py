@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
+from roost.author.config import variable
 from roost.contract.errors import RoostError
 from roost.contract.visible import visible_lines
 from roost.hosting.platform import Emulator, Platform, Serving
@@ -38,7 +39,7 @@ from .token import shown_token
 from .watch import Watch
 from .welcome import welcome
 
-VARIABLE: Final = re.compile(r"ROOST_[A-Z0-9_]+__\w+")
+VARIABLE: Final = re.compile(r"ROOST_[A-Z0-9_]+__\w+", re.IGNORECASE)
 """Config of an agent. Nothing else of this shell is known to a deployment."""
 
 
@@ -198,7 +199,7 @@ def _environment(root: Path, args: argparse.Namespace) -> Mapping[str, str]:
     out = {name: value for name, value in found.items() if VARIABLE.fullmatch(name)}
     for text in args.config:
         kind, field, value = split_config(text)
-        out[f"ROOST_{kind.replace('-', '_').upper()}__{field.upper()}"] = value
+        out[variable(kind, *field.split("."))] = value
     out["ROOST_LOG_LEVEL"] = args.log_level
     if args.restless:
         out["ROOST_RESTLESS"] = "1"

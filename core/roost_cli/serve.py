@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from roost.author.config import merge, nested
 from roost_server.listen import Listen, is_loopback
 
 from . import log
@@ -168,15 +169,16 @@ def split_config(text: str) -> tuple[str, str, str]:
 
 
 def parse_config(given: list[str], app: App) -> dict[str, dict[str, Any]]:
-    """`kind.field=value`, several times. Complaint: a kind or a field that is not there."""
+    """`kind.field=value` or `kind.field.sub=value`, several times. Complaint: a kind or a field that is not there."""
     out: dict[str, dict[str, Any]] = {}
     for text in given:
         kind, field, value = split_config(text)
         found = app.kinds.get(kind)
         if found is None:
             raise Complaint(f"--config {text!r}: no kind {kind!r}; there are: {', '.join(sorted(app.kinds))}", USAGE)
-        if field not in found.config_type.model_fields:
+        path = field.split(".")
+        if path[0] not in found.config_type.model_fields and found.config_type.model_config.get("extra") != "allow":
             fields = ", ".join(found.config_type.model_fields) or "none"
             raise Complaint(f"--config {text!r}: {kind} has no config field {field!r}; it has: {fields}", USAGE)
-        out.setdefault(kind, {})[field] = value
+        out[kind] = merge(out.get(kind, {}), nested(path, value))
     return out

@@ -66,13 +66,15 @@ def sources(options: Options, app: App, directory: Path) -> list[Mapping[str, Ma
 
 
 def dotenv(path: Path) -> dict[str, str]:
-    """`NAME=value` lines; quotes around a value and lines that start with # are taken off."""
+    """`NAME=value` lines; the quotes around a value and lines that start with # are taken off."""
     found: dict[str, str] = {}
     if path.is_file():
         for line in path.read_text().splitlines():
             name, mark, value = line.removeprefix("export ").partition("=")
             if mark and not line.lstrip().startswith("#"):
-                found[name.strip()] = value.strip().strip("\"'")
+                text = value.strip()
+                quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+                found[name.strip()] = text[1:-1] if quoted else text
     return found
 
 
