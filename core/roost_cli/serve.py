@@ -16,6 +16,7 @@ from roost_server.listen import Listen, is_loopback
 from . import log
 from .blame import short
 from .complaint import USAGE, Complaint
+from .leaving import leave
 from .project import find_project, load_app, named
 from .report import put
 
@@ -139,6 +140,7 @@ def serve_app(app: App, given: Options, ready: Callable[[str], None]) -> None:
     calm_collector()
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(serve(app, given, ready))
+        leave()  # closing the loop waits for every task and thread of the author's
 
 
 def calm_collector() -> None:

@@ -1,8 +1,10 @@
 """`roost serve`: one line, one data file, one process; config from everywhere; an end without loss."""
 
 import json
+import re
 import socket
 import threading
+import time
 from pathlib import Path
 
 import httpx
@@ -75,6 +77,54 @@ def test_sigterm_lets_a_running_tick_end(tmp_path: Path) -> None:
         assert server.end() == 0
         caller.join()
     assert answers == [1]
+
+
+FORGETFUL = """
+import asyncio, threading, time
+from roost import Agent, App, action
+
+async def stubborn():
+    while True:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            pass
+
+class Forgetful(Agent):
+    @action
+    async def leave(self, what: str) -> None:
+        if what == "worker":
+            asyncio.get_running_loop().run_in_executor(None, time.sleep, 60)
+        elif what == "thread":
+            threading.Thread(target=nap, name="the-napper").start()
+        else:
+            kept.append(asyncio.ensure_future(stubborn()))
+
+def nap():
+    time.sleep(60)
+
+kept = []
+app = App([Forgetful])
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        ("worker", r"a thread '\w+' \(at .*\) still runs"),
+        ("thread", r"a thread 'the-napper' \(at main\.py:\d+ in nap\)"),
+        ("task", "a task that takes no cancellation"),
+    ],
+)
+def test_what_was_left_behind_holds_nothing_up(tmp_path: Path, what: str, says: str) -> None:
+    write_app(tmp_path, FORGETFUL)
+    with Running("serve", "--port", "0", cwd=tmp_path) as server:
+        assert httpx.post(f"{server.url}/v1/agents/forgetful/a/call/leave", json={"args": [what]}).status_code == 200
+        began = time.monotonic()
+        assert server.end() == 0
+        assert time.monotonic() - began < 20
+    assert re.search(says, server.said), server.said
+    assert "Traceback" not in server.said
 
 
 def test_a_second_process_on_the_same_data_is_refused(tmp_path: Path) -> None:
