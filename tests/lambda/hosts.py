@@ -10,6 +10,7 @@ import heapq
 import itertools
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import httpx
@@ -61,8 +62,18 @@ class Counter(Agent[Tally]):
     async def remind(self, seconds: float) -> None:
         self.schedule("reminder", seconds, self.ring)
 
+    @action
+    async def remind_at(self, at: float, times: int = 1) -> None:
+        """`times`: how often the ring sets itself again to the same instant, besides."""
+        self.schedule("reminder", datetime.fromtimestamp(at, UTC), self.ring_at, at, times - 1)
+
     async def ring(self) -> None:
         self.state.count += 1
+
+    async def ring_at(self, at: float, times: int) -> None:
+        self.state.count += 1
+        if times:
+            await self.remind_at(at, times)
 
     @action
     async def fail(self) -> int:
@@ -258,7 +269,7 @@ class Fleet:
         )
 
     def start(self) -> None:
-        self._drain = self.host()
+        self._drain = self._drain or self.host()
         self._task = asyncio.create_task(self._answer())
 
     @property

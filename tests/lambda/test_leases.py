@@ -46,8 +46,9 @@ async def test_a_tick_longer_than_the_lease_keeps_its_agent(fleet: Fleet, monkey
     for _ in range(5):
         held = host.store.memory.held[a]
         fleet.clock.ahead += HOLD * 0.9
-        while held.until <= fleet.clock.now() + HOLD * 0.9:  # noqa: ASYNC110  the renewal is a timer of the host
-            await asyncio.sleep(0.005)
+        async with asyncio.timeout(30):
+            while held.until <= fleet.clock.now() + HOLD * 0.9:  # noqa: ASYNC110  the renewal is a timer of the host
+                await asyncio.sleep(0.005)
     assert isinstance(await claimed(fleet, a), Busy)
     free.set()
     assert (await tick).get() == 1
@@ -94,8 +95,9 @@ async def test_a_renewal_that_is_refused_for_now_is_tried_again(fleet: Fleet, mo
         held.until = 1e12
 
     monkeypatch.setattr(host.store.mail, "renew", fails)
-    while held.until < 1e12:  # noqa: ASYNC110  the renewal is a timer of the host
-        await asyncio.sleep(0.005)
+    async with asyncio.timeout(30):
+        while held.until < 1e12:  # noqa: ASYNC110  the renewal is a timer of the host
+            await asyncio.sleep(0.005)
     free.set()
     assert (await tick).get() == 1
 
@@ -106,8 +108,9 @@ async def test_a_late_host_leaves_to_another_however_often_it_is_rung(
     a = Address("slow", "e")
     host, free, tick = await entered(fleet, a)
     others = [asyncio.create_task(fleet.host().dispatch(a, increment())) for _ in range(4)]
-    while len(await host.store.parked(a, 0, 9)) < 4:  # noqa: ASYNC110  they are other hosts
-        await asyncio.sleep(0.005)
+    async with asyncio.timeout(30):
+        while len(await host.store.parked(a, 0, 9)) < 4:  # noqa: ASYNC110  they are other hosts
+            await asyncio.sleep(0.005)
     fleet.clock.ahead += LINGER + 0.1
     update = host.store.table.update
 

@@ -53,7 +53,11 @@ class ObjectAlarms:
     async def _set(self, at: float | None) -> None:
         self._at, self._known = at, True
         self.sets += 1
-        await interop.set_alarm(self._ctx, at)
+        try:
+            await interop.set_alarm(self._ctx, at)
+        except Exception:  # then nothing is known of it, and the same time is set again
+            self._known = False
+            raise
 
     def fired(self) -> None:
         """The platform's alarm goes off: it is spent when its handler ends."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Final
 
 from roost.contract.address import Address
@@ -10,13 +9,14 @@ from roost.contract.commit import Lease, Letter
 from roost.ports import Host
 
 from .mail import Bell, Mail
+from .memory import Held
 from .plan import HOLD
 from .ports import Bells
 
 HEAL: Final = 1.0
 """Seconds after a lease's end at which the doorbell comes that heals its dead holder."""
-ARMED: Final = 1024
-"""Agents whose last alarm is remembered."""
+SET: Final = 1.0
+"""Seconds by which the wall clock and the monotonic one may part before it counts as set."""
 
 
 class TableLeases:
@@ -28,19 +28,34 @@ class TableLeases:
         self._host = host
         self._name = f"{host.entropy():016x}"
         self._memory = mail.memory
+        self._apart = host.now() - host.monotonic()
+        self._doubted: set[Held] = set()
+        """Leases from before the clock was set, until they are renewed: their end by it says nothing."""
+
+    def _look(self) -> None:
+        apart = self._host.now() - self._host.monotonic()
+        if abs(apart - self._apart) > SET:
+            self._apart = apart
+            self._doubted = set(self._memory.held.values())
 
     def lease(self) -> Lease:
+        self._look()
         return Lease(self._name, self._host.now() + HOLD)
 
     async def renew(self, address: Address) -> None:
+        self._look()
+        held = self._memory.held.get(address)
         await self._mail.renew(address)
+        if held is not None:
+            self._doubted.discard(held)
 
     def holds(self, address: Address) -> bool:
         return address in self._memory.held
 
     def sure(self, address: Address) -> bool:
+        self._look()
         held = self._memory.held.get(address)
-        return held is not None and self._host.now() < held.until
+        return held is not None and held not in self._doubted and self._host.now() < held.until
 
     def lost(self, address: Address) -> None:
         self._memory.let_go(address)
@@ -87,19 +102,19 @@ class TableAlarms:
         self._bells = bells
         self._host = host
         self._wanted: dict[Address, float | None] = {}
-        self._rung: OrderedDict[Address, float] = OrderedDict()
 
     async def arm(self, address: Address, at: float | None) -> None:
         self._wanted[address] = at
 
     async def flush(self, address: Address, before: float | None) -> None:
-        """Send the doorbell that is wanted now. `before`: what the platform was armed for when the agent was taken."""
+        """Send the doorbell that is wanted now. `before`: what the platform was armed for when the agent was taken.
+
+        A bell whose time has come is spent, and one for the same instant may have rung long ago: only one that was on
+        its way when the agent was taken, for a time still to come, needs no other.
+        """
         if address not in self._wanted:
             return
-        at = self._wanted[address]
-        if at is not None and at != before and self._rung.get(address) != at:
-            await self._bells.ring(address, max(0.0, at - self._host.now()))
-            self._rung[address] = at
-            if len(self._rung) > ARMED:
-                self._rung.popitem(last=False)
+        at, now = self._wanted[address], self._host.now()
+        if at is not None and (at != before or at <= now):
+            await self._bells.ring(address, max(0.0, at - now))
         self._wanted.pop(address, None)

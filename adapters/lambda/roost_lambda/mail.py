@@ -14,7 +14,7 @@ from typing import Final
 
 from roost.contract.address import Address
 from roost.contract.commit import Busy, Lease, Letter, Snapshot
-from roost.contract.errors import TransientError
+from roost.contract.errors import RoostError, TransientError, Unknown
 from roost.contract.refusals import full, joined
 
 from . import keys, rows
@@ -61,24 +61,43 @@ class Mail:
         epoch = keys.FIRST if known.head is None else known.head.epoch
         asked = self.memory.asked.pop(address, None)
         self.memory.early.pop(address, None)
-        try:
-            item, spare, early = await asyncio.gather(
-                self.table.update(pk, keys.HEAD, change, "ALL_NEW"),
-                self.table.get(pk, keys.state(epoch, 0)) if cold else _nothing(),
-                self.table.get(pk, keys.inbox(epoch, *asked)) if asked is not None else _nothing(),
-            )
-        except Refused as refused:
-            if refused.code != "ConditionalCheckFailedException":
-                raise TransientError(f"DynamoDB refused a lease: {refused}", code="store") from refused
-            return Busy(head(refused.item).until)
+        item, spare, early = await asyncio.gather(
+            self.table.update(pk, keys.HEAD, change, "ALL_NEW"),
+            self.table.get(pk, keys.state(epoch, 0)) if cold else _nothing(),
+            self.table.get(pk, keys.inbox(epoch, *asked)) if asked is not None else _nothing(),
+            return_exceptions=True,
+        )
+        if isinstance(item, Refused):
+            if item.code != "ConditionalCheckFailedException":
+                raise TransientError(f"DynamoDB refused a lease: {item}", code="store") from item
+            return Busy(head(item.item).until)
+        if isinstance(item, BaseException):
+            if isinstance(item, Unknown):
+                await self._disclaim(address, lease.owner)
+            raise item
         found = known.head = head(item)
         self.memory.held[address] = Held(found.fence, lease.owner, lease.until, found.bell)
+        if isinstance(spare, BaseException):  # the lease is taken all the same: whoever asked for it gives it back
+            raise spare
+        if isinstance(early, BaseException):
+            raise early
         if asked is not None:
             self.memory.early[address] = keys.inbox(epoch, *asked), early
         try:
             return await self.reads.snapshot(address, found, spare)
         except Moved:
             raise TransientError(f"{address}: its state is not whole", code="store") from None
+
+    async def _disclaim(self, address: Address, owner: str) -> None:
+        """A claim was not answered: should it have been heard, nobody is to wait for its end."""
+        change = Change()
+        change.set("lo", None)
+        change.set("lu", None)
+        change.equal("lo", rows.s(owner))
+        try:
+            await self.table.update(keys.partition(address), keys.HEAD, change)
+        except (Refused, RoostError):
+            return
 
     async def renew(self, address: Address) -> None:
         """Put off the end of the lease; one that is not ours any more is let go."""

@@ -78,6 +78,7 @@ class Cell:
         self.ahead: Snapshot | None = None
         """What the next load would find, read already."""
         self.armed: float | None = None
+        """What the platform's alarm is set to, as far as that is known and still to come."""
         self.naps: list[Future[None]] = []
         """Who waits for the agent to be forgotten after the running tick."""
         self.queued: set[Any] = set()
@@ -142,6 +143,7 @@ class Cell:
         """The platform's alarm went off, or may have."""
         if ahead is not None and self.unread:
             self.ahead = ahead
+        self.armed = None  # it is spent: who wants to be woken, for the same time too, sets another
         self.look = True
         self.kick()
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..contract.commit import SCHEMA, Busy, Frame
-from ..contract.errors import Quarantined, TransientError
-from ..contract.trigger import Disconnect, Trigger
+from ..contract.errors import Quarantined, RoostError, TransientError
+from ..contract.trigger import NOTHING, Disconnect, Trigger
 from ..tick.image import Image
 from .delivery import redeliver
 from .lifecycle import move
 from .mailbox import Waiting
 from .release import send
+from .turn import hide
 from .viewing import state_frame
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ async def load(cell: Cell) -> None:
         raise
     image = cell.image = Image(snapshot)
     cell.status = move(cell.status, "awake")
-    cell.armed = snapshot.armed
+    armed = snapshot.armed
+    cell.armed = armed if armed is not None and armed > runtime.host.now() else None  # what has rung is spent
     if image.exists:
         try:
             cell.agent = await cell.build(image)
@@ -44,6 +46,10 @@ async def load(cell: Cell) -> None:
             await cell.quarantine(error)
             redeliver(cell, image)
             return
+        except RoostError:
+            raise
+        except Exception as problem:  # of what the author opens for the agent: its callers are told, its pump goes on
+            raise hide(cell, Trigger("start", NOTHING, source="admin"), problem) from problem
     earliest = image.earliest()
     # later than that: by a quarantine that newer code has ended
     disarmed = earliest is not None and (image.armed is None or image.armed > earliest)

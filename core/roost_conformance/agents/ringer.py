@@ -33,6 +33,16 @@ class Ringer(Agent[Bells]):
         self.schedule(key, when, self.ring, text)
 
     @action
+    async def at_and_at(self, key: str, when: datetime, times: int) -> None:
+        """A ring that sets itself again to the same instant, until it rang `times` times."""
+        self.schedule(key, when, self.ring_at, key, when.isoformat(), times - 1)
+
+    async def ring_at(self, key: str, when: str, left: int) -> None:
+        self.state.rings.append(f"left {left}")
+        if left:
+            self.schedule(key, datetime.fromisoformat(when), self.ring_at, key, when, left - 1)
+
+    @action
     async def every(self, key: str, seconds: float, text: str = "ring") -> None:
         self.schedule(key, Every(seconds), self.ring, text)
 

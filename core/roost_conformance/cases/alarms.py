@@ -31,6 +31,17 @@ async def schedule_is_never_early(stage: Stage) -> None:
             assert early <= 0.001, f"{ring.data['text']}: it rang {early:.3f} s early"  # due to the millisecond
 
 
+@case("21", "an instant that rang rings again when it is set again, by the ring itself or by a later call")
+async def schedule_is_set_again_to_an_instant_that_rang(stage: Stage) -> None:
+    async with stage.agent("ringer") as ringer:
+        at = (datetime.now(UTC) + timedelta(seconds=0.5)).isoformat()
+        await ringer.call("at_and_at", "s", at, 3)
+        assert await rings(stage, ringer, 3) == ["left 2", "left 1", "left 0"]
+        for n in (4, 5):
+            await ringer.call("at", "s", at, "later")
+            assert (await rings(stage, ringer, n))[n - 1] == "later"
+
+
 @case("21", "a recurring schedule that is late rings once, and goes on along its own grid")
 async def late_recurrence_rings_once(stage: Stage) -> None:
     async with stage.client() as client:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 LINGER: Final = 1.0
 """Seconds a host goes on for others after its own trigger came; then the doorbell's host takes over."""
+DECLINES: Final = 8
+"""Times that who rings meanwhile is still told that the agent can't be loaded; then the agent is given back."""
 TURNED: Final = 0.03
 """Seconds for which an agent that was found held is not asked for again."""
 
@@ -145,12 +147,35 @@ class Tenant(Cell):
         return not (len(self.mailbox) or self.look or self.settled or self.flight)
 
     async def _retake(self) -> None:
-        """The image was dropped, the lease not: read it again, for what it owes."""
+        """The image was dropped, the lease not: read it again, for what it owes. If it can't be read, give it back."""
         try:
             self.away = 0.0
             await self.ready()
-        except RoostError:
-            self.leases.lost(self.address)
+        except RoostError as error:
+            await self._give_back(error)
+
+    async def _give_back(self, error: RoostError) -> None:
+        """The agent can't be loaded here: nobody waits for the end of a lease that does nothing. Who parked a trigger
+        and waits is told why; tells stay for whoever can load it."""
+        leases, address = self.leases, self.address
+        try:
+            for _ in range(DECLINES):
+                await self._decline(error)
+                if await leases.leave(address, True, self.shown, False):
+                    return
+            await leases.leave(address, True, self.shown, True)
+        except RoostError as problem:
+            self.runtime.log.warning("%s: could not be given back: %s", address, problem.message)
+            leases.lost(address)
+
+    async def _decline(self, error: RoostError) -> None:
+        answer = answer_of(failed(error))
+        try:
+            for letter in await self.runtime.store.parked(self.address, 0, LETTERS):
+                if letter.trigger is not None:
+                    await self.leases.answer(self.address, letter.n, answer)
+        except Exception as problem:  # letters of a newer schema may not be readable at all
+            self.runtime.log.warning("%s: who waits for it could not be told: %s", self.address, problem)
 
     async def _gather(self, image: Image) -> None:
         """Somebody rang: read the letters, look what is due."""
