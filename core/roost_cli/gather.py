@@ -20,6 +20,8 @@ from roost.hosting.platform import Project as Source
 from .blame import blame, short
 from .complaint import BROKEN, USAGE, Complaint
 from .project import Project, module_of
+from .report import say
+from .withheld import refuse
 
 
 def gather(project: Project, app: str) -> Source:
@@ -33,14 +35,32 @@ def gather(project: Project, app: str) -> Source:
             raise Complaint(f"there is no module {module!r} for {app!r} in {' or '.join(map(str, roots))}", BROKEN)
     table = _table(project.root / "pyproject.toml")
     for pattern in table.get("tool", {}).get("roost", {}).get("include", []):
-        matches = [p for p in sorted(project.root.glob(pattern)) if p.is_file()]
-        if not matches:
-            raise Complaint(f"[tool.roost] include: nothing in {project.root} matches {pattern!r}", USAGE)
-        found.files.update({p.relative_to(project.root).as_posix(): p for p in matches})
+        found.files.update(_included(project.root, pattern))
+    refuse(found.files)
     named = str(table.get("project", {}).get("name") or project.root.name or "roost-app")
     return Source(
         app, project.root, named, project.config, found.files, requirements(project.root, table), found.foreign
     )
+
+
+def _included(root: Path, pattern: object) -> dict[str, Path]:
+    """The files that a pattern of [tool.roost] include names. Complaint: it names none, or looks outside the project.
+
+    A wildcard passes over what is hidden, as a shell does; what is withheld all the same is refused with the rest.
+    """
+    if not isinstance(pattern, str) or not pattern or Path(pattern).is_absolute() or ".." in Path(pattern).parts:
+        raise Complaint(
+            f"[tool.roost] include: {pattern!r} is no pattern of files below {root}: no '/' in front, no '..'", USAGE
+        )
+    said = set(Path(pattern).parts)
+    found = {p.relative_to(root).as_posix(): p for p in sorted(root.glob(pattern)) if p.is_file()}
+    seen = {n: p for n, p in found.items() if all(not x.startswith(".") or x in said for x in Path(n).parts)}
+    if not seen:
+        hidden = f"; it would match {', '.join(found)}, which are hidden" if found else ""
+        raise Complaint(f"[tool.roost] include: nothing in {root} matches {pattern!r}{hidden}", USAGE)
+    for name in sorted(found.keys() - seen.keys()):
+        say(f"left out of the bundle, for it is hidden: {name}")
+    return seen
 
 
 def requirements(root: Path, table: Mapping[str, Any]) -> list[str]:

@@ -193,6 +193,16 @@ def test_more_than_the_platform_takes_is_refused(tmp_path: Path) -> None:
     assert not list((folder / "dist").iterdir())
 
 
+def test_secrets_never_go_along(tmp_path: Path) -> None:
+    folder = project(tmp_path / "p", extra='include = ["keys/*", ".env"]\n')
+    (folder / "keys").mkdir()
+    (folder / "keys" / "public.txt").write_text("x")
+    (folder / ".env").write_text("TOKEN=x")
+    done = here("bundle", "cloudflare", cwd=folder)
+    assert done.returncode == 1 and ".env: secrets are kept in such files" in done.stderr, done.stderr
+    assert not (folder / "dist").exists()
+
+
 def test_a_folder_of_somebody_elses_is_left_alone(tmp_path: Path) -> None:
     folder = project(tmp_path / "p")
     (folder / "notes").mkdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,14 @@ def test_a_folder_of_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "out" / "mine.txt").touch()
     with pytest.raises(Rejected, match="no bundle of ours"):
         bundle(project(tmp_path), tmp_path / "out", quiet)
+
+
+def test_secrets_never_go_along(tmp_path: Path) -> None:
+    own = project(tmp_path)
+    (tmp_path / ".env").write_text("TOKEN=x")
+    with pytest.raises(Rejected, match=r"\.env: secrets"):
+        write(replace(own, files={**own.files, ".env": tmp_path / ".env"}), "here", tmp_path / "out", quiet)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_bundle_loads_alone(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from typing import Final
 from roost.contract.errors import LimitExceeded, Rejected
 from roost.hosting.packages import shipped
 from roost.hosting.platform import Bundle, Project, Say
+from roost_cli.withheld import refuse
 
 from .wheels import modules, pinned
 from .wrangler import wrangler_toml
@@ -75,7 +76,8 @@ def bundle(project: Project, out: Path, say: Say) -> Bundle:
 
 
 def write(project: Project, dependencies: Path, folder: Path) -> None:
-    """The folder, whatever its size."""
+    """The folder, whatever its size. Rejected `withheld`: a file of the project that must not go along."""
+    refuse(project.files)
     name = _slug(project.name)
     source = folder / "src"
     shutil.copytree(dependencies, folder / "python_modules")

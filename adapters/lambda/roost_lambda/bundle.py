@@ -16,6 +16,7 @@ from typing import Final
 from roost.contract.errors import LimitExceeded, Rejected
 from roost.hosting.packages import shipped
 from roost.hosting.platform import Bundle, Project, Say
+from roost_cli.withheld import refuse
 
 from .deployment import MANIFEST
 from .wheels import Machine, compiled, dependencies, python_version
@@ -60,7 +61,9 @@ def bundle(project: Project, out: Path, say: Say) -> Bundle:
 
 
 def write(project: Project, machine: Machine, folder: Path, say: Say) -> None:
-    """The template and the code for one kind of machine, whatever its size."""
+    """The template and the code for one kind of machine, whatever its size. Rejected `withheld`: a file of the project
+    that must not go along."""
+    refuse(project.files)
     code = folder / "code"
     shutil.copytree(dependencies(project.requirements, machine, say), code)
     for package, left_out in roosts(project):
