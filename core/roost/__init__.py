@@ -10,6 +10,7 @@ from .author.resource import Resource, resource
 from .author.response import Response
 from .author.schedule import Cron, Every, When
 from .contract.address import Address
+from .contract.caller import ANONYMOUS
 from .contract.errors import (
     AgentError,
     Conflict,
@@ -28,7 +29,7 @@ from .contract.trigger import Caller, Request, Trigger
 __version__ = "0.1.0"
 
 __all__ = [
-    "KV", "Address", "Agent", "AgentError", "App", "Caller", "Conflict", "Connection", "Credentials", "Cron", "Empty",
-    "Event", "Every", "LimitExceeded", "Limits", "NotFound", "NotSupported", "Quarantined", "Rejected", "Request",
-    "Resource", "Response", "Retry", "RoostError", "TransientError", "Trigger", "When", "action", "resource",
+    "ANONYMOUS", "KV", "Address", "Agent", "AgentError", "App", "Caller", "Conflict", "Connection", "Credentials",
+    "Cron", "Empty", "Event", "Every", "LimitExceeded", "Limits", "NotFound", "NotSupported", "Quarantined", "Rejected",
+    "Request", "Resource", "Response", "Retry", "RoostError", "TransientError", "Trigger", "When", "action", "resource",
 ]  # fmt: skip

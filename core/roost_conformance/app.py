@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import time
 from typing import Any, Final
 
 from roost.author.agent import Agent
 from roost.author.app import App, Credentials
+from roost.contract.caller import ANONYMOUS
 from roost.contract.errors import Rejected
 from roost.contract.trigger import Caller
 
@@ -26,12 +28,30 @@ def gather() -> list[type[Agent[Any, Any]]]:
 
 
 async def auth(credentials: Credentials) -> Caller | None:
-    """The token `user:<name>` (bearer, or `token` in the query) is that user, `bad` nobody at all, none anybody."""
+    """The token `user:<name>` (bearer, or `token` in the query) is that user, `bad` nobody at all, none anybody.
+
+    `user:<name>;roles=a,b` has these roles, `;for=<seconds>` expires, `;deny=<operation>` may not do that; `mute` is
+    answered with None. `;source=` is tried and must not be believed.
+    """
     token = credentials.bearer or credentials.query.get("token") or ""
     if token == "bad":
         raise Rejected("this token is not valid here", code="bad-token", status=401)
-    kind, _, name = token.partition(":")
-    return Caller(name, {"name": name, "websocket": credentials.websocket}) if kind == "user" and name else None
+    if token == "mute":
+        return None
+    kind, _, rest = token.partition(":")
+    name, *more = rest.split(";")
+    if kind != "user" or not name:
+        return ANONYMOUS
+    given: dict[str, Any] = dict(part.partition("=")[::2] for part in more)
+    if given.get("deny") == credentials.operation:
+        raise Rejected(f"not this: {credentials.method} {credentials.operation}", code="denied", status=403)
+    return Caller(
+        name,
+        {"name": name, "websocket": credentials.websocket},
+        given.get("source", "client"),
+        time.time() + float(given["for"]) if "for" in given else None,
+        tuple(filter(None, given.get("roles", "").split(","))),
+    )
 
 
 app = App(gather(), auth=auth, origins=[FRIEND])

@@ -52,7 +52,7 @@ class Calls:
             caller = None
             authorization = given.get(b"authorization")
             if authorization is not None or site.app.auth is not None:
-                caller = await site.caller(scope, address, authorization)
+                caller = await site.caller(scope, address, authorization, f"call:{action}")
             content = given.get(b"content-type")
             if content is not None and content not in PLAIN:
                 body.check_type(content, given)
@@ -68,7 +68,8 @@ class Calls:
                 "call",
                 Call(action, args, kwargs),
                 None if id is None else query.idempotency_key(id),
-                caller=caller,
+                "client" if caller is None else caller.source,
+                caller,
                 deadline=None if wait is None else runtime.host.monotonic() + query.seconds(wait),
             )
             accept = given.get(b"accept")

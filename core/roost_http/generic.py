@@ -46,6 +46,8 @@ ANSWERS: Final[dict[str, Node]] = {
     "State": _object({"state": {}, "version": COUNT}),
     "Version": _object({"version": COUNT}),
     "Hibernated": _object({"hibernated": {"type": "boolean", "description": "It was in memory."}}),
+    "Disconnect": _object({"principal": TEXT}),
+    "Disconnected": _object({"closed": COUNT}),
     "Redriven": _object({"redriven": COUNT}),
     "DeadLetters": _object({"dead_letters": LIST}),
     "Health": _object({"status": TEXT}),

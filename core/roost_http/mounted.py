@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from roost.contract.caller import source_of
 from roost.contract.errors import AgentError, NotFound
 from roost.contract.trigger import Request, Trigger
 
@@ -33,7 +34,7 @@ async def request(x: Exchange, raw: bytes) -> Answer:
         origin.refuse_foreign(x.site.app, x.given)
     x.address = path.mounted(x.site.app, parts[2], parts[3])
     rest = "/" + path.text(parts[4], "the path") if len(parts) == 5 else ""
-    x.caller = await x.site.caller(x.scope, x.address, x.authorization)
+    x.caller = await x.site.caller(x.scope, x.address, x.authorization, "request")
     kind = x.site.app.kind(x.address.kind)
     if "on_request" not in kind.hooks:
         raise NotFound(f"{kind.name} does not answer HTTP requests: it has no on_request", code="no-on-request")
@@ -44,7 +45,7 @@ async def request(x: Exchange, raw: bytes) -> Answer:
         tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in x.scope["headers"]),
         await x.body(x.runtime.limits.http_body),
     )
-    result = await x.runtime.dispatch(x.address, Trigger("request", payload, caller=x.caller))
+    result = await x.runtime.dispatch(x.address, Trigger("request", payload, None, source_of(x.caller), x.caller))
     result.raw()
     if result.response is None:
         raise fault(x.host, AssertionError("a request trigger without a response"), f"{x.address} on_request")

@@ -202,7 +202,9 @@ def _agents(kinds: list[str]) -> dict[str, Node]:
             )
         },
         f"{base}/dead-letters": {
-            "get": _operation("deadLetters", "What failed for good.", ref("DeadLetters"), seen, parameters=whose),
+            "get": _operation(
+                "deadLetters", "What failed for good.", ref("DeadLetters"), seen, parameters=whose, admin=True
+            ),
             "post": _operation(
                 "redrive", "Try one again, or all.", ref("Redriven"), (*seen, *ANY_BODY), parameters=whose, admin=True,
                 body=_body(one, required=False),
@@ -210,6 +212,12 @@ def _agents(kinds: list[str]) -> dict[str, Node]:
         },
         f"{base}/hibernate": {
             "post": _operation("hibernate", "Out of memory.", ref("Hibernated"), seen, parameters=whose, admin=True)
+        },
+        f"{base}/disconnect": {
+            "post": _operation(
+                "disconnect", "Close a client's WebSockets.", ref("Disconnected"), (*seen, *ANY_BODY),
+                parameters=whose, admin=True, body=_body(ref("Disconnect"), required=True),
+            )
         },
         f"{base}/export": {
             "get": _operation(

@@ -6,23 +6,32 @@ import re
 from typing import Final
 from urllib.parse import quote
 
+from roost.contract.caller import OPERATOR
 from roost.contract.trigger import NOTHING, Import, Trigger, TriggerKind
 
 from . import body
 from .answer import JSON, NO_STORE, Answer, as_json
 from .exchange import Exchange
-from .site import ADMIN
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def _trigger(kind: TriggerKind) -> Trigger:
-    return Trigger(kind, NOTHING, source="admin", caller=ADMIN, lane="urgent")
+    return Trigger(kind, NOTHING, source="admin", caller=OPERATOR, lane="urgent")
 
 
 async def hibernate(x: Exchange) -> Answer:
     """POST .../hibernate: out of memory after the running tick."""
     return as_json({"hibernated": await x.runtime.hibernate(x.address)})
+
+
+async def disconnect(x: Exchange) -> Answer:
+    """POST .../disconnect: close the WebSockets of a client, by its principal."""
+    doc = body.members(await x.json(x.runtime.limits.http_body), {"principal"})
+    principal = doc.get("principal")
+    if not isinstance(principal, str) or not principal:
+        raise body.bad("`principal` must be the text that the auth hook calls the client")
+    return as_json({"closed": await x.runtime.disconnect(x.address, principal)})
 
 
 async def export(x: Exchange) -> Answer:
@@ -39,7 +48,7 @@ async def restore(x: Exchange) -> Answer:
     document = await x.json(x.runtime.limits.export, "export")
     if not isinstance(document, dict):
         raise body.bad("it must be an exported document, an object")
-    trigger = Trigger("import", Import(document), source="admin", caller=ADMIN)  # pyright: ignore[reportUnknownArgumentType] (JSON)
+    trigger = Trigger("import", Import(document), source="admin", caller=OPERATOR)  # pyright: ignore[reportUnknownArgumentType] (JSON)
     return Answer(200, await x.dispatch(trigger))
 
 

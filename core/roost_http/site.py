@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from typing import Final
 
 from roost.author.app import App, Credentials
 from roost.contract.address import Address
+from roost.contract.caller import OPERATOR
 from roost.contract.errors import Rejected
 from roost.contract.trigger import Caller
 from roost.engine.runtime import Runtime
@@ -17,8 +17,6 @@ from roost.sockets.admission import authenticate
 from . import query
 from .asgi import Scope
 from .door import Door
-
-ADMIN: Final = Caller("admin")
 
 
 class Site:
@@ -46,15 +44,18 @@ class Site:
     def host(self) -> Host:
         return self.runtime.host
 
-    async def caller(self, scope: Scope, address: Address, authorization: bytes | None) -> Caller | None:
+    async def caller(
+        self, scope: Scope, address: Address, authorization: bytes | None, operation: str
+    ) -> Caller | None:
         """Who asks, as the app's auth hook says; the admin's token passes too. RoostError: refused."""
         if self.app.auth is None and (authorization is None or self.admin_token is None):
             return None
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
         client = scope.get("client")
         credentials = Credentials(
-            headers, query.loose(scope.get("query_string", b"")), address, False, str(client[0]) if client else ""
-        )
+            headers, query.loose(scope.get("query_string", b"")), address, False, str(client[0]) if client else "",
+            operation, scope["method"],
+        )  # fmt: skip
         return await authenticate(self.runtime, credentials, self.admin_token)
 
     def admin(self, authorization: bytes | None) -> Caller:
@@ -70,4 +71,4 @@ class Site:
                 "this is for the operator: send the admin token as `Authorization: Bearer ...`", code="unauthorized",
                 status=401,
             )  # fmt: skip
-        return ADMIN
+        return OPERATOR

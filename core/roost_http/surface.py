@@ -156,10 +156,11 @@ class Surface:
         if admin:
             x.caller = self.site.admin(x.authorization)
         x.address = path.address(self.app, parts[3], parts[4])
-        if not admin:
-            x.caller = await self.site.caller(x.scope, x.address, x.authorization)
         if len(parts) == 7:
             x.action = path.text(parts[6], "the action's name")
+        if not admin:
+            what = f"tell:{x.action}" if x.action else "status" if len(parts) == 5 else parts[5].decode()
+            x.caller = await self.site.caller(x.scope, x.address, x.authorization, what)
 
 
 def _is_ours(raw: bytes) -> bool:

@@ -72,7 +72,7 @@ class Agents:
         address = self.address(handshake.path, query)
         check_transport(query)
         check_origin(runtime.app.origins, headers)
-        credentials = Credentials(headers, query, address, True, handshake.client)
+        credentials = Credentials(headers, query, address, True, handshake.client, "connect", "GET")
         caller: Caller | None = await authenticate(runtime, credentials, self.admin_token)
         cid = f"{runtime.host.entropy():016x}"
         session = LocalSession(runtime, address, cid, query.get("_pk", cid)[:255], caller, query, line)

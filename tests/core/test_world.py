@@ -165,7 +165,7 @@ async def test_outbound_http_is_answered_by_the_test() -> None:
 
     async with world(app, http=httpx.MockTransport(answer)) as w:
         assert await w.agent(Kettle, "k", idempotency_key="x").fetch() == "green"
-    assert seen[0].headers["idempotency-key"] == "kettle/k/1/client:3:app:x/1"  # agent, generation, sender, id, n-th
+    assert seen[0].headers["idempotency-key"] == "kettle/k/1/app:3:app:x/1"  # agent, generation, sender, id, n-th
 
 
 async def test_the_same_seed_is_the_same_world() -> None:

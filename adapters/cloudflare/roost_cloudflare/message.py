@@ -7,10 +7,11 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from roost.contract.address import Address
+from roost.contract.caller import document, from_document
 from roost.contract.commit import Envelope
 from roost.contract.errors import RoostError, from_problem
 from roost.contract.result import problem_bytes
-from roost.contract.trigger import Call, Caller, Trigger
+from roost.contract.trigger import Call, Trigger
 
 
 def envelope_out(x: Envelope) -> str:
@@ -32,18 +33,17 @@ def ask_out(address: Address, trigger: Trigger, now: float) -> str:
     """`now`: of `Host.monotonic`, as is the trigger's deadline. Objects share no clock: it leaves as seconds left."""
     call = trigger.payload
     assert isinstance(call, Call)
-    caller = trigger.caller
     doc = {
         "do": "ask", "to": address, "action": call.action, "args": call.args, "kwargs": dict(call.kwargs),
         "id": trigger.id, "source": trigger.source, "lane": trigger.lane, "path": trigger.path,
         "left": None if trigger.deadline is None else max(0.0, trigger.deadline - now),
-        "caller": None if caller is None else [caller.principal, dict(caller.claims)],
+        "caller": document(trigger.caller),
     }  # fmt: skip
     return to_json(doc).decode()
 
 
 def ask_in(doc: dict[str, Any], now: float) -> tuple[Address, Trigger]:
-    caller = None if doc["caller"] is None else Caller(*doc["caller"])
+    caller = from_document(doc["caller"])
     call = Call(doc["action"], tuple(doc["args"]), doc["kwargs"])
     left: float | None = doc.get("left")  # an object of an older version says no such thing
     deadline = None if left is None else now + left

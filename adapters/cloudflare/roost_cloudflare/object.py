@@ -31,7 +31,7 @@ from .clock import ObjectHost
 from .courier import ObjectCourier
 from .registry import Listing, Registries
 from .store import ObjectStore
-from .wire import Line, Sockets, rebuilt, socket_address
+from .wire import Line, ObjectSession, Sockets, rebuilt, socket_address
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -133,10 +133,12 @@ class Resident:
         socket_address(runtime.app, head.path, query)
         check_transport(query)
         check_origin(runtime.app.origins, headers)
-        credentials = Credentials(headers, query, self.address, True, headers.get("cf-connecting-ip", ""))
+        credentials = Credentials(
+            headers, query, self.address, True, headers.get("cf-connecting-ip", ""), "connect", "GET"
+        )
         caller = await authenticate(runtime, credentials, self.settings.admin_token)
         cid = f"{runtime.host.entropy():016x}"
-        return Session(runtime, self.address, cid, query.get("_pk", cid)[:255], caller, query, line)
+        return ObjectSession(runtime, self.address, cid, query.get("_pk", cid)[:255], caller, query, line)
 
     def heard(self, socket: interop.Js, data: str | bytes) -> None:
         """A frame came in."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from roost.author.app import App
-from roost.author.connection import caller_of
 from roost.contract.address import Address
+from roost.contract.caller import caller_of
 from roost.contract.commit import Frame, Row
 from roost.engine.runtime import Runtime
 from roost.sockets.admission import by_path, by_query
@@ -49,9 +49,16 @@ class Line:
         pass
 
 
+class ObjectSession(Session):
+    """A session of a socket that may hibernate, which a timer would prevent."""
+
+    __slots__ = ()
+    timed = False
+
+
 def rebuilt(runtime: Runtime, address: Address, row: Row, line: Line) -> Session:
     """The session of a connection that outlived the object's memory."""
-    session = Session(runtime, address, row.cid, row.label, caller_of(row.principal, row.claims), {}, line)
+    session = ObjectSession(runtime, address, row.cid, row.label, caller_of(row.principal, row.claims), {}, line)
     session.resume()
     return session
 

@@ -10,10 +10,14 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final, TypeAlias, cast
+
+from pydantic_core import to_json
 
 from roost.author.app import Credentials
 from roost.contract.address import Address
+from roost.contract.caller import document, from_document, source_of
 from roost.contract.errors import NotFound, RoostError
 from roost.contract.hosts import Hosts, check_origin
 from roost.contract.trigger import Caller, Connect, Disconnect, Trigger
@@ -28,6 +32,8 @@ from .line import Outgoing, Turn
 from .order import FrameGap, Lanes
 from .sockets import Sockets
 
+REFUSED: Final = 60.0
+"""Seconds for which a refused connection is remembered: those of its frames that came behind it."""
 LIFE: Final = 7500.0
 """Seconds after which a connection's row may go: API Gateway ends every connection after 7200."""
 NUMBERED: Final = ("rpc", "cf_agent_state", "roost_message")
@@ -63,14 +69,15 @@ class Gateway:
     async def greet(self, opened: Opened, end: float) -> None:
         """Admit and greet, or refuse in a way that ends the client's retries (semantics 26)."""
         backend = self._backend
-        line = Outgoing(self._sockets, Address("", ""), opened.cid)
+        line, where = Outgoing(self._sockets, Address("", ""), opened.cid), Address("-", "-")
         try:
             address, caller = await self._admit(opened)
             label = opened.query.get("_pk", opened.cid)[:255]
             data: dict[str, Any] = {"label": label, "ready": False}
+            where = address
             if caller is not None:
-                data |= {"principal": caller.principal, "claims": dict(caller.claims)}
-            await backend.bind(opened.cid, address, self._now + LIFE, json.dumps(data).encode())
+                data["caller"] = document(caller)
+            await backend.bind(opened.cid, address, self._now + LIFE, to_json(data))
             greeting, seen = await backend.greeting(address, opened.cid)
             for frame in greeting:
                 line.send_text_bytes(frame)
@@ -78,12 +85,15 @@ class Gateway:
                 return
             if greeting:  # else the agent knows it since a run that died: another connect could come after its end
                 connect = Connect(opened.cid, label, self._now, opened.query, seen)
-                result = await backend.dispatch(address, Trigger("connect", connect, caller=caller, deadline=end))
+                trigger = Trigger("connect", connect, None, source_of(caller), caller, deadline=end)
+                result = await backend.dispatch(address, trigger)
                 if result.error is not None:
                     raise result.error
             data["ready"] = True
-            await backend.bind(opened.cid, address, self._now + LIFE, json.dumps(data).encode())
+            await backend.bind(opened.cid, address, self._now + LIFE, to_json(data))
         except RoostError as error:
+            with suppress(RoostError):  # its frames, each in an invocation of its own, wait for nothing
+                await backend.bind(opened.cid, where, self._now + REFUSED, to_json({"ready": False, "refused": True}))
             refuse(line, error)
             await line.flush(greeting=True)
 
@@ -94,7 +104,7 @@ class Gateway:
         address = by_query(runtime.app, query)
         check_transport(query)
         check_origin(runtime.app.origins, opened.headers)
-        credentials = Credentials(opened.headers, query, address, True, opened.client)
+        credentials = Credentials(opened.headers, query, address, True, opened.client, "connect", "GET")
         return address, await authenticate(runtime, credentials, self._admin_token)
 
     # Frames ------------------------------------------------------------------------------------------
@@ -109,7 +119,7 @@ class Gateway:
             return
         address, data = found
         line = Outgoing(self._sockets, address, framed.cid)
-        caller = Caller(data["principal"], data["claims"]) if "principal" in data else None
+        caller = from_document(data.get("caller") or (data if "principal" in data else None))  # the older form is flat
         turn = Turn(self._backend, self._backend.runtime, address, framed.cid, data["label"], caller, line, end)
         seq = number(framed.text) if isinstance(framed, Framed) else None
         if seq is None and isinstance(framed, Framed):
@@ -147,6 +157,8 @@ class Gateway:
                 data = cast("dict[str, Any]", json.loads(found[1]))
                 if data["ready"]:
                     return found[0], data
+                if data.get("refused"):
+                    return None
             if clock() > (unknown if found is None else end):
                 return None
             await asyncio.sleep(pause)
@@ -158,6 +170,9 @@ class Gateway:
         """The client or API Gateway has hung up."""
         found = await self._backend.bound(closed.cid)
         if found is None:
+            return
+        if found[0].kind == "-":  # refused before it was known whom it was for
+            await self._backend.unbind(closed.cid)
             return
         payload = Disconnect(closed.cid, closed.code, closed.reason)
         result = await self._backend.dispatch(found[0], Trigger("disconnect", payload, source="admin", deadline=end))

@@ -52,6 +52,7 @@ class Turn(Session):
 
     __slots__ = ("_backend", "_deadline", "_tasks")
     line: Outgoing
+    timed = False
 
     def __init__(
         self, backend: LambdaBackend, runtime: Runtime, address: Address, cid: str, label: str, caller: Caller | None,

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ArgsKwargs, PydanticSerializationError, to_json
 
 from ..contract.errors import AgentError, LimitExceeded, Rejected
+from ..contract.trigger import CALLERS, Caller, CallerSource, Source
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,6 +47,10 @@ class Options:
     timeout: float | None = None
     retry: Retry = Retry()
     public: bool = True
+    by: frozenset[str] = frozenset()
+    """Sources of the callers it is for; empty: all."""
+    roles: frozenset[str] = frozenset()
+    """Roles of which a client must have one; empty: none is asked."""
 
 
 @overload
@@ -58,6 +63,8 @@ def action(
     timeout: float | None = None,
     retry: Retry | None = None,
     public: bool = True,
+    by: CallerSource | Sequence[CallerSource] = (),
+    roles: str | Sequence[str] = (),
 ) -> Callable[[F], F]: ...
 def action(
     fn: F | None = None,
@@ -68,20 +75,30 @@ def action(
     timeout: float | None = None,
     retry: Retry | None = None,
     public: bool = True,
+    by: CallerSource | Sequence[CallerSource] = (),
+    roles: str | Sequence[str] = (),
 ) -> F | Callable[[F], F]:
     """Make an async method callable from outside. An async generator streams.
 
     `name` is the wire name, `timeout` seconds (at most `Limits.max_tick`), `readonly` runs on the committed
     snapshot beside a tick and may not write. `public=False`: for no caller, a target of this app's tells and schedules
-    only, as any other async method; it is what gives one a `retry` and a `timeout`.
+    only, as any other async method; it is what gives one a `retry` and a `timeout`. `by`: the sources of callers it is
+    for ("client", "agent", "operator", "app"); `roles`: a client must have one of them (`Caller(roles=...)`). Others
+    get 403 `not-allowed`.
     """
     if not public and (readonly or name is not None):
         raise ValueError("@action(public=False): nobody calls it, so it has no name of its own and is not readonly")
+    sources = frozenset([by] if isinstance(by, str) else by)
+    if unknown := sorted(sources - CALLERS):
+        raise ValueError(
+            f"@action(by={by!r}): there is no source {unknown[0]!r}; there are: {', '.join(sorted(CALLERS))}"
+        )
+    needed = frozenset([roles] if isinstance(roles, str) else roles)
     if timeout is not None and not timeout > 0:
         raise ValueError(f"@action(timeout={timeout!r}): the timeout is a positive number of seconds")
 
     def mark(fn: F) -> F:
-        setattr(fn, MARK, Options(name, readonly, timeout, retry or Retry(), public))
+        setattr(fn, MARK, Options(name, readonly, timeout, retry or Retry(), public, sources, needed))
         return fn
 
     return mark if fn is None else mark(fn)
@@ -90,7 +107,9 @@ def action(
 class Action:
     """A method as the runtime sees it. Built once a class."""
 
-    __slots__ = ("_adapter", "_validate", "attr", "fn", "name", "options", "public", "result", "signature", "streams")
+    __slots__ = (
+        "_adapter", "_validate", "attr", "fn", "guarded", "name", "options", "public", "result", "signature", "streams",
+    )  # fmt: skip
 
     def __init__(self, attr: str, fn: Callable[..., Any], options: Options, *, public: bool) -> None:
         self.attr = attr
@@ -98,6 +117,8 @@ class Action:
         self.name = options.name or attr
         self.options = options
         self.public = public
+        self.guarded = bool(options.by or options.roles)
+        """Not everybody may run it: `admit` says who."""
         self.streams = inspect.isasyncgenfunction(fn)
         if not (self.streams or inspect.iscoroutinefunction(fn)):
             raise TypeError(f"{fn.__qualname__} must be `async def`: actions, hooks and schedule targets are")
@@ -113,6 +134,25 @@ class Action:
         self.result: Any = hints.pop("return", Any)
         self._adapter = _arguments(fn, self.signature, hints)
         self._validate = self._adapter.validator.validate_python
+
+    def admit(self, source: Source, caller: Caller | None, own: bool) -> None:
+        """Rejected 403 `not-allowed`: it is not for this caller. `own`: the agent itself, which may run all of its own.
+
+        Roles are what the auth hook gives to clients; the deployment's own code and its operator have none.
+        """
+        if own:
+            return
+        by, roles = self.options.by, self.options.roles
+        if by and source not in by:
+            raise Rejected(
+                f"{self.name} is for callers of the kind {' or '.join(sorted(by))}, and this one is: {source}",
+                code="not-allowed", status=403,
+            )  # fmt: skip
+        if roles and source == "client" and not (caller is not None and roles.intersection(caller.roles)):
+            raise Rejected(
+                f"{self.name} asks for the role {' or '.join(sorted(roles))}, which this caller does not have",
+                code="not-allowed", status=403,
+            )  # fmt: skip
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments, checked and converted; Rejected 422 `bad-arguments` names each wrong one."""

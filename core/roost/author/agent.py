@@ -88,7 +88,8 @@ class Agent(Generic[S, C]):
 
     @property
     def caller(self) -> Caller | None:
-        """Who asked, as the auth hook says; for an agent's ask or tell, its address as principal."""
+        """Who asked; None: a client without a name, or nobody (a schedule). Its `source` says what it is, and none can
+        claim it: "client" (`principal` is what the auth hook calls it), "agent" (its address), "operator", "app"."""
         return self._tick.trigger.caller
 
     @property

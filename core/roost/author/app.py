@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from pydantic_core import from_json, to_json
 
 from ..contract.address import Address, check_key
+from ..contract.caller import APP
 from ..contract.errors import AgentError, NotFound
 from ..contract.hosts import checked_names
 from ..contract.limits import PORTABLE, Limits
@@ -31,13 +32,20 @@ ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What the auth hook sees of an HTTP request or a WebSocket handshake. Header names are lower-case."""
+    """What the auth hook sees of an HTTP request or a WebSocket handshake. Header names are lower-case.
+
+    `operation` is what is asked for: `call:{action}`, `tell:{action}`, `status`, `state`, `events`, `request` (the
+    agent's own HTTP) or `connect` (a WebSocket, over which any action may be called that does not ask for more itself).
+    Everything else is the operator's, who comes past the hook. `method` is HTTP's; "GET" of a handshake.
+    """
 
     headers: Mapping[str, str]
     query: Mapping[str, str]
     address: Address
     websocket: bool
     client: str = ""
+    operation: str = ""
+    method: str = ""
 
     @property
     def bearer(self) -> str | None:
@@ -47,7 +55,7 @@ class Credentials:
 
 
 Auth = Callable[[Credentials], Awaitable[Caller | None]]
-"""Returns who asks, None for nobody in particular, or raises `Rejected(..., status=401)`."""
+"""Returns who asks: `Caller(...)`, or `ANONYMOUS` for somebody without a name. None, and any error, is a refusal."""
 
 
 class App:
@@ -88,6 +96,8 @@ class App:
         self.origins = frozenset(origins)
         self.hosts = checked_names(hosts)
         self.limits = limits or PORTABLE
+        self.silent_hook = False
+        """The hook returned None, and its author has been told what that means."""
         self.runtime: Runtime | None = None
         """The runtime that serves this app in this process; set by the backend."""
 
@@ -121,6 +131,6 @@ class AppAsker:
         copy = from_json(to_json({"args": args, "kwargs": kwargs}))
         trigger = Trigger(
             "call", Call(target.action.name, tuple(copy["args"]), copy["kwargs"]), target.idempotency_key,
-            caller=Caller("app"), deadline=runtime.host.monotonic() + self.timeout,
+            source="app", caller=APP, deadline=runtime.host.monotonic() + self.timeout,
         )  # fmt: skip
         return typed(target, (await runtime.dispatch(target.address, trigger)).raw())

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+from ..contract.caller import caller_of
 from ..contract.commit import Row
-from ..contract.errors import Unreadable
 from ..contract.legible import read
 from ..contract.trigger import Caller
 
@@ -60,13 +60,3 @@ class Connection:
 
     def __repr__(self) -> str:
         return f"<Connection {self.id} {self.label!r}>"
-
-
-def caller_of(principal: str | None, claims: bytes | None) -> Caller | None:
-    """The caller a stored row or letter names."""
-    if principal is None:
-        return None
-    found: Any = read(claims, f"the claims of {principal}") if claims else {}
-    if not isinstance(found, dict):
-        raise Unreadable(f"the claims of {principal} are no object")
-    return Caller(principal, cast("dict[str, Any]", found))

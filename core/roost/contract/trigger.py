@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Any, Final, Literal, TypeAlias
 
+from .address import Address
 from .record import record
 
 TriggerKind: TypeAlias = Literal[
@@ -17,7 +18,12 @@ TriggerKind: TypeAlias = Literal[
     "event", "export", "import", "migrate", "reset", "completed", "destroy",
 ]  # fmt: skip
 Lane: TypeAlias = Literal["urgent", "standard"]
-Source: TypeAlias = Literal["client", "agent", "schedule", "admin"]
+CallerSource: TypeAlias = Literal["client", "agent", "operator", "app"]
+"""Who calls: whoever comes from outside, another agent, the bearer of the admin token, the app's own `web`."""
+Source: TypeAlias = Literal["client", "agent", "operator", "app", "schedule", "admin"]
+"""Where a trigger comes from: its caller's, or a schedule of the agent, or Roost itself ("admin")."""
+
+CALLERS: Final = frozenset({"client", "agent", "operator", "app"})
 
 NEVER_CREATE: Final = frozenset({"alarm", "disconnect", "completed", "export", "migrate", "reset", "destroy"})
 """Kinds of trigger that find no agent and leave none (semantics 28)."""
@@ -25,10 +31,19 @@ NEVER_CREATE: Final = frozenset({"alarm", "disconnect", "completed", "export", "
 
 @record
 class Caller:
-    """Who asks, as the auth hook (or the calling agent's address) says. `principal` scopes idempotency keys."""
+    """Who asks. `principal` is what the auth hook calls a client, or the address of the agent that calls.
+
+    (source, principal) is who: a client may have any name, an agent's or the operator's too.
+    """
 
     principal: str
     claims: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    source: CallerSource = "client"
+    """Set by Roost alone: of what an auth hook returns it is always "client"."""
+    expires: float | None = None
+    """Epoch seconds after which the caller's WebSockets are closed; None = never."""
+    roles: tuple[str, ...] = ()
+    """What `@action(roles=...)` asks of clients."""
 
 
 @record
@@ -152,6 +167,11 @@ class Trigger:
     def principal(self) -> str:
         """The scope of the id; '' = anonymous."""
         return self.caller.principal if self.caller is not None else ""
+
+    def own(self, address: Address) -> bool:
+        """Whether it comes from the agent at `address` itself: its schedules, what it tells itself, or Roost."""
+        source = self.source
+        return source in ("schedule", "admin") or (source == "agent" and self.principal == str(address))
 
     @property
     def scoped(self) -> str | None:

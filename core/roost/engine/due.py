@@ -12,11 +12,11 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from ..author.action import describe
-from ..author.connection import caller_of
+from ..contract.caller import caller_of
 from ..contract.commit import Letter
 from ..contract.errors import NotFound, Quarantined, TransientError, Unreadable
 from ..contract.result import TickResult, failed
-from ..contract.trigger import Call, Caller, Disconnect, Occurrence, Trigger
+from ..contract.trigger import Call, Disconnect, Occurrence, Trigger
 from .guest_codec import unpack
 from .mailbox import Waiting
 
@@ -74,7 +74,7 @@ def _broken(letter: Letter, error: Exception) -> Waiting:
         Call(letter.action, internal=letter.internal),
         letter.id if letter.keyed or not guest else None,
         letter.source,
-        Caller(letter.principal) if letter.principal else None,
+        caller_of(letter.principal or None, None, letter.source),
         letter.lane,
         guest="" if letter.keyed or not guest else letter.id,
     )
@@ -92,7 +92,7 @@ def _told(kind: Kind, letter: Letter) -> Waiting:
         Call(letter.action, tuple(given["args"]), given["kwargs"], internal=letter.internal),
         letter.id,
         letter.source,
-        caller_of(letter.principal or None, letter.claims),
+        caller_of(letter.principal or None, letter.claims, letter.source),
         letter.lane,
     )
     waiting = Waiting(trigger, letter=letter)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import from_json, to_json
 
+from ..contract.caller import caller_of, stored
 from ..contract.commit import Letter
 from ..contract.errors import RoostError, from_problem
 from ..contract.result import TickResult, outcome_of, problem_bytes
-from ..contract.trigger import Call, Caller, Connect, Disconnect, Message, Payload, Request, SetState, Trigger
+from ..contract.trigger import Call, Connect, Disconnect, Message, Payload, Request, SetState, Trigger
 from .mailbox import Waiting
 
 if TYPE_CHECKING:
@@ -58,11 +59,9 @@ def pack(trigger: Trigger, id: str, left: float, now: float) -> Letter | None:
     raw = to_json(doc)
     if len(raw) + len(args) > LARGEST:
         return None
-    caller = trigger.caller
     return Letter(
         trigger.id or id, trigger.source, trigger.principal, action, args, trigger.lane,
-        claims=to_json(dict(caller.claims)) if caller is not None and caller.claims else None,
-        keyed=trigger.id is not None, trigger=raw,
+        claims=stored(trigger.caller), keyed=trigger.id is not None, trigger=raw,
     )  # fmt: skip
 
 
@@ -73,7 +72,7 @@ def unpack(kind: Kind, letter: Letter, host: Host) -> Waiting:
     assert letter.trigger is not None
     doc: dict[str, Any] = from_json(letter.trigger)
     payload = _payload(doc, letter)
-    caller = Caller(letter.principal, from_json(letter.claims) if letter.claims else {}) if doc["c"] else None
+    caller = caller_of(letter.principal, letter.claims, letter.source) if doc["c"] else None
     deadline = host.monotonic() + min(doc.get("left", PATIENCE), doc["d"] - host.now())
     trigger = Trigger(
         doc["k"], payload, letter.id if letter.keyed else None, letter.source, caller, letter.lane, deadline,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ..contract.caller import expired
 from ..contract.commit import Commit, Frame
 from ..contract.errors import RoostError, TransientError
 from ..contract.result import TickResult
@@ -38,7 +40,9 @@ async def release(cell: Cell, tick: Tick, waiting: Waiting, commit: Commit | Non
         await flush(cell)
     try:
         if out or watched:
-            for cid in await runtime.wire.send(address, out, version):
+            timeless = image is None or not image.expiring
+            gone = await (runtime.wire.send(address, out, version) if timeless else transmit(cell, out, version))
+            for cid in gone:
                 cell.vanished(cid)
         for hangup in tick.hangups:
             await runtime.wire.close(address, hangup.cid, hangup.code, hangup.reason)
@@ -125,9 +129,27 @@ async def send(cell: Cell, out: list[Frame], version: int) -> None:
     if version and cell.overtaken():
         return
     try:
-        await cell.runtime.wire.send(cell.address, out, version)
+        await transmit(cell, out, version)
     except RoostError as error:
         unsent(cell, error)
+
+
+async def transmit(cell: Cell, out: list[Frame], version: int) -> Iterable[str]:
+    """Send frames; which connections are gone. None goes to a caller whose time is over: its connection ends here, if
+    no timer has ended it."""
+    runtime, image = cell.runtime, cell.image
+    over: set[str] = set()
+    if image is not None and image.expiring:
+        now = runtime.host.now()
+        over = {cid for cid, expires in image.expiring.items() if expires <= now}
+    if not over:
+        return await runtime.wire.send(cell.address, out, version)
+    kept = [Frame(to, x.data, x.binary) for x in out if (to := tuple(cid for cid in x.to if cid not in over))]
+    error = expired()
+    gone = await runtime.wire.send(cell.address, [*kept, Frame(tuple(over), frames.refusal(error))], version)
+    for cid in over:
+        await runtime.wire.close(cell.address, cid, frames.close_code(error), error.code)
+    return gone
 
 
 def unsent(cell: Cell, error: RoostError) -> None:

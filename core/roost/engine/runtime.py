@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from pydantic import BaseModel
-from pydantic_core import to_json
 
 from ..author.action import encode_arguments
 from ..author.agent import World
 from ..author.config import own_copy
 from ..author.resource import Resource, Resources, declared
 from ..contract.address import Address
+from ..contract.caller import caller_of, source_of, stored
 from ..contract.commit import Busy, Entry, Envelope, Frame, Letter, Page, Snapshot
-from ..contract.errors import NotFound, RoostError, TransientError
+from ..contract.errors import NotFound, Rejected, RoostError, TransientError
 from ..contract.result import TickResult, failed
 from ..contract.trigger import Call, Caller, Lane, Trigger
+from ..protocol import frames
 from ..tick.asker import TickAsker
 from ..tick.image import REDELIVER
 from ..tick.outbound import Keys
@@ -147,6 +148,8 @@ class Runtime(World):
         payload = trigger.payload
         if isinstance(payload, Call):
             action = waiting.action = kind.action(payload.action)
+            if action.guarded:
+                action.admit(trigger.source, trigger.caller, trigger.own(address))
             waiting.args, waiting.kwargs = action.bind(payload.args, payload.kwargs)
             if action.options.readonly:
                 self.host.spawn(read(self.cell(address), waiting), eager=True)
@@ -161,17 +164,20 @@ class Runtime(World):
     ) -> str:  # fmt: skip
         """Park a durable call; its id. It runs at least once and applies once."""
         action = self.app.kind(address.kind).action(call.action)
+        source = source_of(caller)
+        if action.guarded:
+            action.admit(source, caller, own=False)
         action.bind(call.args, call.kwargs)
         args = encode_arguments(call.args, call.kwargs, action.name, self.limits.arguments)
         keyed = id is not None
         id = id or f"{self.host.entropy():016x}{self.host.entropy():016x}"
         letter = Letter(
-            id, "client", caller.principal if caller else "", action.name, args, lane,
+            id, source, caller.principal if caller else "", action.name, args, lane,
             next=self.host.now() + delay if delay > 0 else 0.0,
-            claims=to_json(dict(caller.claims)) if caller and caller.claims else None, keyed=keyed,
+            claims=stored(caller), keyed=keyed,
         )  # fmt: skip
         if keyed:
-            found = await self.store.outcome(address, "client", letter.principal, id)
+            found = await self.store.outcome(address, source, letter.principal, id)
             if found is not None and found.expires > self.host.now():
                 if found.fingerprint != fingerprint(action.name, args):
                     raise other_arguments(id)
@@ -325,6 +331,18 @@ class Runtime(World):
             raise NotFound(f"{address} has no dead letter {id!r}", code="no-dead-letter")
         return 0
 
+    async def disconnect(self, address: Address, principal: str) -> int:
+        """Close the WebSockets of one of an agent's clients, with 4403; how many there were."""
+        found = await self.snapshot(address)
+        rows = [row for row in found.connections if row.principal == principal]
+        cids = tuple(r.cid for r in rows if source_of(caller_of(r.principal, r.claims)) == "client")
+        if cids:
+            error = Rejected("the operator has closed this connection", code="closed", status=403)
+            await self.wire.send(address, [Frame(cids, frames.refusal(error))], 0)
+            for cid in cids:
+                await self.wire.close(address, cid, frames.close_code(error), error.code)
+        return len(cids)
+
     # Sleeping ----------------------------------------------------------------------------------------
 
     async def hibernate(self, address: Address) -> bool:
@@ -374,10 +392,10 @@ class Runtime(World):
                 if cell is not None:
                     cell.subscribers = None
 
-    async def send_late(self, address: Address, frames: Sequence[Frame]) -> None:
+    async def send_late(self, address: Address, late: Sequence[Frame]) -> None:
         """Frames that no tick released: refusals."""
         try:
-            await self.wire.send(address, frames, 0)
+            await self.wire.send(address, late, 0)
         except RoostError as error:
             self.log.warning("%s: frames were lost: %s", address, error.message)
 

@@ -15,7 +15,7 @@ from ..author.agent import succeed
 from ..contract.commit import AlreadyHandled, Commit, DeadLetter, Gone, Handled, Letter, Schedule
 from ..contract.errors import AgentError, Conflict, LimitExceeded, RoostError, TransientError, Unknown, Unreadable
 from ..contract.result import TickResult, failed, hidden, outcome_of, problem_bytes, stored
-from ..contract.trigger import Disconnect, Occurrence, Trigger
+from ..contract.trigger import CALLERS, Disconnect, Occurrence, Trigger
 from ..tick.around import wrapped
 from ..tick.overrun import Overrun, from_outside, within
 from ..tick.perform import perform
@@ -220,13 +220,13 @@ def blocking(cell: Cell, trigger: Trigger, seconds: float) -> None:
 
 
 def _keyed(waiting: Waiting) -> bool:
-    return waiting.trigger.source in ("client", "agent") and (waiting.letter is None or waiting.letter.keyed)
+    return waiting.trigger.source in CALLERS and (waiting.letter is None or waiting.letter.keyed)
 
 
 def _handled(waiting: Waiting, tick: Tick, outcome: Any, value: bytes) -> Handled:
     trigger = waiting.trigger
     assert trigger.id is not None
-    keep = KEEP_CLIENT if trigger.source == "client" else KEEP_AGENT
+    keep = KEEP_AGENT if trigger.source == "agent" else KEEP_CLIENT
     return Handled(trigger.source, trigger.principal, trigger.id, waiting.fingerprint, outcome, value, tick.at + keep)
 
 

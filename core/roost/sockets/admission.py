@@ -5,11 +5,12 @@ from __future__ import annotations
 import hmac
 import logging
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import parse_qsl, unquote
 
 from ..author.app import Credentials
 from ..contract.address import Address, check_key
+from ..contract.caller import OPERATOR, expired
 from ..contract.errors import NotFound, NotSupported, Rejected, RoostError
 from ..contract.result import hidden
 from ..contract.trigger import Caller
@@ -20,21 +21,59 @@ if TYPE_CHECKING:
 
 
 async def authenticate(runtime: Runtime, credentials: Credentials, admin_token: str | None) -> Caller | None:
-    """The app's auth hook; the admin token passes too. RoostError: refused."""
+    """Who asks, as the app's auth hook says, always as a client; the admin token passes too, as the operator. None:
+    a client without a name. RoostError: refused."""
     token = credentials.bearer
     if admin_token and token and hmac.compare_digest(token.encode(), admin_token.encode()):
-        return Caller("admin")
-    hook = runtime.app.auth
+        return OPERATOR
+    app = runtime.app
+    hook = app.auth
     if hook is None:
         return None
     try:
-        return await hook(credentials)
+        found = await hook(credentials)
+        if found is None:
+            raise _nobody(app, credentials)
+        caller = _client(found)
     except RoostError:
         raise
     except Exception as error:
         id = f"{runtime.host.entropy():016x}"
         logging.getLogger("roost").error("the auth hook failed [%s]", id, exc_info=error)
         raise hidden(error, id) from error
+    if caller is not None and caller.expires is not None and caller.expires <= runtime.host.now():
+        raise expired()
+    return caller
+
+
+def _client(found: Caller) -> Caller | None:
+    """What a hook returned, as a client: neither a source nor the shape of a caller is taken on trust."""
+    given: object = found
+    if not isinstance(given, Caller):
+        raise TypeError(f"App(auth=...): the hook must return a Caller or ANONYMOUS, not {type(given).__name__}")
+    if not isinstance(cast(object, found.principal), str):
+        raise TypeError(f"App(auth=...): the hook's Caller has a principal that is no text: {found.principal!r}")
+    if isinstance(cast(object, found.roles), str):
+        raise TypeError(f"App(auth=...): the hook's Caller has roles={found.roles!r}; roles are a tuple of texts")
+    if not found.principal:
+        return None
+    expires = None if found.expires is None else float(found.expires)
+    return Caller(found.principal, found.claims, "client", expires, tuple(found.roles))
+
+
+def _nobody(app: App, credentials: Credentials) -> Rejected:
+    if not app.silent_hook:
+        app.silent_hook = True
+        logging.getLogger("roost").error(
+            "App(auth=...): the hook returned None for %s of %s, which is a refusal (401). Return roost.ANONYMOUS to "
+            "let in callers without a name",
+            credentials.operation, credentials.address,
+        )  # fmt: skip
+    return Rejected(
+        "the app's auth hook returned None, so nobody is let in here without credentials that it knows (its author: "
+        "return ANONYMOUS to let in callers without a name)",
+        code="unauthorized", status=401,
+    )  # fmt: skip
 
 
 OURS: Final = ("agent", "name", "_pk", "__agents_transport")

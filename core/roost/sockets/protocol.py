@@ -11,11 +11,12 @@ import base64
 import binascii
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Final, Protocol, cast
+from typing import Any, ClassVar, Final, Protocol, cast
 
 from pydantic_core import from_json, to_json
 
 from ..contract.address import Address
+from ..contract.caller import expired, source_of
 from ..contract.errors import NotFound, Rejected, RoostError, TransientError
 from ..contract.result import TickResult, failed
 from ..contract.trigger import Call, Caller, Connect, Disconnect, Message, Payload, SetState, Trigger
@@ -28,6 +29,8 @@ from ..protocol.numbering import FRAME_GAP, GAP_SECONDS, frame_gap, too_much
 
 BUSY: Final = 128
 """Frames of one connection under way at which reading pauses."""
+LOOK: Final = 3600.0
+"""Seconds, at most, until the clock is looked at again: it may be set meanwhile."""
 
 
 class Line(Protocol):
@@ -45,10 +48,16 @@ class Line(Protocol):
 class Session:
     """The server's end of one connection."""
 
+    timed: ClassVar[bool] = True
+    """A timer closes it when its caller expires. Where a timer would keep a sleeping agent in memory the next frame, in
+    or out, finds it over."""
+
     __slots__ = (
         "_ahead",
         "_ahead_size",
         "_busy",
+        "_clock",
+        "_expires",
         "_gap",
         "_held",
         "_held_size",
@@ -56,6 +65,7 @@ class Session:
         "_next",
         "_paused",
         "_refused",
+        "_source",
         "address",
         "caller",
         "cid",
@@ -80,6 +90,9 @@ class Session:
         self.cid = cid
         self.label = label
         self.caller = caller
+        self._source = source_of(caller)
+        self._expires = None if caller is None else caller.expires
+        self._clock: Timer | None = None
         self.query: Mapping[str, str] | None = query
         self.line = line
         self._busy = 0
@@ -126,8 +139,9 @@ class Session:
         for data in greeting:
             self.line.send_text_bytes(data)
         query, self.query = self.query or {}, None
+        self._watch()
         connect = Connect(self.cid, self.label, runtime.host.now(), query, seen)
-        runtime.post(address, Trigger("connect", connect, caller=self.caller), self._connected)
+        runtime.post(address, Trigger("connect", connect, None, self._source, self.caller), self._connected)
 
     def _connected(self, result: TickResult) -> None:
         """`on_connect` is over: the frames that waited for it are heard now, or never."""
@@ -164,11 +178,34 @@ class Session:
     def _drop(self) -> None:
         """The connection is refused: none of its frames is heard, those that wait neither."""
         self._refused, self._held, self._held_size = True, [], 0
+        self._ahead = None
+
+    # The caller's time ---------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        if self._expires is not None and self.timed:
+            host = self.runtime.host
+            self._clock = host.call_later(min(max(self._expires - host.now(), 0.0), LOOK), self._over)
+
+    def _over(self) -> None:
+        if not self._lapsed():
+            self._watch()
+
+    def _lapsed(self) -> bool:
+        """Whether the caller's time is over; then so is the connection."""
+        if self._expires is None or self.runtime.host.now() < self._expires:
+            return False
+        if not self._refused:
+            refuse(self.line, expired())
+            self._drop()
+        return True
 
     # Frames in ---------------------------------------------------------------------------------------
 
     def text(self, data: str) -> None:
         """A text frame."""
+        if self._expires is not None and self._lapsed():
+            return
         if self._held is not None:
             self._hold(data)
             return
@@ -187,6 +224,8 @@ class Session:
 
     def binary(self, data: bytes) -> None:
         """A binary frame: always the author's."""
+        if self._expires is not None and self._lapsed():
+            return
         if self._held is not None:
             self._hold(data)
         else:
@@ -268,7 +307,7 @@ class Session:
             return
         given = cast("list[Any]", args)
         call = Call(method, tuple(given), cast("dict[str, Any]", kwargs or {}), self.cid, id)
-        self._post(Trigger("call", call, key, caller=self.caller))
+        self._post(Trigger("call", call, key, self._source, self.caller))
 
     def _state(self, frame: dict[str, Any]) -> None:
         seq = frame.get("seq")
@@ -280,7 +319,7 @@ class Session:
             )  # fmt: skip
             self.line.send_text_bytes(frames.state_error(error, payload.seq))
             return
-        self._post(Trigger("message", payload, caller=self.caller))
+        self._post(Trigger("message", payload, None, self._source, self.caller))
 
     def _wrapped(self, frame: dict[str, Any]) -> None:
         if "base64" in frame:
@@ -302,7 +341,7 @@ class Session:
             )
             self.line.send_text_bytes(frames.bad_frame(error))
             return
-        self._post(Trigger("message", Message(self.cid, data), caller=self.caller))
+        self._post(Trigger("message", Message(self.cid, data), None, self._source, self.caller))
 
     def _post(self, trigger: Trigger) -> None:
         self._busy += 1
@@ -334,6 +373,8 @@ class Session:
 
     def closed(self, code: int, reason: str) -> None:
         """The socket is gone."""
+        if self._clock is not None:
+            self._clock.cancel()
         if self._held is None or self._refused:
             self._disconnect(code, reason)
         else:

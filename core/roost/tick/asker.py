@@ -72,7 +72,8 @@ class TickAsker:
         what = f"{to}.{target.action.name}"
         copy = from_json(encode_arguments(args, kwargs, what, tick.limits.arguments))  # agents share no objects
         trigger = Trigger(
-            "call", Call(target.action.name, tuple(copy["args"]), copy["kwargs"]), trigger_id, "agent", Caller(me),
+            "call", Call(target.action.name, tuple(copy["args"]), copy["kwargs"]), trigger_id, "agent",
+            Caller(me, source="agent"),
             deadline=deadline, path=(*tick.path, me),
         )  # fmt: skip
         timeout = self.host.timeout(deadline - now)

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from heapq import heapify, heappop, heappush
 
 from ..contract.address import Address
+from ..contract.caller import lapses
 from ..contract.commit import Commit, Envelope, Gone, Letter, Row, Schedule, Snapshot, Unschedule
 from ..contract.errors import AgentError
 
@@ -17,8 +18,9 @@ class Image:
     """Mutable, one an awake agent. Reading it is free; a store is asked only at load."""
 
     __slots__ = (
-        "_resting", "_times", "address", "armed", "at", "connections", "dead", "due", "fence", "generation", "letters",
-        "outbox", "released", "schedules", "seq", "sgen", "state", "state_version", "version", "view", "waiting",
+        "_resting", "_times", "address", "armed", "at", "connections", "dead", "due", "expiring", "fence",
+        "generation", "letters", "outbox", "released", "schedules", "seq", "sgen", "state", "state_version",
+        "version", "view", "waiting",
     )  # fmt: skip
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -42,6 +44,11 @@ class Image:
         heapify(self._times)
         rows, envelopes, letters = snapshot.connections, snapshot.outbox, snapshot.letters
         self.connections: dict[str, Row] = {r.cid: r for r in rows} if rows else {}
+        self.expiring: dict[str, float] = {}
+        """Connection -> epoch seconds when its caller expires; of those who do."""
+        for row in rows:
+            if (lapse := lapses(row.claims)) is not None:
+                self.expiring[row.cid] = lapse
         self.outbox: dict[str, Envelope] = {e.id: e for e in envelopes} if envelopes else {}
         self.letters: dict[int, Letter] = {x.n: x for x in letters} if letters else {}
         """Read it; `keep` and `drop` change it."""
@@ -184,8 +191,11 @@ class Image:
         for row in commit.connections:
             if isinstance(row, Gone):
                 self.connections.pop(row.cid, None)
+                self.expiring.pop(row.cid, None)
             else:
                 self.connections[row.cid] = row
+                if (lapse := lapses(row.claims)) is not None:
+                    self.expiring[row.cid] = lapse
         for envelope in commit.outbox:
             self.outbox[envelope.id] = envelope
 
@@ -195,4 +205,4 @@ class Image:
         self.seq = self.sgen = self.dead = self.waiting = 0
         self.due, self.armed = None, commit.armed
         self.schedules, self.connections, self.letters = {}, {}, {}
-        self._times, self._resting = [], {}
+        self._times, self._resting, self.expiring = [], {}, {}

@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from ..author.action import describe, encode
 from ..author.connection import Connection
 from ..author.response import Response
+from ..contract.caller import stored
 from ..contract.commit import Gone, Row
 from ..contract.errors import LimitExceeded, NotFound, Rejected, Unreadable
 from ..contract.trigger import Call, Connect, Disconnect, Message, Occurrence, Request, SetState
@@ -66,6 +67,8 @@ async def _call(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, call: Call
             return _forward(agent, tick, waiting)
         action = waiting.action = (tick.kind.target if call.internal else tick.kind.action)(call.action)
         waiting.args, waiting.kwargs = action.bind(call.args, call.kwargs)
+    if action.guarded:  # a letter's caller, or the action, may have been another when it was taken in
+        action.admit(waiting.trigger.source, waiting.trigger.caller, waiting.trigger.own(tick.address))
     if not action.streams:
         result = await action.fn(agent, *waiting.args, **waiting.kwargs)
         value = b"null" if result is None else encode(result, f"the result of {action.name}")
@@ -137,7 +140,7 @@ async def _connect(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, connect
     row = Row(
         connect.cid, connect.label, connect.opened,
         caller.principal if caller else None,
-        to_json(dict(caller.claims)) if caller and caller.claims else None,
+        stored(caller),
     )  # fmt: skip
     tick.rows[connect.cid] = row
     await agent.on_connect(Connection(tick, row, connect.query))

@@ -147,6 +147,8 @@ class Tick:
     def tell(self, to: Address, action: Action, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         what = f"tell {to.kind}.{action.name}"
         self._may_write(what)
+        if action.guarded:
+            action.admit("agent", None, to == self.address)
         action.bind(args, kwargs)
         self.outbox.append((to, action, encode_arguments(args, kwargs, what, self.limits.arguments)))
 

@@ -24,7 +24,7 @@ async def operator_needs_the_token(stage: Stage) -> None:
         await clerk.call("add", 1)
         routes = [
             ("DELETE", ""), ("POST", "/hibernate"), ("GET", "/export"), ("PUT", "/export"), ("POST", "/dead-letters"),
-            ("POST", "/migrate"), ("POST", "/reset"),
+            ("GET", "/dead-letters"), ("POST", "/migrate"), ("POST", "/reset"), ("POST", "/disconnect"),
         ]  # fmt: skip
         token = stage.harness.admin_token
         for method, rest in routes:
@@ -88,7 +88,7 @@ async def export_over_http(stage: Stage) -> None:
         assert await clerk.state() == {"runs": 1}
 
 
-@case("http", "dead letters are listed to callers and redriven by the operator")
+@case("http", "dead letters hold what others sent: they are listed to the operator, and redriven by the operator")
 async def dead_letter_routes(stage: Stage) -> None:
     async with stage.agent("mortal") as mortal, stage.http(admin=True) as http:
         path = stage.path("mortal", mortal.address.key, "dead-letters")

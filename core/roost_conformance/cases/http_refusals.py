@@ -24,7 +24,7 @@ async def unknown_names_over_http(stage: Stage) -> None:
             for name in ("hidden", "on_request", "broadcast", "__init__", "_tick"):
                 answer = await http.post(stage.path("clerk", key, verb, name))
                 assert problem_of(answer, 404, answer.json()["code"])["code"] in {"not-an-action", "unknown-action"}
-        for rest in ("", "/state", "/events", "/dead-letters"):
+        for rest in ("", "/state", "/events"):
             problem_of(await http.get(f"/v1/agents/Clerk/x{rest}"), 404, "unknown-kind")
         for path in ("/v1/agents/clerk/x/nowhere", "/v1/agents/clerk/x/call/add/more", "/v1/agents/clerk", "/v1/other",
                      "/v1/agents/clerk//call/add", "/v1/agents/clerk/x/call/", "/v1/agents/clerk/x/"):  # fmt: skip
@@ -47,6 +47,7 @@ async def wrong_methods_over_http(stage: Stage) -> None:
             "/tell/add": {"POST"},
             "/dead-letters": {"GET", "HEAD", "POST"},
             "/hibernate": {"POST"},
+            "/disconnect": {"POST"},
             "/export": {"GET", "HEAD", "PUT"},
         }
         for rest, methods in routes.items():

@@ -136,7 +136,7 @@ async def test_status_and_state() -> None:
         assert (await r.http.get("/v1/agents/counter/a")).json()["status"] == "asleep"
 
 
-@pytest.mark.parametrize("rest", ["", "/state", "/dead-letters"])
+@pytest.mark.parametrize("rest", ["", "/state"])
 async def test_there_must_be_an_agent(rest: str) -> None:
     async with rig() as r:
         refused(await r.http.get(f"/v1/agents/counter/nobody{rest}"), 404, "no-agent", "counter/nobody")
@@ -157,6 +157,7 @@ async def test_there_must_be_an_agent(rest: str) -> None:
         ("/v1/agents/counter/a/dead-letters", "GET, HEAD, POST"),
         ("/v1/agents/counter/a/export", "GET, HEAD, PUT"),
         ("/v1/agents/counter/a/hibernate", "POST"),
+        ("/v1/agents/counter/a/disconnect", "POST"),
         ("/v1/agents/counter/a/migrate", "POST"),
         ("/v1/agents/counter/a/reset", "POST"),
         ("/healthz", "GET, HEAD"),
@@ -194,7 +195,9 @@ async def test_dead_letters_and_redrive() -> None:
         for id in ("one", "two", "three"):
             await r.http.post(f"{TELL}/crash", headers={"idempotency-key": id})
             await r.world.settle()
-        letters = (await r.http.get(path)).json()["dead_letters"]
+        refused(await r.http.get(path), 401, "unauthorized")
+        refused(await r.http.get("/v1/agents/counter/nobody/dead-letters", headers=ADMIN), 404, "no-agent")
+        letters = (await r.http.get(path, headers=ADMIN)).json()["dead_letters"]
         assert [x["id"] for x in letters] == ["one", "two", "three"]
         assert letters[0]["action"] == "crash"
         assert letters[0]["error"]["code"] == "agent-error"
@@ -203,8 +206,12 @@ async def test_dead_letters_and_redrive() -> None:
         for bad in bodies:
             refused(await r.http.post(path, json=bad, headers=ADMIN), 422, "bad-body")
         refused(await r.http.post(path, json={"id": "four"}, headers=ADMIN), 404, "no-dead-letter")
-        assert len((await r.http.get(path)).json()["dead_letters"]) == 3
+        assert len((await r.http.get(path, headers=ADMIN)).json()["dead_letters"]) == 3
         assert (await r.http.post(path, json={"id": "two"}, headers=ADMIN)).json() == {"redriven": 1}
         assert (await r.http.post(path, headers=ADMIN)).json()["redriven"] >= 2
         await r.world.settle()
-        assert {x["id"] for x in (await r.http.get(path)).json()["dead_letters"]} == {"one", "two", "three"}
+        assert {x["id"] for x in (await r.http.get(path, headers=ADMIN)).json()["dead_letters"]} == {
+            "one",
+            "two",
+            "three",
+        }

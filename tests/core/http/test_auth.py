@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 ROUTES = [
     ("POST", "/v1/agents/counter/a/call/increment"), ("POST", "/v1/agents/counter/a/tell/increment"),
     ("GET", "/v1/agents/counter/a"), ("GET", "/v1/agents/counter/a/state"), ("GET", "/v1/agents/counter/a/events"),
-    ("GET", "/v1/agents/counter/a/dead-letters"), ("GET", "/agents/counter/a"), ("PUT", "/agents/counter/a/x"),
+    ("GET", "/agents/counter/a"), ("PUT", "/agents/counter/a/x"),
 ]  # fmt: skip
 
 
@@ -88,6 +88,7 @@ async def test_what_the_hook_sees() -> None:
     assert one.headers["x-y"] == "z"
     assert not one.websocket
     assert one.client == "127.0.0.1"
+    assert (one.operation, one.method) == ("call:increment", "POST")
 
 
 async def test_operators_routes_do_not_ask_the_hook() -> None:
