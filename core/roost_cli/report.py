@@ -83,7 +83,7 @@ def show_error(error: RoostError) -> None:
 def _said(data: Any, message: str) -> bool:
     """Whether the message says all that the data holds: validation errors are put into words there."""
     return isinstance(data, list) and all(
-        isinstance(one, dict) and isinstance(one.get("msg"), str) and one["msg"] in message
+        isinstance(one, dict) and isinstance(one.get("msg"), str) and one["msg"] in message  # pyright: ignore[reportUnknownMemberType]
         for one in data  # pyright: ignore[reportUnknownVariableType] (JSON)
     )
 

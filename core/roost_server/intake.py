@@ -13,7 +13,7 @@ import logging
 import resource
 from asyncio import AbstractEventLoop, TimerHandle
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
@@ -293,7 +293,7 @@ class Intake(HttpToolsProtocol):
     def _refuse(self, error: RoostError) -> None:
         """Answer and end; nothing more of it is read. In the middle of another answer: just end."""
         self._dropped = 0
-        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
+        cycle = cast("RequestResponseCycle | None", self.cycle)  # None before the first request
         if cycle is not None and not cycle.response_complete:
             started, cycle.disconnected = cycle.response_started, True
             cycle.message_event.set()

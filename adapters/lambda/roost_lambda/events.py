@@ -80,8 +80,8 @@ def resume(cid: str) -> dict[str, Any]:
 def decode(event: Mapping[str, Any]) -> Opened | Framed | Resumed | Closed:
     """What happened. ValueError: an event of another kind."""
     if event.get("type") == GREET:
-        handshake = event["opened"]
-        return Opened(**{**handshake, "doubled": tuple(handshake.get("doubled", ()))})
+        handshake: dict[str, Any] = {**event["opened"], "doubled": tuple(event["opened"].get("doubled", ()))}
+        return Opened(**handshake)
     if event.get("type") == RESUME:
         return Resumed(event["cid"])
     context: Mapping[str, Any] = event.get("requestContext") or {}

@@ -21,11 +21,10 @@ BUSY: Final = 409
 class Keys:
     """Fills the port `Outbound`. A re-run of the trigger sends the same keys, whatever was retried in each run."""
 
-    __slots__ = ("_base", "_count", "_failed", "_given", "check")
+    __slots__ = ("_base", "_check", "_count", "_failed", "_given")
 
     def __init__(self, base: str | None, check: Callable[[], object]) -> None:
-        self.check = check
-        """AgentError `tick-over`: the tick is over."""
+        self._check = check
         self._base = base
         """None: the trigger has no id that a re-run would share."""
         self._count = 0
@@ -33,6 +32,9 @@ class Keys:
         """Key -> (what was sent, whether it was sent before)."""
         self._failed: dict[bytes, list[str]] = {}
         """What was sent -> the keys of its failed tries, first failed first."""
+
+    def check(self) -> object:
+        return self._check()
 
     def key(self, method: str, url: str, body: bytes | None) -> str | None:
         if self._base is None:

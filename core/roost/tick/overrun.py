@@ -53,9 +53,9 @@ class _Rest:
                 gate = None if pending is None else host.gate(pending)
                 try:
                     if gate is None:
-                        value = yield pending
+                        value: Any = yield pending
                     else:
-                        value = yield from gate.__await__()
+                        value = yield from gate.__await__()  # pyright: ignore[reportUnknownVariableType]
                 except GeneratorExit:
                     coroutine.close()
                     raise
@@ -66,7 +66,7 @@ class _Rest:
                         raise
                     if gate is None:
                         pending = self._step(coroutine.throw, error)
-                    elif not pending.cancel():
+                    elif pending is not None and not pending.cancel():
                         pending = self._step(coroutine.send, None)
                     if last is None and (self._timeout.expired() or host.ending()):  # and it goes on all the same
                         last = host.timeout(LEAVE)

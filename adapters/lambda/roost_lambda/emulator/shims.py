@@ -126,7 +126,7 @@ def runtime_api() -> None:
             disable_nagle_algorithm = True
 
             def parse_request(self) -> bool:
-                if not super().parse_request():
+                if not super().parse_request():  # pyright: ignore[reportUnknownMemberType]
                     return False
                 names = [name.lower() for name in self.headers]
                 if gate.is_of_a_page(names) or not gate.is_here(self.headers.get_all("host") or []):
