@@ -93,6 +93,8 @@ class Load:
 
     def feed(self, line: int) -> None:
         i = self.sent
+        if i == self.calls:
+            return
         self.sent += 1
         self.lines[line].protocol.data_received(self.messages[i])
 
@@ -125,7 +127,7 @@ class Load:
             if self.counting is not None:
                 self.counting.counting_stop()
             self.done.set_result(None)
-        elif self.sent < self.calls:
+        else:
             self.loop.call_soon(self.feed, (line + IN_FLIGHT) % len(self.lines) if self.ws else line)
 
 
