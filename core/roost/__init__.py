@@ -2,7 +2,7 @@
 
 from .author.action import Retry, action
 from .author.agent import Agent
-from .author.app import App, Credentials
+from .author.app import PUBLIC, App, Credentials
 from .author.connection import Connection
 from .author.kind import Empty
 from .author.kv import KV
@@ -29,7 +29,8 @@ from .contract.trigger import Caller, Request, Trigger
 __version__ = "0.1.0"
 
 __all__ = [
-    "ANONYMOUS", "KV", "Address", "Agent", "AgentError", "App", "Caller", "Conflict", "Connection", "Credentials",
-    "Cron", "Empty", "Event", "Every", "LimitExceeded", "Limits", "NotFound", "NotSupported", "Quarantined", "Rejected",
-    "Request", "Resource", "Response", "Retry", "RoostError", "TransientError", "Trigger", "When", "action", "resource",
+    "ANONYMOUS", "KV", "PUBLIC", "Address", "Agent", "AgentError", "App", "Caller", "Conflict", "Connection",
+    "Credentials", "Cron", "Empty", "Event", "Every", "LimitExceeded", "Limits", "NotFound", "NotSupported",
+    "Quarantined", "Rejected", "Request", "Resource", "Response", "Retry", "RoostError", "TransientError", "Trigger",
+    "When", "action", "resource",
 ]  # fmt: skip

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from roost.hosting.platform import find, names
 
-from .gather import gather
+from .complaint import BROKEN, Complaint
+from .gather import gather, says_who
 from .limits import size
 from .project import find_project, named
 from .report import put, put_json, say
-from .serve import Commands, add_app
+from .serve import Commands, add_app, open_to_all
 
 
 def add(commands: Commands) -> None:
@@ -32,7 +33,10 @@ def run(args: argparse.Namespace) -> int:
     target = named(args.app, found)
     platform = find(args.backend)
     out = (args.out or found.root / "dist" / platform.name).resolve()
-    made = platform.bundle(gather(found, target), out, say)
+    source = gather(found, target)
+    if not says_who(source):
+        raise Complaint(f"once it is deployed, others can reach it, and {open_to_all(target)}", BROKEN)
+    made = platform.bundle(source, out, say)
     if args.json:
         put_json({"folder": str(made.folder), "size": made.size, "limit": made.limit, "parts": list(made.parts)})
         return 0

@@ -14,7 +14,7 @@ from roost_server.listen import Listen
 
 from .blame import short
 from .project import find_project, named
-from .serve import MEMORY, Commands, add_app, add_serving, data_file, port, split_config
+from .serve import MEMORY, Commands, add_app, add_serving, config_lines, data_file, port, split_config
 from .supervisor import Supervisor
 from .token import make_token, shown_token
 from .watch import Watch
@@ -49,7 +49,7 @@ def add(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     project = find_project()
     target = named(args.app, project)
-    for text in args.config:
+    for text in config_lines(args.config):
         split_config(text)
     watch = None if args.no_reload else Watch([project.root, Path.cwd()])
     if args.on is not None:

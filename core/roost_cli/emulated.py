@@ -33,7 +33,7 @@ from .complaint import BROKEN, USAGE, Complaint
 from .gather import gather
 from .project import Project
 from .report import say, show_error, style
-from .serve import MEMORY, split_config
+from .serve import MEMORY, config_lines, split_config
 from .supervisor import LOOK, PAUSES, SETTLED, WAITING
 from .token import shown_token
 from .watch import Watch
@@ -197,7 +197,7 @@ def _environment(root: Path, args: argparse.Namespace) -> Mapping[str, str]:
     """What the deployment is configured with: `.env`, this shell's variables and --config, the last strongest."""
     found = {**dotenv(root / ".env"), **os.environ}
     out = {name: value for name, value in found.items() if VARIABLE.fullmatch(name)}
-    for text in args.config:
+    for text in config_lines(args.config):
         kind, field, value = split_config(text)
         out[variable(kind, *field.split("."))] = value
     out["ROOST_LOG_LEVEL"] = args.log_level

@@ -63,6 +63,23 @@ def _included(root: Path, pattern: object) -> dict[str, Path]:
     return seen
 
 
+def says_who(source: Source) -> bool:
+    """Whether the app says who may call it: some `App(...)` in its modules has an `auth`. True where there is none."""
+    calls = [
+        node
+        for path in source.files.values()
+        if path.suffix == ".py"
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "App"
+    ]
+    return not calls or any(_has_auth(call) for call in calls)
+
+
+def _has_auth(call: ast.Call) -> bool:
+    given = [keyword.value for keyword in call.keywords if keyword.arg in ("auth", None)]
+    return any(not (isinstance(value, ast.Constant) and value.value is None) for value in given)
+
+
 def requirements(root: Path, table: Mapping[str, Any]) -> list[str]:
     """`[project] dependencies`, else the lines of requirements.txt; Roost itself is left out."""
     own: Mapping[str, Any] = table.get("project", {})

@@ -15,7 +15,7 @@ from roost_server.listen import Listen, is_loopback
 
 from . import log
 from .blame import short
-from .complaint import USAGE, Complaint
+from .complaint import BROKEN, USAGE, Complaint
 from .leaving import leave
 from .project import find_project, load_app, named
 from .report import put
@@ -65,7 +65,8 @@ def add_serving(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--config", action="append", default=[], metavar="KIND.FIELD=VALUE",
-        help="config of an agent; before the environment, .env and pyproject.toml",
+        help="config of an agent; before the environment, .env and pyproject.toml. Other users see it in the list of "
+        "processes: secrets belong into the environment, .env, or a file of such lines, --config @FILE",
     )  # fmt: skip
     parser.add_argument("--log-level", choices=log.LEVELS, default="info", help="(default: %(default)s)")
     parser.add_argument("--restless", action="store_true", help=argparse.SUPPRESS)
@@ -99,6 +100,8 @@ def run(args: argparse.Namespace) -> int:
     project = find_project()
     target = named(args.app, project)
     app = load_app(target, project)
+    if args.uds is None and not is_loopback(args.host) and app.auth is None and not app.public:
+        raise Complaint(f"--host {args.host} can be reached from other machines, and {open_to_all(target)}", BROKEN)
     data = data_file(args.data, project.data)
     where = MEMORY if data is None else short(str(data))
 
@@ -107,6 +110,14 @@ def run(args: argparse.Namespace) -> int:
 
     serve_app(app, options(args, app, data, token, project.root, Listen(args.host, args.port, args.uds)), ready)
     return 0
+
+
+def open_to_all(named: str) -> str:
+    """What is wrong with an app that says nothing of who may call it, and two ways out."""
+    return (
+        f"{named} does not say who may call it: whoever reaches it could read and change every agent.\n"
+        "  Give it a hook, App(..., auth=hook), or say that all may: from roost import PUBLIC; App(..., auth=PUBLIC)"
+    )
 
 
 def options(
@@ -170,10 +181,25 @@ def split_config(text: str) -> tuple[str, str, str]:
     return kind, field, value
 
 
+def config_lines(given: list[str]) -> list[str]:
+    """The settings of all --config, those of `@FILE` read: lines, empty ones and comments (#) left out."""
+    out: list[str] = []
+    for text in given:
+        if not text.startswith("@"):
+            out.append(text)
+            continue
+        try:
+            lines = Path(text[1:]).read_text().splitlines()
+        except (OSError, ValueError) as error:
+            raise Complaint(f"--config {text}: the file can't be read: {error}", USAGE) from error
+        out += [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    return out
+
+
 def parse_config(given: list[str], app: App) -> dict[str, dict[str, Any]]:
     """`kind.field=value` or `kind.field.sub=value`, several times. Complaint: a kind or a field that is not there."""
     out: dict[str, dict[str, Any]] = {}
-    for text in given:
+    for text in config_lines(given):
         kind, field, value = split_config(text)
         found = app.kinds.get(kind)
         if found is None:

@@ -7,16 +7,18 @@ import secrets
 import shlex
 from pathlib import Path
 
+from roost.hosting.folders import private
+
 from .blame import short
 from .project import Project
 
 
 def make_token(path: Path) -> str:
     """The token in `path`; made there when there is none. The folder is kept out of git."""
+    private(path.parent)
     found = read_token(path)
     if found is not None:
         return found
-    path.parent.mkdir(parents=True, exist_ok=True)
     ignore = path.parent / ".gitignore"
     if not ignore.exists():
         ignore.write_text("*\n")

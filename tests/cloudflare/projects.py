@@ -6,7 +6,7 @@ from pathlib import Path
 
 MAIN = """\
 from pydantic import BaseModel
-from roost import Agent, App, action
+from roost import PUBLIC, Agent, App, action
 
 from parts import words
 
@@ -27,7 +27,7 @@ class Counter(Agent[Tally, Step]):
     async def greet(self) -> str:
         return words.GREETING
 
-app = App([Counter])
+app = App([Counter], auth=PUBLIC)
 """
 
 

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from roost.contract.errors import RoostError
+from roost.hosting.folders import private
 from roost.hosting.platform import Project, Serving, quiet
 
 from .bundle import ENTRY, write
@@ -47,7 +48,7 @@ class WorkerdEmulator:
         packages = [path for path in sorted(source.iterdir()) if path.name != f"{ENTRY}.py"]
         env = {**serving.environment, "ROOST_ADMIN_TOKEN": serving.admin_token, "ROOST_LOOPBACK": "1"}
         entry = (source / f"{ENTRY}.py").read_text()
-        serving.data.mkdir(parents=True, exist_ok=True)
+        private(serving.data)
         (folder / "run").mkdir()
         (folder / "run" / "disk").symlink_to(serving.data.resolve(), target_is_directory=True)
         return stage(Stage(entry, packages, env, modules=folder / "bundle" / "python_modules"), folder / "run", quiet)

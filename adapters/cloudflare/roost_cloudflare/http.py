@@ -20,6 +20,9 @@ PULSE = 4.0
 """Seconds between two comments."""
 DRAIN = 16 << 20
 """Bytes of a refused body that are taken in; who sends more is cut off."""
+WHOLE = 256 << 10
+"""Bytes of a body whose length was said, up to which it is read in one crossing. Longer ones, and those without a
+length, come piece by piece: whoever reads them stops at its limit, and the rest never enters memory."""
 BODILESS = frozenset({101, 204, 205, 304})
 
 
@@ -46,6 +49,12 @@ class Head:
         return self.method not in ("GET", "HEAD") or self.fields.get("content-length", "0") != "0"
 
     @property
+    def whole(self) -> bool:
+        """The body is known to be small."""
+        length = self.fields.get("content-length", "")
+        return length.isdecimal() and len(length) < 10 and int(length) <= WHOLE
+
+    @property
     def streams(self) -> bool:
         """The answer may have to go out while it is made: events, or whatever the author's own app does."""
         return (
@@ -69,11 +78,13 @@ class Head:
 class Turn:
     """One request and its answer."""
 
-    __slots__ = ("_asked", "_gone", "_head", "_headers", "_parts", "_status", "_stream", "begun", "ready")
+    __slots__ = ("_asked", "_chunks", "_gone", "_head", "_headers", "_parts", "_status", "_stream", "begun", "ready")
 
     def __init__(self, head: Head) -> None:
         self._head = head
         self._asked = False
+        """All of the body was read."""
+        self._chunks: interop.Chunks | None = None
         self._status = 500
         self._headers: list[tuple[str, str]] = []
         self._parts: list[bytes] = []
@@ -86,19 +97,28 @@ class Turn:
 
     async def receive(self) -> dict[str, Any]:
         if not self._asked:
-            self._asked = True
-            if not self._head.body:
-                return {"type": "http.request", "body": b"", "more_body": False}
             try:
-                body = await interop.body_of(self._head.request)
+                body = await self._read()
             except OSError:
+                self._asked = True
                 return {"type": "http.disconnect"}
-            return {"type": "http.request", "body": body, "more_body": False}
+            return {"type": "http.request", "body": body, "more_body": not self._asked}
         if self._stream is not None:
             await self._stream.left(self._gone)
         elif self.begun is not None:
             await asyncio.shield(self.begun)
         return {"type": "http.disconnect"}
+
+    async def _read(self) -> bytes:
+        """The body, or its next piece."""
+        if self._chunks is None:
+            if not self._head.body or self._head.whole:
+                self._asked = True
+                return await interop.body_of(self._head.request) if self._head.body else b""
+            self._chunks = interop.Chunks(self._head.request)
+        piece = await self._chunks.next()
+        self._asked = piece is None
+        return piece or b""
 
     async def drain(self) -> None:
         """Take in a body that was refused unread: answered before it has come, the platform cuts the connection and
@@ -108,7 +128,7 @@ class Turn:
         self._asked = True
         size = 0
         with suppress(OSError):
-            chunks = interop.Chunks(self._head.request)
+            chunks = self._chunks or interop.Chunks(self._head.request)
             while size < DRAIN and (data := await chunks.next()) is not None:
                 size += len(data)
 

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
+from roost.hosting.folders import private
 from roost.hosting.platform import Project, Serving
 
 from .bundle import write
@@ -34,7 +35,7 @@ class AwsEmulator:
         with tempfile.TemporaryDirectory(prefix="roost-aws-") as temporary:
             folder = Path(temporary) / "app"
             await asyncio.to_thread(write, self._project, "here", folder, say)
-            data.mkdir(parents=True, exist_ok=True)
+            private(data)
             emulator = Ministack(found, self._log, self._serving.port, _port(data / PORT), data)
             self._emulator = emulator
             try:

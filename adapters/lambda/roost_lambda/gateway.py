@@ -23,7 +23,7 @@ from roost.contract.hosts import Hosts, check_origin
 from roost.contract.trigger import Caller, Connect, Disconnect, Trigger
 from roost.protocol import frames
 from roost.protocol.numbering import FRAME_GAP, frame_gap
-from roost.sockets.admission import authenticate, by_query, check_transport, refuse_doubled
+from roost.sockets.admission import authenticate, by_query, check_transport, refuse_doubled, without_secrets
 from roost.sockets.protocol import refuse
 
 from .backend import LambdaBackend
@@ -84,7 +84,7 @@ class Gateway:
             if not await line.flush(greeting=True):
                 return
             if greeting:  # else the agent knows it since a run that died: another connect could come after its end
-                connect = Connect(opened.cid, label, self._now, opened.query, seen)
+                connect = Connect(opened.cid, label, self._now, without_secrets(opened.query), seen)
                 trigger = Trigger("connect", connect, None, source_of(caller), caller, deadline=end)
                 result = await backend.dispatch(address, trigger)
                 if result.error is not None:

@@ -23,6 +23,7 @@ from roost.contract.commit import (
 )
 from roost.contract.errors import RoostError
 from roost.contract.trigger import Source
+from roost.hosting.folders import private
 
 from .book import Book
 from .group import GroupCommit
@@ -64,7 +65,7 @@ class SqliteStore:
         path = Path(path).absolute()
         owner: Owner | None = None
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private(path.parent)
             owner = Owner(path)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             return cls(path, owner, log_limit)

@@ -58,6 +58,12 @@ Auth = Callable[[Credentials], Awaitable[Caller | None]]
 """Returns who asks: `Caller(...)`, or `ANONYMOUS` for somebody without a name. None, and any error, is a refusal."""
 
 
+async def PUBLIC(credentials: Credentials) -> Caller | None:
+    """`App(auth=PUBLIC)`: whoever reaches the app may do all that callers may do. Said by name, so that nobody deploys
+    such an app without knowing."""
+    return None
+
+
 class App:
     """`app = App([Counter, Audit])`; `[tool.roost] app = "main:app"` names it."""
 
@@ -72,8 +78,9 @@ class App:
         hosts: Sequence[str] = (),
         limits: Limits | None = None,
     ) -> None:
-        """`web`: your own ASGI app, served beside. `origins`: web origins that may open WebSockets and change something
-        besides our own. `hosts`: the names that are answered, such as "example.com" or "*.example.com"; none given, on
+        """`auth`: who may do what; without one an app is for its own machine, unless it says `PUBLIC`. `web`: your own
+        ASGI app, served beside. `origins`: web origins that may open WebSockets and change something besides our own.
+        `hosts`: the names that are answered, such as "example.com" or "*.example.com"; none given, on
         loopback this machine's own and elsewhere any.
 
         `around`: outermost first. `limits`: raise one with your eyes open; `roost check` says who is left.
@@ -91,7 +98,9 @@ class App:
         if auth is not None and not inspect.iscoroutinefunction(auth):
             raise TypeError("App(auth=...): the hook must be `async def`")
         self.web = web
-        self.auth = auth
+        self.public = auth is PUBLIC
+        """It was said that anybody may call."""
+        self.auth = None if self.public else auth
         self.around = tuple(around)
         self.origins = frozenset(origins)
         self.hosts = checked_names(hosts)

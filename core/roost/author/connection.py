@@ -23,7 +23,8 @@ class Connection:
         self._tick = tick
         self._row = row
         self.query: Mapping[str, str] = query or {}
-        """The handshake's query; only while `on_connect` runs."""
+        """The handshake's query; only while `on_connect` runs. Without what is named like a secret (token, ticket,
+        ...): that is for the auth hook alone."""
 
     @property
     def id(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import logging
+import re
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import parse_qsl, unquote
@@ -11,13 +12,17 @@ from urllib.parse import parse_qsl, unquote
 from ..author.app import Credentials
 from ..contract.address import Address, check_key
 from ..contract.caller import OPERATOR, expired
-from ..contract.errors import NotFound, NotSupported, Rejected, RoostError
+from ..contract.errors import NotFound, NotSupported, Rejected, RoostError, TransientError
 from ..contract.result import hidden
 from ..contract.trigger import Caller
 
 if TYPE_CHECKING:
     from ..author.app import App
     from ..engine.runtime import Runtime
+
+
+HOOK: Final = 10.0
+"""Seconds that the auth hook may take."""
 
 
 async def authenticate(runtime: Runtime, credentials: Credentials, admin_token: str | None) -> Caller | None:
@@ -30,17 +35,22 @@ async def authenticate(runtime: Runtime, credentials: Credentials, admin_token: 
     hook = app.auth
     if hook is None:
         return None
+    timeout = runtime.host.timeout(HOOK)
     try:
-        found = await hook(credentials)
+        async with timeout:
+            found = await hook(credentials)
         if found is None:
             raise _nobody(app, credentials)
         caller = _client(found)
     except RoostError:
         raise
+    except TimeoutError as error:
+        if not timeout.expired():
+            raise _failed(runtime, error) from error
+        logging.getLogger("roost").error("the auth hook took more than %g s", HOOK)
+        raise TransientError("who asks could not be found out in time", code="auth-timeout") from error
     except Exception as error:
-        id = f"{runtime.host.entropy():016x}"
-        logging.getLogger("roost").error("the auth hook failed [%s]", id, exc_info=error)
-        raise hidden(error, id) from error
+        raise _failed(runtime, error) from error
     if caller is not None and caller.expires is not None and caller.expires <= runtime.host.now():
         raise expired()
     return caller
@@ -76,8 +86,20 @@ def _nobody(app: App, credentials: Credentials) -> Rejected:
     )  # fmt: skip
 
 
+def _failed(runtime: Runtime, error: Exception) -> RoostError:
+    id = f"{runtime.host.entropy():016x}"
+    logging.getLogger("roost").error("the auth hook failed [%s]", id, exc_info=error)
+    return hidden(error, id)
+
+
 OURS: Final = ("agent", "name", "_pk", "__agents_transport")
 """What a handshake's query says to us. The rest is the author's, where the last of a repeated field counts."""
+
+
+_SECRET: Final = re.compile(
+    r"token|secret|passw|passphrase|ticket|jwt|bearer|credential|signature|api.?key|access.?key|^(?:auth|sig|key|pw|pwd)$",
+    re.IGNORECASE,
+)
 
 
 def read_query(query: str) -> dict[str, str]:
@@ -88,6 +110,11 @@ def read_query(query: str) -> dict[str, str]:
         names = [name for name, _ in pairs]
         refuse_doubled({name for name in OURS if names.count(name) > 1})
     return found
+
+
+def without_secrets(query: Mapping[str, str]) -> Mapping[str, str]:
+    """What of a handshake's query may be kept with its connection: not what the auth hook alone is meant to see."""
+    return {name: value for name, value in query.items() if not _SECRET.search(name)}
 
 
 def refuse_doubled(names: Collection[str]) -> None:

@@ -26,6 +26,7 @@ from ..engine.viewing import state_frame
 from ..ports import Timer
 from ..protocol import frames
 from ..protocol.numbering import FRAME_GAP, GAP_SECONDS, frame_gap, too_much
+from .admission import without_secrets
 
 BUSY: Final = 128
 """Frames of one connection under way at which reading pauses."""
@@ -140,7 +141,7 @@ class Session:
             self.line.send_text_bytes(data)
         query, self.query = self.query or {}, None
         self._watch()
-        connect = Connect(self.cid, self.label, runtime.host.now(), query, seen)
+        connect = Connect(self.cid, self.label, runtime.host.now(), without_secrets(query), seen)
         runtime.post(address, Trigger("connect", connect, None, self._source, self.caller), self._connected)
 
     def _connected(self, result: TickResult) -> None:

@@ -182,3 +182,12 @@ async def attachment_has_a_limit(stage: Stage) -> None:
         reply = await ws.call("large", 16 * 1024 - 1)
         assert reply["success"] is False and reply["code"] == "limit-attachment", reply
         assert len((await ws.result("seats"))[0]["attachment"]) == 16 * 1024 - 2
+
+
+@case("24", "what a handshake's query holds for the auth hook alone is kept nowhere: on_connect gets the rest")
+async def secrets_of_a_handshake(stage: Stage) -> None:
+    key = stage.key()
+    async with talk(stage, "doorman", key, do="greet", token="user:ada", ticket="t", room="7") as ws:
+        query = (await ws.own())[0]["query"]
+        assert (query["do"], query["room"]) == ("greet", "7"), query
+        assert not {"token", "ticket"} & query.keys(), query

@@ -136,7 +136,7 @@ async def test_any_text_is_a_key(key: str) -> None:
     [
         ({"content-type": "text/plain"}, 415, "bad-content-type"),
         ({"content-type": FORM, "origin": "http://roost.test"}, 415, "bad-content-type"),
-        ({"content-type": FORM, "sec-fetch-site": "cross-site"}, 415, "bad-content-type"),
+        ({"content-type": FORM, "sec-fetch-site": "cross-site"}, 403, "bad-origin"),
         ({"content-type": FORM, "sec-fetch-mode": "no-cors"}, 415, "bad-content-type"),
         ({"content-type": f"{FORM}x"}, 415, "bad-content-type"),
         ({"content-type": "multipart/form-data; boundary=x"}, 415, "bad-content-type"),

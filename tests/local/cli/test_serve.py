@@ -154,6 +154,16 @@ def test_other_machines_need_an_admin_token(tmp_path: Path) -> None:
     assert "ROOST_ADMIN_TOKEN" in done.stderr
 
 
+def test_other_machines_need_to_be_told_who_may_call(tmp_path: Path) -> None:
+    write_app(tmp_path)
+    done = roost("serve", "--host", "0.0.0.0", "--port", "0", cwd=tmp_path, ROOST_ADMIN_TOKEN="t")
+    assert done.returncode == 4
+    assert "main:app does not say who may call it" in done.stderr and "auth=PUBLIC" in done.stderr
+    done = roost("bundle", "cloudflare", cwd=tmp_path)
+    assert done.returncode == 4
+    assert "main:app does not say who may call it" in done.stderr and "auth=PUBLIC" in done.stderr
+
+
 def test_admin_routes_need_a_token_to_be_there(tmp_path: Path) -> None:
     write_app(tmp_path)
     with Running("serve", "--port", "0", cwd=tmp_path) as server:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from pydantic import BaseModel
 
-from roost import Agent, App, action
+from roost import PUBLIC, Agent, App, action
 
 KEPT = 100
 """Lines of history."""
@@ -82,4 +82,4 @@ class Chat(Agent[Talk]):
         return f"I hear you{who}. Try 'my name is Ada', 'what did I say?' or 'remind me in 10 seconds to stretch'."
 
 
-app = App([Chat])
+app = App([Chat], auth=PUBLIC)  # anybody may call: put a hook here before it guards something

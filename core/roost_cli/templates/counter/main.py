@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel
 
-from roost import Agent, App, action
+from roost import PUBLIC, Agent, App, action
 
 
 class Tally(BaseModel):
@@ -28,4 +28,4 @@ class Counter(Agent[Tally]):
         self.broadcast({"ring": text})
 
 
-app = App([Counter])
+app = App([Counter], auth=PUBLIC)  # anybody may call: put a hook here before it guards something
