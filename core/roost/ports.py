@@ -141,7 +141,7 @@ class Wire(Protocol):
 
 
 class Leases(Protocol):
-    """How hosts that share a store take turns on an agent (semantics 10). A host that owns its agents has none."""
+    """How hosts that share a store take turns on an agent (rule 10). A host that owns its agents has none."""
 
     def lease(self) -> Lease:
         """What `Store.load` is given: this host's name, and until when."""

@@ -14,7 +14,7 @@ Drive = Callable[["Stage"], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One promise. `rule` is a number of semantics.md ("2", "14") or a surface ("http", "ws", "cli")."""
+    """One promise. `rule` is a number of docs/contract.md ("2", "14") or a surface ("http", "ws", "cli")."""
 
     name: str
     rule: str

@@ -1,4 +1,4 @@
-"""GET .../events: the agent's log, then what happens live, as server-sent events (semantics 17, 19).
+"""GET .../events: the agent's log, then what happens live, as server-sent events (rules 17, 19).
 
 The reader subscribes before it reads the log, and drops by number what it has seen there. Its SSE id is
 always the number of the last entry it was sent or may skip, so that a reconnect misses nothing: chunks, which

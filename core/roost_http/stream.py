@@ -1,4 +1,4 @@
-"""A call answered as server-sent events: chunks live, the result gated (semantics 18).
+"""A call answered as server-sent events: chunks live, the result gated (rule 18).
 
 An error before the first chunk is an ordinary problem answer, so that its status and Retry-After count; so is any
 where the backend can't send before the end (`http_stream`). Any other is the event `error`. A reader who leaves does

@@ -1,4 +1,4 @@
-"""The HTTP surface of every backend: one ASGI application (design.md section 6).
+"""The HTTP surface of every backend: one ASGI application.
 
 HTTP only: WebSockets are each backend's own wire. What is not ours goes to the author's `App(web=...)`.
 """

@@ -49,7 +49,7 @@ class Agents:
         return path == ROUTED or path.startswith("/agents/")
 
     async def open(self, handshake: Handshake, socket: Socket) -> None:
-        """Admit and greet, or refuse in a way that ends the client's retries (semantics 26)."""
+        """Admit and greet, or refuse in a way that ends the client's retries (rule 26)."""
         try:
             session = await self._admit(handshake, socket)
         except RoostError as error:

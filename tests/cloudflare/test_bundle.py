@@ -72,7 +72,7 @@ def test_it_holds_what_the_app_needs_and_no_more(staged: Path) -> None:
 
 
 def test_it_imports_alone(staged: Path) -> None:
-    """Design, section 2: in an interpreter that sees nothing of this checkout."""
+    """In an interpreter that sees nothing of this checkout."""
     command = [sys.executable, "-I", "-W", "error", "-c", IMPORTS, str(staged), "main", "parts.words"]
     done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Rolling deploys: what a newer version of the app stored waits for that version (semantics 12)."""
+"""Rolling deploys: what a newer version of the app stored waits for that version (rule 12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rolling deploys: hosts of two versions side by side, or one after the other, back and forth (semantics 12).
+"""Rolling deploys: hosts of two versions side by side, or one after the other, back and forth (rule 12).
 
 States that the newer code has stored are not for the older: whoever meets one there is told to come back.
 """

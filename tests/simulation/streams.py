@@ -1,4 +1,4 @@
-"""Rules of what a reader is sent: the chunks of a call, and the log of an agent (semantics 17, 18)."""
+"""Rules of what a reader is sent: the chunks of a call, and the log of an agent (rules 17, 18)."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ class Resident:
     # Connections -------------------------------------------------------------------------------------
 
     async def connect(self, head: http.Head) -> interop.Js:
-        """Accept, then admit and greet, or refuse in a way that ends the client's retries (semantics 26)."""
+        """Accept, then admit and greet, or refuse in a way that ends the client's retries (rule 26)."""
         client, server = interop.pair()
         line = Line(server)
         try:

@@ -1,6 +1,6 @@
 """Listings: the platform can't say which objects there are, so agents tell one of 16 registry objects.
 
-An agent's birth and death are envelopes of the commit that makes them (semantics 31): at least once, redriven
+An agent's birth and death are envelopes of the commit that makes them (rule 31): at least once, redriven
 after a crash. What else a listing shows (version, time, next wake) follows within seconds of the last commit, as
 long as the object stays in memory; if it does not, with the next commit. The registry can't be rebuilt.
 """

@@ -1,4 +1,4 @@
-"""The tables of one object (semantics 9). One object is one agent, so no key starts with whose it is.
+"""The tables of one object (docs/contract.md, Layouts). One object is one agent, so no key starts with whose it is.
 
 A Durable Object pays for each row written, deleted ones and those of indexes too: text keys are WITHOUT ROWID,
 the log is a ring of slots that are overwritten, and `head` is one row, the state last. `kind` and `key` stand

@@ -1,7 +1,7 @@
 """WebSockets: what a handshake, a frame and an end come to, each in an invocation of its own.
 
 Who is greeted is bound to its agent by a row; a frame that comes before its connection is greeted and `on_connect`
-has run waits for that (semantics 24).
+has run waits for that (rule 24).
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Gateway:
     # The greeting ------------------------------------------------------------------------------------
 
     async def greet(self, opened: Opened, end: float) -> None:
-        """Admit and greet, or refuse in a way that ends the client's retries (semantics 26)."""
+        """Admit and greet, or refuse in a way that ends the client's retries (rule 26)."""
         backend = self._backend
         line, where = Outgoing(self._sockets, Address("", ""), opened.cid), Address("-", "-")
         try:

@@ -1,4 +1,4 @@
-"""Numbered frames in order (semantics 16), where every frame is an invocation of its own.
+"""Numbered frames in order (rule 16), where every frame is an invocation of its own.
 
 One invocation of a connection holds its lane and runs frames as their turn comes; the others leave theirs in the
 table and go. The lane's number goes on before frames run, so whoever takes over from a dead or a frozen holder runs

@@ -1,4 +1,4 @@
-"""The port `Store` over one DynamoDB table (semantics.md section 10), shared by any number of hosts."""
+"""The port `Store` over one DynamoDB table (its layout: keys.py), shared by any number of hosts."""
 
 from __future__ import annotations
 

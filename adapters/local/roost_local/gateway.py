@@ -118,7 +118,7 @@ class Link:
 
     def _arrive(self, data: str | bytes) -> None:
         if self._ready is None:
-            self._early.append(data)  # `on_connect` is before any frame (semantics 24)
+            self._early.append(data)  # `on_connect` is before any frame (rule 24)
         elif isinstance(data, str):
             self._ready.text(data)
         else:

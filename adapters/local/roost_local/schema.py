@@ -1,4 +1,4 @@
-"""The tables of the local store (semantics 9): an integer agent id stands in front of every key.
+"""The tables of the local store (docs/contract.md, Layouts): an integer agent id stands in front of every key.
 
 `head` has one row an agent, the state last, so that reading or changing the other columns leaves its overflow
 pages alone. The log is kept by `seq`, not by slot: nothing here is paid by the row, and a changed limit then

@@ -1,4 +1,4 @@
-"""The records of semantics.md section 8: what a tick writes, what a store gives back. Schema version 1.
+"""The records of docs/contract.md, "records": what a tick writes, what a store gives back. Schema version 1.
 
 Bytes are JSON unless said otherwise; times are epoch seconds; every record carries what all three
 layouts (SQLite, Durable Object, DynamoDB) need and nothing of their own.
@@ -14,7 +14,7 @@ from .record import record
 from .trigger import Lane, Source
 
 SCHEMA: Final = 1
-"""Version of the stored records. A store that holds a newer one answers TransientError (semantics 12)."""
+"""Version of the stored records. A store that holds a newer one answers TransientError (rule 12)."""
 
 Outcome: TypeAlias = Literal["value", "agent-error", "rejected", "limit", "transient", "stale"]
 
@@ -214,7 +214,7 @@ class Commit:
     letters: tuple[Letter, ...] = ()
     """Of an import: what waited where it was exported, parked in this order; the store numbers it."""
     jobs: tuple[Any, ...] = ()
-    """Reserved (semantics 7)."""
+    """Reserved (rule 7)."""
     answer: bytes | None = None
     """What the guest that `consumed` names came to. Conflict when whoever parked it took it back meanwhile."""
     yield_lease: bool = False

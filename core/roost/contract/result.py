@@ -51,7 +51,7 @@ class TickResult:
 
 
 def outcome_of(error: RoostError) -> Outcome:
-    """Which line of the table in semantics 2 an error is."""
+    """Which line of the table in rule 2 an error is."""
     if isinstance(error, TransientError):
         return "transient"
     if isinstance(error, LimitExceeded):

@@ -26,7 +26,7 @@ Source: TypeAlias = Literal["client", "agent", "operator", "app", "schedule", "a
 CALLERS: Final = frozenset({"client", "agent", "operator", "app"})
 
 NEVER_CREATE: Final = frozenset({"alarm", "disconnect", "completed", "export", "migrate", "reset", "destroy"})
-"""Kinds of trigger that find no agent and leave none (semantics 28)."""
+"""Kinds of trigger that find no agent and leave none (rule 28)."""
 
 
 @record

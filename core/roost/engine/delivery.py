@@ -2,7 +2,7 @@
 
 An envelope costs at most its own receiver's line. One that could not be delivered waits aside with all that follow it
 to the same receiver, in order, while those to others go on. One that is refused for good becomes a dead letter of its
-sender (semantics 15), and what follows it goes on.
+sender (rule 15), and what follows it goes on.
 """
 
 from __future__ import annotations

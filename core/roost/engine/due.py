@@ -137,7 +137,7 @@ def due_now(kind: Kind, image: Image, host: Host, queued: set[Any]) -> list[tupl
 
 
 def missing(image: Image, trigger: Trigger, now: float) -> TickResult | None:
-    """The answer to a trigger that may not create an agent and has nothing to do; None = it has (semantics 20, 28)."""
+    """The answer to a trigger that may not create an agent and has nothing to do; None = it has (rules 20, 28)."""
     payload = trigger.payload
     if isinstance(payload, Occurrence):
         row = image.schedules.get(payload.key)

@@ -1,4 +1,4 @@
-"""An agent as a document: portable between backends, versioned, checksummed (semantics 29)."""
+"""An agent as a document: portable between backends, versioned, checksummed (rule 29)."""
 
 from __future__ import annotations
 

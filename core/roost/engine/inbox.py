@@ -1,4 +1,4 @@
-"""The inbox: a repeated id gets the stored outcome, never a second run (semantics 2)."""
+"""The inbox: a repeated id gets the stored outcome, never a second run (rule 2)."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ async def describe(runtime: Runtime, address: Address) -> dict[str, Any]:
         try:
             load_state(runtime.app.kind(address.kind), found.state, found.state_version)
         except TransientError:
-            pass  # stored by a newer deploy: no damage (semantics 12)
+            pass  # stored by a newer deploy: no damage (rule 12)
         except RoostError:
             status = "quarantined"
     return {

@@ -1,4 +1,4 @@
-"""An agent's waiting triggers in memory: two lanes, FIFO inside a lane (semantics 14).
+"""An agent's waiting triggers in memory: two lanes, FIFO inside a lane (rule 14).
 
 Lane order applies among waiting triggers and nothing is pre-empted; after `STREAK` urgent ticks in a row
 one standard trigger runs, so that a busy urgent lane can't starve the other.

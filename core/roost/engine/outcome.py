@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 async def happened(store: Store, commit: Commit) -> bool:
-    """Whether a commit whose answer was lost is in the store after all (semantics 3)."""
+    """Whether a commit whose answer was lost is in the store after all (rule 3)."""
     handled = commit.handled
     if handled is not None:
         found = await store.outcome(commit.address, handled.source, handled.principal, handled.id)

@@ -72,7 +72,7 @@ async def reply(cell: Cell, waiting: Waiting, result: TickResult) -> None:
 
 
 def live(cell: Cell, tick: Tick, waiting: Waiting, raw: bytes) -> None:
-    """One chunk, at once and ungated: to the caller's stream and to subscribers (semantics 17, 18)."""
+    """One chunk, at once and ungated: to the caller's stream and to subscribers (rules 17, 18)."""
     id = _chunk_id(tick, waiting)
     if cell.subscribers:
         for one in cell.subscribers:

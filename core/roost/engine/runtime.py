@@ -111,7 +111,7 @@ class Runtime(World):
     ) -> TickResult:
         """Run one trigger to its durable end. Errors of the agent come back in the result.
 
-        The tick goes on when the waiter is cancelled (semantics 10). `live` takes (chunk id, chunk).
+        The tick goes on when the waiter is cancelled (rule 10). `live` takes (chunk id, chunk).
         """
         future = self.host.future()
 

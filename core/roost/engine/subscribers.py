@@ -1,4 +1,4 @@
-"""Live readers of one agent's event log and chunks: each with its own bounded queue (semantics 17)."""
+"""Live readers of one agent's event log and chunks: each with its own bounded queue (rule 17)."""
 
 from __future__ import annotations
 

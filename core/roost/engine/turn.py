@@ -1,6 +1,6 @@
 """One turn: a waiting trigger becomes a tick, its commit, its release. The hottest path of Roost.
 
-Order is everything here (design 10.5): durable write first, then memory, then the world.
+Order is everything here (rule 4): durable write first, then memory, then the world.
 """
 
 from __future__ import annotations
@@ -293,7 +293,7 @@ def _pause(retry: Retry, attempts: int, tick: Tick, error: RoostError) -> float:
     """Seconds until the next attempt.
 
     Two runs that ask each other's agents wait until their deadlines, and would be tried again in step, for ever. A run
-    that asked draws its pause, so that one of them finds the other's agent at rest (semantics 6).
+    that asked draws its pause, so that one of them finds the other's agent at rest (rule 6).
     """
     pause = retry.delay(attempts)
     if isinstance(error, TransientError):
@@ -331,7 +331,7 @@ async def _store(cell: Cell, waiting: Waiting, commit: Commit) -> TickResult | N
 
 
 async def _settle(cell: Cell, waiting: Waiting, commit: Commit, lost: Unknown) -> TickResult | None:
-    """The answer to a commit was lost: the store itself tells whether it happened (semantics 3)."""
+    """The answer to a commit was lost: the store itself tells whether it happened (rule 3)."""
     try:
         if await happened(cell.runtime.store, commit):
             return None

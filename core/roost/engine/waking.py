@@ -53,7 +53,7 @@ async def load(cell: Cell) -> None:
     earliest = image.earliest()
     # later than that: by a quarantine that newer code has ended
     disarmed = earliest is not None and (image.armed is None or image.armed > earliest)
-    if image.due != earliest or disarmed:  # the columns and the rows must agree (semantics 22)
+    if image.due != earliest or disarmed:  # the columns and the rows must agree (rule 22)
         image.due = earliest
         image.settle((), runtime.host.now())
         await runtime.store.arm(cell.address, image.armed)
@@ -62,7 +62,7 @@ async def load(cell: Cell) -> None:
 
 
 async def _recover(cell: Cell, image: Image) -> None:
-    """Letters, overdue schedules, envelopes, ghosts, unreleased state (semantics 8, 22, 25)."""
+    """Letters, overdue schedules, envelopes, ghosts, unreleased state (rules 8, 22, 25)."""
     runtime = cell.runtime
     cell.line_up(image)
     if len(cell.mailbox):

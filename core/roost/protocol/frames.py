@@ -84,7 +84,7 @@ def stream_reset(rpc: str) -> bytes:
 
 
 def refusal(error: RoostError) -> bytes:
-    """What precedes a close with 4000 + status (semantics 26)."""
+    """What precedes a close with 4000 + status (rule 26)."""
     doc = {"type": "roost_close", "code": close_code(error), "error": error.message, "problem": problem(error)}
     return to_json(doc, inf_nan_mode="null")
 

@@ -1,4 +1,4 @@
-"""A gap in a connection's numbered frames (semantics 16): how long it may last, and how much may wait behind it."""
+"""A gap in a connection's numbered frames (rule 16): how long it may last, and how much may wait behind it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """One WebSocket's protocol, the same on every backend: greeting, frames in, order, refusals.
 
 The wire hands text and bytes in; triggers go to the runtime; whatever goes out goes through the `Wire`
-port. What is wrong with a frame is said in an error frame and changes nothing (client-wire.md, semantics
+port. What is wrong with a frame is said in an error frame and changes nothing (docs/contract.md, rules
 16, 24-27).
 """
 
@@ -159,7 +159,7 @@ class Session:
             self._disconnect(*self._left)
 
     def _hold(self, data: str | bytes) -> None:
-        """Keep a frame until `on_connect` has run (semantics 24). A line that can't pause ends when it is too much."""
+        """Keep a frame until `on_connect` has run (rule 24). A line that can't pause ends when it is too much."""
         held = self._held
         if held is None or self._refused:
             return
@@ -393,6 +393,6 @@ _OURS: Final = ("rpc", "cf_agent_state", "roost_message")
 
 
 def refuse(line: Line, error: RoostError) -> None:
-    """Refuse a connection that was accepted for this purpose (semantics 26)."""
+    """Refuse a connection that was accepted for this purpose (rule 26)."""
     line.send_text_bytes(frames.refusal(error))
     line.close(frames.close_code(error), error.code)

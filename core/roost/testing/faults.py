@@ -2,7 +2,7 @@
 
 A port call can fail before it did anything, fail after it did everything (the answer is lost), take long, or
 be where the host dies. `once` breaks one call; the rates break any. Every agent must stand all of them: that
-is the contract of semantics.md sections 1 and 2.
+is the contract of docs/contract.md, rules 1 to 16.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Asks from inside a tick: agent to agent, awaited (semantics 6)."""
+"""Asks from inside a tick: agent to agent, awaited (rule 6)."""
 
 from __future__ import annotations
 

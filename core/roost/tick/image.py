@@ -135,7 +135,7 @@ class Image:
         return at + REDELIVER if due is None else min(due, at + REDELIVER)
 
     def earliest(self) -> float | None:
-        """The earliest due time of what is in memory; must equal `due` (semantics 22)."""
+        """The earliest due time of what is in memory; must equal `due` (rule 22)."""
         times = [row.at for row in self.schedules.values()]
         if self._resting:
             times += self._resting.values()

@@ -1,4 +1,4 @@
-"""Calls over a connection: replies, refusals, keys, order (semantics 2, 4, 8; the client's wire)."""
+"""Calls over a connection: replies, refusals, keys, order (rules 2, 4, 8; the client's wire)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What clients see of the state, and whether they may write it (semantics 27)."""
+"""What clients see of the state, and whether they may write it (rule 27)."""
 
 from __future__ import annotations
 

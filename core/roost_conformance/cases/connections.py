@@ -1,4 +1,4 @@
-"""Connections: greeting, `on_connect`, labels and attachments, disconnects (semantics 23 to 25)."""
+"""Connections: greeting, `on_connect`, labels and attachments, disconnects (rules 23 to 25)."""
 
 from __future__ import annotations
 

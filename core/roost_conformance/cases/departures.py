@@ -1,4 +1,4 @@
-"""Ends of connections: `on_disconnect`, ghosts, refusals (semantics 25, 26)."""
+"""Ends of connections: `on_disconnect`, ghosts, refusals (rules 25, 26)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ways out of a handler: a return commits, in time, and nothing else does (semantics 1, 2, 7, 13, 25, 27)."""
+"""The ways out of a handler: a return commits, in time, and nothing else does (rules 1, 2, 7, 13, 25, 27)."""
 
 from __future__ import annotations
 

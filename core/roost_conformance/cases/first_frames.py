@@ -1,4 +1,4 @@
-"""Frames that come before `on_connect` of their connection has run (semantics 24)."""
+"""Frames that come before `on_connect` of their connection has run (rule 24)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames that come in: their order, numbered and not, and every way one can be wrong (semantics 16)."""
+"""Frames that come in: their order, numbered and not, and every way one can be wrong (rule 16)."""
 
 from __future__ import annotations
 

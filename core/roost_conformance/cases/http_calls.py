@@ -1,4 +1,4 @@
-"""The routes of callers over HTTP: call, tell, status, state, list, dead letters; who asks; what failed (design 6)."""
+"""The routes of callers over HTTP: call, tell, status, state, list, dead letters; who asks; what failed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Idempotency-Key over HTTP (semantics 2)."""
+"""Idempotency-Key over HTTP (rule 2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Routes of the operator, the documents about the deployment, and web origins (design 6)."""
+"""Routes of the operator, the documents about the deployment, and web origins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An agent's own HTTP: `on_request` at /agents/{kind}/{key}[/...] (design 6)."""
+"""An agent's own HTTP: `on_request` at /agents/{kind}/{key}[/...]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests that are wrong: each is answered by the precise problem document, and changes nothing (design 6)."""
+"""Requests that are wrong: each is answered by the precise problem document, and changes nothing."""
 
 from __future__ import annotations
 

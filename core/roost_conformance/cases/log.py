@@ -1,4 +1,4 @@
-"""The event log and its stream (semantics 17, 19)."""
+"""The event log and its stream (rules 17, 19)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What handlers send: messages, broadcasts, closes; and that none of it leaves before its commit (semantics 4)."""
+"""What handlers send: messages, broadcasts, closes; and that none of it leaves before its commit (rule 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams: chunks live, the end gated, and nothing kept of a stream that failed (semantics 17, 18)."""
+"""Streams: chunks live, the end gated, and nothing kept of a stream that failed (rules 17, 18)."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ Drive: TypeAlias = Callable[[Store], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class PortCase:
-    """One promise of a port. `rule` is a number of semantics.md, or "records" for its section 8."""
+    """One promise of a port. `rule` is a number of docs/contract.md, or "records"."""
 
     name: str
     rule: str

@@ -1,4 +1,4 @@
-"""A trigger whose agent another host holds: parked, rung for, and waited for until it is answered (semantics 10)."""
+"""A trigger whose agent another host holds: parked, rung for, and waited for until it is answered (rule 10)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LATE: Final = 1.5
 
 
 class Line:
-    """The frames of one connection that are parked from here: one after the other, as they came (semantics 16)."""
+    """The frames of one connection that are parked from here: one after the other, as they came (rule 16)."""
 
     __slots__ = ("last", "left")
 

@@ -1,4 +1,4 @@
-"""The renewal of a lease while its agent is at work (semantics 10)."""
+"""The renewal of a lease while its agent is at work (rule 10)."""
 
 from __future__ import annotations
 

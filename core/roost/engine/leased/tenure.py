@@ -1,7 +1,7 @@
 """A cell on a host that shares its store: it holds its agent only while it works, and leaves nothing to the background.
 
 The image lives from the claim to the leave. Who finds the agent held parks what it has, rings, and waits for the
-answer (semantics 10). Frames are out before the agent is given back, so a later version can't overtake them.
+answer (rule 10). Frames are out before the agent is given back, so a later version can't overtake them.
 """
 
 from __future__ import annotations
