@@ -24,7 +24,7 @@ from roost_server.listen import Listen
 from . import log
 from .broken import Broken
 from .complaint import BROKEN, CODES, REFUSED, Complaint
-from .console import Console, outline
+from .console import KEY, Console, make_key, outline
 from .project import Project, load_app
 from .report import never_fail, plain, say, show_error
 from .serve import options, serve_app
@@ -35,7 +35,8 @@ def main(given: dict[str, Any]) -> int:
     never_fail()
     line = socket.socket(fileno=given["line"])
     line.set_inheritable(False)
-    os.set_inheritable(given["listen"], False)
+    for name in ("listen", "console"):
+        os.set_inheritable(given[name], False)
     threading.Thread(target=_follow, args=(line,), daemon=True).start()
     args = Namespace(**given["args"])
     log.set_up(args.log_level)
@@ -44,13 +45,18 @@ def main(given: dict[str, Any]) -> int:
         data = None if given["data"] is None else Path(given["data"])
         token = os.environ["ROOST_ADMIN_TOKEN"]
         kinds = outline(app)
-        console = Console(kinds, token=token, data=given["shown"], emulate=args.emulate)
+
+        def used(following: str) -> None:
+            line.sendall(json.dumps({"key": following}).encode() + b"\n")
+
+        key = os.environ.pop(KEY, "") or make_key()
+        console = Console(kinds, token=token, data=given["shown"], key=key, used=used, emulate=args.emulate)
 
         def ready(url: str) -> None:
             line.sendall(json.dumps({"url": url, "kinds": kinds, "auth": app.auth is not None}).encode() + b"\n")
 
         made = options(args, app, data, token, Path(given["root"]), Listen(fd=given["listen"]))
-        serve_app(app, made.with_dev(args.emulate, console), ready)
+        serve_app(app, made.with_dev(args.emulate, console, Listen(fd=given["console"])), ready)
     except Complaint as complaint:
         say(f"roost: {plain(str(complaint))}")
         code, why = complaint.code, str(complaint)
@@ -62,13 +68,15 @@ def main(given: dict[str, Any]) -> int:
         return 0
     if code == BROKEN and given["waits"]:
         line.sendall(json.dumps({"broken": why}).encode() + b"\n")
-        asyncio.run(_stand_in(given["listen"], why))
+        asyncio.run(_stand_in([given["listen"], given["console"]], why))
     return code
 
 
-async def _stand_in(listening: int, why: str) -> None:
+async def _stand_in(listening: list[int], why: str) -> None:
     """Answer what is wrong, until the supervisor ends this process."""
-    await Broken(why).start(socket.socket(fileno=listening))
+    standing = [Broken(why) for _ in listening]
+    for broken, fd in zip(standing, listening, strict=True):
+        await broken.start(socket.socket(fileno=fd))
     await asyncio.Event().wait()
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import socket
 import webbrowser
 from pathlib import Path
 from typing import Any, Final
 
+from roost.contract.errors import Rejected
 from roost.hosting.platform import emulator
 from roost_server.listen import Listen
 
@@ -72,9 +74,26 @@ def run(args: argparse.Namespace) -> int:
     }
 
     def first(report: dict[str, Any]) -> None:
-        welcome(target, report, shown, args.emulate, reloads=not args.no_reload, token=shown_token(project))
+        welcome(
+            target,
+            {**report, "page": supervisor.page},
+            shown,
+            args.emulate,
+            reloads=not args.no_reload,
+            token=shown_token(project),
+        )
         if args.open:
-            webbrowser.open(report["url"])
+            webbrowser.open(supervisor.page)
 
-    with listening:
-        return Supervisor(listening, given, token, watch, first).run()
+    console = _beside(listening.getsockname()[1] if args.port else 0)
+    with listening, console:
+        supervisor = Supervisor(listening, console, given, token, watch, first)
+        return supervisor.run()
+
+
+def _beside(port: int) -> socket.socket:
+    """A socket for the console page: at the next port where that is free, so that its address stays."""
+    try:
+        return Listen(port=port + 1 if 0 < port < 65535 else 0).bind()
+    except Rejected:
+        return Listen(port=0).bind()

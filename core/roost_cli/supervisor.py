@@ -19,6 +19,7 @@ from collections.abc import Callable, Generator, Mapping
 from typing import Any, Final
 
 from .complaint import BROKEN, REFUSED, USAGE
+from .console import KEY, link, make_key
 from .report import say, style
 from .watch import Watch
 
@@ -39,12 +40,15 @@ class Supervisor:
     def __init__(
         self,
         listening: socket.socket,
+        console: socket.socket,
         given: Mapping[str, Any],
         token: str,
         watch: Watch | None,
         first: Callable[[dict[str, Any]], None],
     ) -> None:
         self._listening = listening
+        self._console = console
+        self._key = make_key()
         self._given = given
         self._token = token
         self._watch = watch
@@ -57,6 +61,11 @@ class Supervisor:
         self._crashes = 0
         self._restart_at: float | None = None
         self._stopping = False
+
+    @property
+    def page(self) -> str:
+        """The link that opens the console page, once."""
+        return link(f"http://127.0.0.1:{self._console.getsockname()[1]}", self._key)
 
     def run(self) -> int:
         """The exit code: 0 after a signal."""
@@ -94,14 +103,19 @@ class Supervisor:
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
-        given = {**self._given, "line": theirs.fileno(), "listen": self._listening.fileno()}
+        given = {
+            **self._given,
+            "line": theirs.fileno(),
+            "listen": self._listening.fileno(),
+            "console": self._console.fileno(),
+        }
         # The child inherits a blocked SIGINT: Ctrl-C reaches the whole group, and ending it is our task.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             self._child = subprocess.Popen(
                 [sys.executable, "-m", "roost_cli.child", json.dumps(given)],
-                env={**os.environ, "ROOST_ADMIN_TOKEN": self._token},
-                pass_fds=(theirs.fileno(), self._listening.fileno()),
+                env={**os.environ, "ROOST_ADMIN_TOKEN": self._token, KEY: self._key},
+                pass_fds=(theirs.fileno(), self._listening.fileno(), self._console.fileno()),
             )
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -114,6 +128,10 @@ class Supervisor:
             raw, _, self._heard = self._heard.partition(b"\n")
             took = time.monotonic() - self._started
             report: dict[str, Any] = json.loads(raw)
+            if "key" in report:
+                self._key = report["key"]
+                say(style(f"roost: the page is open; for another browser: {self.page}", "dim", sys.stderr))
+                continue
             if "broken" in report:  # it has said why, and answers so until a file changes
                 say(
                     style(

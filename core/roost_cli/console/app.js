@@ -3,18 +3,19 @@
 import { AgentView } from "./agent.js";
 import { h, problem, prose, span, ticking } from "./dom.js";
 import { get, request, setToken } from "./http.js";
+import { session } from "./session.js";
 
 const $ = (id) => document.getElementById(id);
 const page = { app: null, view: null, rows: [], cursor: null, more: 1, killed: 0, before: null };
 
 async function boot() {
   try {
+    setToken(await session());
     page.app = await get("/_roost/app");
   } catch (error) {
     if (!error.doc) return setTimeout(boot, 500); // the server is being restarted
     return $("main").replaceChildren(problem(error));
   }
-  setToken(page.app.admin_token);
   const { kinds, data, emulate } = page.app;
   $("open-kind").replaceChildren(...kinds.map((k) => h("option", {}, k.kind)));
   $("where").replaceChildren(h("code", {}, data), emulate ? h("span", { class: "mark" }, `rules of ${emulate}`) : "");

@@ -14,12 +14,12 @@ export const pathOf = (kind, key) => `/v1/agents/${segment(kind)}/${segment(key)
 // `.` and `..` would be swallowed by URL parsing.
 const segment = (text) => (text === "." || text === ".." ? text.replaceAll(".", "%2E") : encodeURIComponent(text));
 
-export async function request(method, path, { body, headers, signal } = {}) {
+export async function request(method, path, { body, raw, headers, signal } = {}) {
   const given = { ...(token ? { authorization: `Bearer ${token}` } : {}), ...headers };
   if (body !== undefined) given["content-type"] = "application/json";
   const answer = await fetch(path, {
     method, headers: given, signal, cache: "no-store",
-    body: body === undefined ? undefined : JSON.stringify(body),
+    body: body === undefined ? raw : JSON.stringify(body),
   });
   if (!answer.ok) throw new Problem(await problemOf(answer));
   return answer;

@@ -1,8 +1,8 @@
-"""The console as ASGI: a page of three files, and the routes under /_roost that only it may use.
+"""The console as ASGI, on a port of its own: a page of a few files, and routes for it alone.
 
-`/_roost/app` hands out the admin token, so it answers the console alone: a request that shows the token, or
-one that a browser vouches to be of this very origin, on a loopback name. The name counts because a page of
-another site can have its own name resolve to 127.0.0.1 (DNS rebinding) and be "the same origin" then.
+Its port is an origin that no page of an app shares, so an app's pages, and what visitors put into them, can't read
+what it holds. The page gets the operator's token for a key that `roost dev` prints as part of its link; a key is good
+once, and the next one is printed when it was used. What else is asked for here needs the token itself.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import hmac
 import os
-from collections.abc import Mapping, Sequence
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -20,6 +21,7 @@ from pydantic_core import to_json
 
 from roost.author.app import ASGIApp
 from roost.contract.errors import NotFound, Rejected, RoostError, problem
+from roost_http.asgi import read
 
 KILLED: Final = 137
 """Exit code of a process that was killed, as shells show it."""
@@ -30,21 +32,39 @@ POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' ws: wss:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+HOME: Final = frozenset({"same-origin", "none"})
+"""Sec-Fetch-Site of what the page asks for, or a person."""
+API: Final = frozenset({"/healthz", "/readyz", "/openapi.json"})
+KEY: Final = "ROOST_CONSOLE_KEY"
+"""The variable with the key that opens the page next: arguments of a process are read by anybody."""
+KEY_BYTES: Final = 200
+SIGN: Final = """<!doctype html><meta charset="utf-8"><title>Roost</title>
+<body style="font: 16px/1.6 system-ui; margin: 4rem auto; max-width: 34rem"><h1>Roost serves here</h1>
+<p>The page to look at the agents has an address of its own: the link that <code>roost dev</code> printed.</p>"""
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Console:
-    """Serves the page and `/_roost/...`. `kinds` as `outline` has them; `data` names the data file."""
+    """Serves the page and `/_roost/...`. `kinds` as `outline` has them; `data` names the data file.
+
+    `key`: what opens the page, once; `used` gets the one that is good from then on.
+    """
 
     def __init__(
-        self, kinds: Sequence[Mapping[str, Any]], *, token: str, data: str, emulate: str | None = None
-    ) -> None:
+        self, kinds: Sequence[Mapping[str, Any]], *, token: str, data: str, key: str, used: Callable[[str], None],
+        emulate: str | None = None,
+    ) -> None:  # fmt: skip
         self._token = token
-        self._app = to_json({"kinds": kinds, "admin_token": token, "data": data, "emulate": emulate})
+        self._key = key
+        self._used = used
+        self._app = to_json({"kinds": kinds, "data": data, "emulate": emulate})
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         try:
-            status, kind, body = self._answer(scope)
+            if scope["path"] == "/_roost/session" and scope["method"] == "POST":
+                status, kind, body = 200, "application/json", self._session(scope, await read(receive, KEY_BYTES, None))
+            else:
+                status, kind, body = self._answer(scope)
         except RoostError as error:
             status, kind, body = error.status, "application/problem+json", to_json(problem(error))
         headers = [
@@ -60,7 +80,7 @@ class Console:
 
     def _answer(self, scope: Any) -> tuple[int, str, bytes]:
         method, path = scope["method"], scope["path"]
-        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        headers = _headers(scope)
         if path in PAGE and method in ("GET", "HEAD"):
             return 200, HTML, page("index.html")
         if path.startswith("/_roost/static/") and method in ("GET", "HEAD"):
@@ -77,31 +97,88 @@ class Console:
             return 202, "application/json", b"{}"
         raise NotFound(f"there is nothing at {method} {path[:200]}", code="no-route")
 
+    def _session(self, scope: Any, key: bytes) -> bytes:
+        """The operator's token for the key of a link. Rejected 403: it is wrong, or was used."""
+        self._at_home(_headers(scope))
+        if not hmac.compare_digest(key.strip(), self._key.encode()):
+            raise Rejected(
+                "this link was used before, or is of another run: open the newest that `roost dev` printed",
+                code="bad-link", status=403,
+            )  # fmt: skip
+        self._key = make_key()
+        self._used(self._key)
+        return to_json({"token": self._token})
+
     def _admit(self, headers: Mapping[str, str]) -> None:
         scheme, _, token = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), self._token.encode()):
-            return
-        host = headers.get("host", "")
+        self._at_home(headers)
+        if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), self._token.encode()):
+            raise Rejected(
+                "this is for the console page: open the link that `roost dev` printed", code="unauthorized", status=403
+            )
+
+    @staticmethod
+    def _at_home(headers: Mapping[str, str]) -> None:
+        """Rejected 403 under another machine's name (DNS rebinding), or for a page of another origin."""
+        host, origin = headers.get("host", ""), headers.get("origin")
         if not is_loopback_host(host):
             raise Rejected(
                 f"the console works on localhost and 127.0.0.1 only, not on {host[:100]!r}", code="bad-host", status=403
             )
-        origin = headers.get("origin")
-        same = origin is not None and urlsplit(origin).netloc == host
-        if not (same or (origin is None and headers.get("sec-fetch-site") == "same-origin")):
-            raise Rejected("this is for the console page alone, or for the admin token", code="bad-origin", status=403)
+        if (origin is not None and not _is_at(origin, host)) or headers.get("sec-fetch-site", "none") not in HOME:
+            raise Rejected("this is for the console page alone", code="bad-origin", status=403)
 
 
 class Front:
-    """Before the surface: `/_roost` is the console's even where the app has a web side of its own."""
+    """Before the surface: on the console's `port` its page and the API, and nothing of the app's own pages."""
 
-    def __init__(self, surface: ASGIApp, console: ASGIApp) -> None:
+    def __init__(self, surface: ASGIApp, console: ASGIApp, port: int) -> None:
         self._surface = surface
         self._console = console
+        self._port = port
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        own = scope["type"] == "http" and (scope["path"] == "/_roost" or scope["path"].startswith("/_roost/"))
-        await (self._console if own else self._surface)(scope, receive, send)
+        path: str = scope.get("path", "")
+        at_console = scope["type"] == "http" and (scope.get("server") or ("", 0))[1] == self._port
+        api = path == "/v1" or path.startswith("/v1/") or path in API
+        await (self._console if at_console and not api else self._surface)(scope, receive, send)
+
+
+async def signpost(scope: Any, receive: Any, send: Any) -> None:
+    """What is at the app's own `/` under `roost dev`, unless the app has a page there."""
+    if scope["path"] == "/" and scope["method"] in ("GET", "HEAD"):
+        status, kind, body = 200, HTML, SIGN.encode()
+    else:
+        error = NotFound(f"there is nothing at {scope['method']} {scope['path'][:200]}", code="no-route")
+        status, kind, body = error.status, "application/problem+json", to_json(problem(error))
+    headers = [
+        (b"content-type", kind.encode()),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+def make_key() -> str:
+    """A key that opens the page once."""
+    return secrets.token_urlsafe(24)
+
+
+def link(url: str, key: str) -> str:
+    """The address that `roost dev` prints. A fragment is not sent to a server, nor kept in its logs."""
+    return f"{url}/#start={key}"
+
+
+def _is_at(origin: str, host: str) -> bool:
+    try:
+        return urlsplit(origin).netloc == host
+    except ValueError:
+        return False
+
+
+def _headers(scope: Any) -> dict[str, str]:
+    return {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
 
 
 def is_loopback_host(host: str) -> bool:

@@ -128,7 +128,9 @@ class Running:
 
     @property
     def url(self) -> str:
-        return self.heard(URL)[0]
+        """The server's: the first it names."""
+        self.heard(URL)
+        return re.findall(URL, self.said)[0]
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Signal it, and wait; its exit code."""

@@ -214,7 +214,8 @@ def test_a_crash_is_followed_by_a_start(tmp_path: Path) -> None:
         url = dev.url
         assert increment(url) == 1
         token = (tmp_path / ".roost" / "admin-token").read_text().strip()
-        answer = httpx.post(f"{url}/_roost/crash", headers={"authorization": f"Bearer {token}"})
+        page = dev.heard(r"(http://\S+)/#start=")[1]
+        answer = httpx.post(f"{page}/_roost/crash", headers={"authorization": f"Bearer {token}"})
         assert answer.status_code == 202
         dev.heard(r"killed\); starting it again at once")
         dev.heard("serving again")

@@ -1,4 +1,4 @@
-// The console page in a real browser. Env: ROOST_URL, CHROMIUM, EMULATE, MODULES (where puppeteer-core is),
+// The console page in a real browser. Env: ROOST_URL and ROOST_KEY (of the link), CHROMIUM, EMULATE, MODULES (where puppeteer-core is),
 // SHOTS (a folder for screenshots, optional). One JSON line a check; exit code 1 if one failed.
 import { mkdtemp, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -59,7 +59,7 @@ async function check(name, page, body) {
 }
 
 try {
-  const page = await tab("/");
+  const page = await tab(`/#start=${process.env.ROOST_KEY}`);
   await check("the first page shows every kind", page, async () => {
     for (const kind of ["counter", "audit", "chat", "board"]) await shows(page, ".card", kind);
   });
