@@ -130,7 +130,7 @@ class Running:
     def url(self) -> str:
         """The server's: the first it names."""
         self.heard(URL)
-        return re.findall(URL, self.said)[0]
+        return next(re.finditer(URL, self.said))[0]
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Signal it, and wait; its exit code."""
