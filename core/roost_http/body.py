@@ -6,13 +6,11 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final, TypeGuard
 
-from pydantic_core import from_json
-
+from roost.contract.encoding import ARGUMENTS, DEPTH
+from roost.contract.encoding import parse as from_caller
 from roost.contract.errors import Rejected
 
 CALL: Final = frozenset({"args", "kwargs"})
-_HUGE: Final = re.compile(rb"[eE]\+?[0-9]{3}|[0-9]{300}")
-"""Where a number may be that a double can't hold: it would be read as infinity."""
 _CONTENT: Final = re.compile(r"application/(?:[\w.!#$&^+-]+\+)?json\s*(?:;.*)?\Z", re.IGNORECASE | re.DOTALL)
 _FORM: Final = re.compile(r"application/x-www-form-urlencoded\s*(?:;.*)?\Z", re.IGNORECASE | re.DOTALL)
 """What curl and its like declare when they are told nothing."""
@@ -21,23 +19,13 @@ _WEB: Final = frozenset({b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"sec-
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 
 
-def parse(body: bytes) -> Any:
-    """The JSON value of `body`. Rejected 400: bad syntax or UTF-8, NaN, Infinity, lone surrogates, depth, range."""
-    try:
-        value = from_json(body, allow_inf_nan=False)
-    except ValueError as error:
-        raise Rejected(f"the body is not JSON: {error}", code="bad-json") from None
-    if _HUGE.search(body) and _infinite(value):
-        raise Rejected("the body is not JSON: a number is out of range", code="bad-json")
-    return value
+LEVELS: Final = DEPTH + ARGUMENTS
+"""Arrays and objects within one another in the body of a call, most."""
 
 
-def _infinite(value: Any) -> bool:
-    if isinstance(value, float):
-        return value in (float("inf"), float("-inf"))
-    if _is_object(value):
-        return any(_infinite(x) for x in value.values())
-    return _is_array(value) and any(_infinite(x) for x in value)
+def parse(body: bytes, levels: int = LEVELS) -> Any:
+    """The JSON value of `body`. Rejected 400: bad syntax or UTF-8, NaN, lone surrogates, range. LimitExceeded."""
+    return from_caller(body, "the body", levels)
 
 
 def check_type(content_type: bytes, given: Mapping[bytes, bytes]) -> None:

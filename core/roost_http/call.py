@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from roost.author.action import encode_arguments
 from roost.contract.address import Address
+from roost.contract.encoding import encode_arguments
 from roost.contract.errors import RoostError
 from roost.contract.trigger import Call, Trigger
 

@@ -14,6 +14,7 @@ from roost.ports import Host
 from . import body, query
 from .answer import Answer, reply
 from .asgi import Header, Receive, Scope, Send, read
+from .body import LEVELS
 from .site import Site
 
 
@@ -72,13 +73,13 @@ class Exchange:
         """The whole body; LimitExceeded `name` beyond `limit` bytes."""
         return await read(self.receive, limit, self.given.get(b"content-length"), name)
 
-    async def json(self, limit: int, name: str = "http_body") -> Any:
+    async def json(self, limit: int, name: str = "http_body", levels: int = LEVELS) -> Any:
         """The body's JSON value; {} when there is none. Rejected says what is wrong with it."""
         content_type = self.given.get(b"content-type")
         if content_type is not None:
             body.check_type(content_type, self.given)
         raw = await self.body(limit, name)
-        return body.parse(raw) if raw else {}
+        return body.parse(raw, levels) if raw else {}
 
     async def dispatch(self, trigger: Trigger) -> bytes:
         """Run a trigger; the result's JSON. Raises its error."""

@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import quote
 
 from roost.contract.caller import OPERATOR
+from roost.contract.encoding import DEPTH, DOCUMENT
 from roost.contract.trigger import NOTHING, Import, Trigger, TriggerKind
 
 from . import body
@@ -45,7 +46,7 @@ async def export(x: Exchange) -> Answer:
 
 async def restore(x: Exchange) -> Answer:
     """PUT .../export: an exported document becomes this agent, which must not exist."""
-    document = await x.json(x.runtime.limits.export, "export")
+    document = await x.json(x.runtime.limits.export, "export", DEPTH + DOCUMENT)
     if not isinstance(document, dict):
         raise body.bad("it must be an exported document, an object")
     trigger = Trigger("import", Import(document), source="admin", caller=OPERATOR)  # pyright: ignore[reportUnknownArgumentType] (JSON)

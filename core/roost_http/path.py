@@ -34,7 +34,7 @@ def segment(raw: bytes) -> str:
 
 def address(app: App, kind: bytes, key: bytes) -> Address:
     """The address two segments name. NotFound: no such kind; Rejected, LimitExceeded: no such key."""
-    return Address(app.kind(segment(kind)).name, check_key(segment(key), app.limits.key))
+    return Address(app.kind(segment(kind)).name, check_key(segment(key), app.limits.key, status=414))
 
 
 def mounted(app: App, kind: bytes, key: bytes) -> Address:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from roost.contract.address import Address
+from roost.protocol.incoming import number
 from roost_lambda.bells import heard, message
 from roost_lambda.events import Closed, Framed, Opened, Resumed, decode, follow_up, opened, resume
-from roost_lambda.gateway import number
 
 
 def event(kind: str, **more: Any) -> dict[str, Any]:

@@ -7,13 +7,12 @@ has run waits for that (rule 24).
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final, TypeAlias, cast
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from roost.author.app import Credentials
 from roost.contract.address import Address
@@ -22,6 +21,7 @@ from roost.contract.errors import NotFound, RoostError
 from roost.contract.hosts import Hosts, check_origin
 from roost.contract.trigger import Caller, Connect, Disconnect, Trigger
 from roost.protocol import frames
+from roost.protocol.incoming import number
 from roost.protocol.numbering import FRAME_GAP, frame_gap
 from roost.sockets.admission import authenticate, by_query, check_transport, refuse_doubled, without_secrets
 from roost.sockets.protocol import refuse
@@ -36,7 +36,6 @@ REFUSED: Final = 60.0
 """Seconds for which a refused connection is remembered: those of its frames that came behind it."""
 LIFE: Final = 7500.0
 """Seconds after which a connection's row may go: API Gateway ends every connection after 7200."""
-NUMBERED: Final = ("rpc", "cf_agent_state", "roost_message")
 Again: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
 """Has this function invoked with an event, later."""
 log = logging.getLogger("roost")
@@ -154,7 +153,7 @@ class Gateway:
         while True:
             found = await self._backend.bound(cid)
             if found is not None:
-                data = cast("dict[str, Any]", json.loads(found[1]))
+                data = cast("dict[str, Any]", from_json(found[1]))
                 if data["ready"]:
                     return found[0], data
                 if data.get("refused"):
@@ -183,18 +182,3 @@ class Gateway:
     @property
     def _now(self) -> float:
         return self._backend.runtime.host.now()
-
-
-def number(text: str) -> int | None:
-    """The number of a frame of our client; None: it has none."""
-    if '"seq"' not in text:
-        return None
-    try:
-        doc: Any = json.loads(text)
-    except ValueError:
-        return None
-    if not isinstance(doc, dict):
-        return None
-    frame = cast("dict[str, Any]", doc)
-    seq = frame.get("seq") if frame.get("type") in NUMBERED else None
-    return seq if type(seq) is int and seq > 0 else None

@@ -5,19 +5,26 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from math import isfinite
 from typing import Any, Final, ParamSpec, TypeVar, cast, get_type_hints, overload
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ArgsKwargs, PydanticSerializationError, to_json
+from pydantic import Json, TypeAdapter, ValidationError
+from pydantic_core import ArgsKwargs, from_json, to_json
 
-from ..contract.errors import AgentError, LimitExceeded, Rejected
+from ..contract.encoding import encode_arguments
+from ..contract.errors import AgentError, Rejected
 from ..contract.trigger import CALLERS, Caller, CallerSource, Source
+from .equality import PLAIN, altered
+from .shape import look
 
 P = ParamSpec("P")
 R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]] | Callable[..., AsyncIterator[Any]])
 
 MARK: Final = "__roost_action__"
+WIRE_NAME: Final = 128
+"""Characters of a wire name, most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +37,11 @@ class Retry:
     max: float = 300.0
 
     def __post_init__(self) -> None:
-        if self.attempts < 1 or self.first < 0 or self.factor < 1 or self.max < 0:
+        if type(self.attempts) is not int or self.attempts < 1:
+            raise ValueError(f"{self!r}: attempts is a whole number, at least 1")
+        if not (isfinite(self.first) and isfinite(self.factor) and isfinite(self.max)):
+            raise ValueError(f"{self!r}: seconds and factor are finite numbers")
+        if self.first < 0 or self.factor < 1 or self.max < 0:
             raise ValueError(f"{self!r}: attempts and factor are at least 1, seconds are not negative")
 
     def delay(self, attempt: int) -> float:
@@ -94,8 +105,10 @@ def action(
             f"@action(by={by!r}): there is no source {unknown[0]!r}; there are: {', '.join(sorted(CALLERS))}"
         )
     needed = frozenset([roles] if isinstance(roles, str) else roles)
-    if timeout is not None and not timeout > 0:
+    if timeout is not None and not (timeout > 0 and isfinite(timeout)):
         raise ValueError(f"@action(timeout={timeout!r}): the timeout is a positive number of seconds")
+    if name is not None:
+        check_wire_name(name)
 
     def mark(fn: F) -> F:
         setattr(fn, MARK, Options(name, readonly, timeout, retry or Retry(), public, sources, needed))
@@ -104,11 +117,21 @@ def action(
     return mark if fn is None else mark(fn)
 
 
+def check_wire_name(name: str) -> None:
+    """ValueError: it can't be a segment of a URL, or the name of a method in a frame."""
+    if name in ("", ".", "..") or not name.isprintable() or len(name) > WIRE_NAME:
+        raise ValueError(
+            f"@action(name={name!r}): a wire name is 1 to {WIRE_NAME} printable characters, and not `.` or `..`, which "
+            "URL parsers take out of a path"
+        )
+
+
 class Action:
     """A method as the runtime sees it. Built once a class."""
 
     __slots__ = (
-        "_adapter", "_validate", "attr", "fn", "guarded", "name", "options", "public", "result", "signature", "streams",
+        "_adapter", "_own", "_texts", "_validate", "attr", "fn", "guarded", "name", "options", "public", "result",
+        "signature", "streams",
     )  # fmt: skip
 
     def __init__(self, attr: str, fn: Callable[..., Any], options: Options, *, public: bool) -> None:
@@ -123,7 +146,10 @@ class Action:
         if not (self.streams or inspect.iscoroutinefunction(fn)):
             raise TypeError(f"{fn.__qualname__} must be `async def`: actions, hooks and schedule targets are")
         signature = inspect.signature(fn)
-        self.signature = signature.replace(parameters=list(signature.parameters.values())[1:])
+        parameters = list(signature.parameters.values())
+        self.signature = signature.replace(parameters=parameters[1:])
+        self._own = {p.name for p in parameters[:1] if p.kind is p.POSITIONAL_OR_KEYWORD}
+        """`self`, under whatever name: a caller's keyword of that name would be taken for it."""
         try:
             hints = get_type_hints(fn, include_extras=True)
         except NameError as error:
@@ -133,7 +159,12 @@ class Action:
             ) from error
         self.result: Any = hints.pop("return", Any)
         self._adapter = _arguments(fn, self.signature, hints)
-        self._validate = self._adapter.validator.validate_python
+        schema: Any = self._adapter.core_schema
+        shape = look(schema)
+        texts = _as_json(fn, self.signature, hints, schema) if shape.json else None
+        self._texts = texts is not None
+        validate: Callable[..., Any] = (texts or self._adapter).validator.validate_python
+        self._validate = partial(validate, by_alias=True, by_name=True) if shape.aliased else validate
 
     def admit(self, source: Source, caller: Caller | None, own: bool) -> None:
         """Rejected 403 `not-allowed`: it is not for this caller. `own`: the agent itself, which may run all of its own.
@@ -155,8 +186,13 @@ class Action:
             )  # fmt: skip
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The arguments, checked and converted; Rejected 422 `bad-arguments` names each wrong one."""
+        """The arguments, JSON data, checked and converted; Rejected 422 `bad-arguments` names each wrong one."""
+        if kwargs and not self._own.isdisjoint(kwargs):
+            (name,) = self._own
+            raise Rejected(f"{self.name}: there is no argument {name!r}", code="bad-arguments", status=422)
         try:
+            if self._texts:
+                args, kwargs = [to_json(x) for x in args], {k: to_json(x) for k, x in kwargs.items()}
             bound: tuple[tuple[Any, ...], dict[str, Any]] = self._validate(ArgsKwargs(tuple(args), dict(kwargs)))
             return bound
         except ValidationError as error:
@@ -164,6 +200,19 @@ class Action:
             raise Rejected(
                 f"{self.name}: {describe(error, names)}", code="bad-arguments", status=422, data=details(error, names)
             ) from None
+
+    def pack(self, args: Sequence[Any], kwargs: Mapping[str, Any], what: str, limit: int) -> tuple[bytes, Any]:
+        """Arguments that the agent's code gave, as JSON and as data; refused unless they arrive as they are."""
+        data = encode_arguments(args, kwargs, what, limit)
+        copy = from_json(data)
+        there, named = self.bind(copy["args"], copy["kwargs"])
+        for i, value in enumerate(args):
+            if type(value) not in PLAIN and i < len(there):
+                _same(altered(value, there[i], f"argument {i + 1}"), what)
+        for name, value in kwargs.items():
+            if type(value) not in PLAIN and name in named:
+                _same(altered(value, named[name], name), what)
+        return data, copy
 
     def schema(self) -> dict[str, Any]:
         """JSON schema of the keyword arguments; of the array when some are positional only."""
@@ -180,6 +229,15 @@ class Action:
             return {}
 
 
+def _same(where: str | None, what: str) -> None:
+    if where is not None:
+        raise AgentError(
+            f"the arguments of {what}: {where} would not arrive as it was given: pydantic does not read it back as it "
+            "writes it",
+            code="bad-arguments",
+        )
+
+
 def _arguments(fn: Callable[..., Any], signature: inspect.Signature, hints: dict[str, Any]) -> TypeAdapter[Any]:
     def collect(*args: Any, **kwargs: Any) -> Any:
         return args, kwargs
@@ -190,6 +248,33 @@ def _arguments(fn: Callable[..., Any], signature: inspect.Signature, hints: dict
     bare.__annotations__ = {p.name: p.annotation for p in parameters}
     bare.__module__, bare.__qualname__, bare.__name__ = fn.__module__, fn.__qualname__, fn.__name__
     return TypeAdapter(bare)
+
+
+def _as_json(
+    fn: Callable[..., Any], signature: inspect.Signature, hints: dict[str, Any], schema: Mapping[str, Any]
+) -> TypeAdapter[Any] | None:
+    """The same check for arguments that are each a text of JSON: only so pydantic knows that they came as JSON.
+
+    None: a parameter says more than its type (an alias, a default in its annotation), which this would lose.
+    """
+    inner: Any = schema
+    while "arguments_schema" in inner and not isinstance(inner["arguments_schema"], list):
+        inner = inner["arguments_schema"]
+    known = {p["name"]: p for p in inner.get("arguments_schema", ())}
+    for parameter in signature.parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            if inner.get("var_kwargs_mode") == "unpacked-typed-dict":
+                return None
+        elif parameter.kind is not parameter.VAR_POSITIONAL:
+            found = known.get(parameter.name, {})
+            given = found.get("schema", {}).get("type") == "default"
+            if "alias" in found or given == (parameter.default is parameter.empty):
+                return None
+    json: Any = Json
+    try:
+        return _arguments(fn, signature, {p: json[hints.get(p, Any)] for p in signature.parameters})
+    except Exception:  # an annotation that means something only where it stands
+        return None
 
 
 def describe(error: ValidationError, names: Sequence[str] = ()) -> str:
@@ -215,19 +300,3 @@ def details(error: ValidationError, names: Sequence[str] = ()) -> list[dict[str,
         {"loc": list(_named(e["loc"], names)), "msg": e["msg"], "type": e["type"]}
         for e in error.errors(include_url=False, include_input=False, include_context=False)[:20]
     ]
-
-
-def encode(value: Any, what: str) -> bytes:
-    """JSON of a value the author gave; AgentError names `what` could not be encoded."""
-    try:
-        return to_json(value, inf_nan_mode="null")
-    except (PydanticSerializationError, ValueError) as error:
-        raise AgentError(f"{what} can't be written as JSON: {error}", code="not-json") from error
-
-
-def encode_arguments(args: Sequence[Any], kwargs: Mapping[str, Any], what: str, limit: int) -> bytes:
-    """{"args", "kwargs"} as JSON, within the limit `arguments`."""
-    data = encode({"args": args, "kwargs": kwargs}, f"the arguments of {what}")
-    if len(data) > limit:
-        raise LimitExceeded(f"the arguments of {what} have {len(data)} bytes; the limit is {limit}", limit="arguments")
-    return data

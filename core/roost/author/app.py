@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from pydantic_core import from_json, to_json
-
 from ..contract.address import Address, check_key
 from ..contract.caller import APP
 from ..contract.errors import AgentError, NotFound
@@ -137,7 +135,7 @@ class AppAsker:
         runtime = self.app.runtime
         if runtime is None:
             raise AgentError("the app is not being served: app.agent works while a backend runs it", code="not-served")
-        copy = from_json(to_json({"args": args, "kwargs": kwargs}))
+        _, copy = target.action.pack(args, kwargs, f"{target.address}.{target.action.name}", self.app.limits.arguments)
         trigger = Trigger(
             "call", Call(target.action.name, tuple(copy["args"]), copy["kwargs"]), target.idempotency_key,
             source="app", caller=APP, deadline=runtime.host.monotonic() + self.timeout,

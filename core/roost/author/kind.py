@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from typing_extensions import TypeVar as DefaultTypeVar
 
 from ..contract.address import check_kind, kebab
-from ..contract.errors import AgentError, NotFound
+from ..contract.encoding import checked
+from ..contract.errors import AgentError, NotFound, RoostError
 from .action import MARK, Action, Options, describe
+from .equality import difference
+from .shape import shape_of
 
 if TYPE_CHECKING:
     from .agent import Agent
@@ -27,7 +32,7 @@ class Kind:
 
     __slots__ = (
         "actions", "attrs", "client_writes", "cls", "config_type", "default", "hooks", "methods", "name",
-        "own_view", "state_type", "state_version", "stateful", "to_bytes", "validate",
+        "own_view", "state_type", "state_version", "stateful", "to_bytes", "unordered", "validate",
     )  # fmt: skip
 
     def __init__(self, cls: type[Agent[Any, Any]], reserved: frozenset[str]) -> None:
@@ -43,9 +48,15 @@ class Kind:
         self.methods: dict[str, Action] = {}
         self._check(reserved)
         self.own_view = "view" in _own(cls)
-        self.validate = self.state_type.__pydantic_validator__.validate_json
+        shape = shape_of(self.state_type)
+        if shape.faults:
+            raise TypeError(f"{cls.__name__}: its state would not be read back as it was: {'; '.join(shape.faults)}")
+        self.unordered = shape.unordered
+        validate: Callable[..., Any] = self.state_type.__pydantic_validator__.validate_json
+        self.validate = partial(validate, by_alias=True, by_name=True) if shape.aliased else validate
         self.to_bytes = self.state_type.__pydantic_serializer__.to_json
         self.default = self._default()
+        self._check_config()
 
     def _check(self, reserved: frozenset[str]) -> None:
         cls = self.cls
@@ -56,6 +67,7 @@ class Kind:
                 "give the state model defaults, or write on_start, which runs once in an agent's life"
             )
         hooks: set[str] = set()
+        bases = cls.__mro__[1:]
         for name, value in own.items():
             options = getattr(value, MARK, None)
             if isinstance(options, Options):
@@ -83,6 +95,11 @@ class Kind:
                 )
             elif name in reserved and name not in {"view", "migrate", "kind", "client_writes", "state_version"}:
                 raise TypeError(f"{cls.__name__}.{name} hides Roost's own `{name}`; choose another name")
+            elif callable(value) and any(isinstance(getattr(vars(b).get(name), MARK, None), Options) for b in bases):
+                raise TypeError(
+                    f"{cls.__name__}.{name} overrides an action and is none itself, so that callers would lose it; "
+                    f"write @action over it too, or `{name} = None` to take the action away"
+                )
             elif inspect.iscoroutinefunction(value) and not name.startswith("__"):
                 self.methods[name] = Action(name, value, Options(), public=False)
         self.hooks = frozenset(hooks)
@@ -94,13 +111,46 @@ class Kind:
         self.attrs[one.attr] = one
 
     def _default(self) -> bytes:
+        """The first state of every agent: it must be the same wherever and whenever it is made, and read back."""
+        name, model = self.cls.__name__, self.state_type
         try:
-            return self.to_bytes(self.state_type())
+            first, second = model(), model()
         except ValidationError as error:
             raise TypeError(
-                f"{self.cls.__name__}: its state {self.state_type.__name__} must be constructible without "
-                f"arguments, as an agent's first state; give defaults: {describe(error)}"
+                f"{name}: its state {model.__name__} must be constructible without arguments, as an agent's first "
+                f"state; give defaults: {describe(error)}"
             ) from None
+        changing = difference(first, second)
+        if changing is not None:
+            raise TypeError(
+                f"{name}: the default of {model.__name__}.{changing} is another one each time, but all agents would "
+                "share what it was when this class was made; give it a fixed default, and set it in on_start, which "
+                "runs once in an agent's life"
+            )
+        try:
+            raw = checked(self.to_bytes(first, warnings=False), "the default state")
+            found = difference(first, self.validate(raw))
+        except (ValidationError, ValueError, RoostError) as error:
+            why = describe(error) if isinstance(error, ValidationError) else error
+            raise TypeError(f"{name}: the default of {model.__name__} can't be stored and read back: {why}") from None
+        if found is not None:
+            raise TypeError(
+                f"{name}: the default of {model.__name__}.{found} is not read back as it was written; use a type that "
+                "pydantic writes and reads alike"
+            )
+        return raw
+
+    def _check_config(self) -> None:
+        """Hosts make the config each on their own: its defaults must be fixed."""
+        for field, info in self.config_type.model_fields.items():
+            factory: Any = info.default_factory
+            if factory is None or info.default_factory_takes_validated_data:
+                continue
+            if difference(factory(), factory()) is not None:
+                raise TypeError(
+                    f"{self.cls.__name__}: the default of {self.config_type.__name__}.{field} is another one each "
+                    "time, so that each host would have its own; give it a fixed default, or none"
+                )
 
     def action(self, name: str) -> Action:
         """The public action with this wire name; NotFound says which there are."""

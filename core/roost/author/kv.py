@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from ..contract.address import check_key
 from ..contract.errors import AgentError
 from .action import describe
+from .equality import adapter
 
 if TYPE_CHECKING:
     from ..tick.tick import Tick
@@ -19,12 +19,7 @@ T = TypeVar("T")
 D = TypeVar("D")
 _MISSING: Final[Any] = object()
 PAGE: Final = 100
-
-
-@lru_cache(maxsize=1024)
-def adapter(kind: Any) -> TypeAdapter[Any]:
-    """The cached validator of a type."""
-    return TypeAdapter(kind)
+KEY: Final = "a key of kv"
 
 
 class KV:
@@ -41,7 +36,7 @@ class KV:
     async def get(self, key: str, type: type[T], default: D, /) -> T | D: ...
     async def get(self, key: str, type: type[T], default: Any = None, /) -> Any:
         """The value checked as `type`, or `default`. AgentError when what is stored is not a `type`."""
-        check_key(key)
+        check_key(key, what=KEY)
         store = self._tick.reader()
         written = self._tick.puts.get(key, _MISSING)
         if written is _MISSING:
@@ -50,11 +45,11 @@ class KV:
 
     def put(self, key: str, value: Any, /) -> None:
         """Write with the commit. At most `Limits.value` bytes as JSON."""
-        self._tick.put(check_key(key), value)
+        self._tick.put(check_key(key, what=KEY), value)
 
     def delete(self, key: str, /) -> None:
         """Delete with the commit; a missing key is no error."""
-        self._tick.put(check_key(key), _MISSING, delete=True)
+        self._tick.put(check_key(key, what=KEY), _MISSING, delete=True)
 
     async def scan(self, type: type[T], /, *, prefix: str = "") -> AsyncIterator[tuple[str, T]]:
         """(key, value) in key order. Pages through the store: large sets cost reads, not memory."""
@@ -89,7 +84,7 @@ def _merge(
 def decode(key: str, kind: Any, data: bytes) -> Any:
     """The stored bytes as `kind`."""
     try:
-        return adapter(kind).validate_json(data)
+        return adapter(kind).validate_json(data, by_alias=True, by_name=True)
     except ValidationError as error:
         raise AgentError(
             f"the value at {key!r} is not a {getattr(kind, '__name__', kind)}: {describe(error)}"

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ..contract.encoding import encode, utf8
 from ..contract.errors import AgentError
-from .action import encode
 
 _TOKEN: Final = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -31,7 +31,7 @@ class Response:
             if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
                 raise AgentError(f"Response(headers=...): {name!r}: {value!r} can't be a header (RFC 9110, 5.5)")
         if isinstance(self.body, str):
-            raw, kind = self.body.encode(), "text/plain; charset=utf-8"
+            raw, kind = utf8(self.body, "the response"), "text/plain; charset=utf-8"
         elif isinstance(self.body, (bytes, bytearray)):
             raw, kind = bytes(self.body), "application/octet-stream"
         else:

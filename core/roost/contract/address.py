@@ -6,7 +6,7 @@ import re
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
-from .errors import LimitExceeded, Rejected
+from .errors import AgentError, LimitExceeded, Rejected
 
 KEY_BYTES: Final = 512
 _KIND: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
@@ -45,21 +45,28 @@ def check_kind(kind: str) -> str:
     return kind
 
 
-def check_key(key: str, limit: int = KEY_BYTES) -> str:
-    """`key` itself; Rejected if empty or not encodable, LimitExceeded if longer than `limit` bytes of UTF-8."""
+def check_key(key: str, limit: int = KEY_BYTES, *, what: str = "an agent's key", status: int | None = None) -> str:
+    """`key` itself; Rejected if empty or not encodable, LimitExceeded if longer than `limit` bytes of UTF-8.
+
+    `what` it is for; `status`: of an answer to a URL that is too long for it.
+    """
+    if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance] (the agent's code may give anything)
+        raise AgentError(f"{what} is text, not {type(key).__name__}", code="bad-key")
     if not key or key in {".", ".."}:  # URL parsers take dot segments out of a path, encoded or not
-        raise Rejected(f"{key!r} can't be an agent's key: it must not be empty, `.` or `..`", code="bad-key")
+        raise Rejected(f"{key!r} can't be {what}: it must not be empty, `.` or `..`", code="bad-key")
     if key.isascii():
         size = len(key)
         if "\x00" in key:
-            raise Rejected("an agent's key must not hold NUL", code="bad-key")
+            raise Rejected(f"{what} must not hold NUL", code="bad-key")
     else:
         try:
             size = len(key.encode())
         except UnicodeEncodeError:
-            raise Rejected("an agent's key must be valid Unicode text", code="bad-key") from None
+            raise Rejected(f"{what} must be valid Unicode text", code="bad-key") from None
         if "\x00" in key:
-            raise Rejected("an agent's key must not hold NUL", code="bad-key")
+            raise Rejected(f"{what} must not hold NUL", code="bad-key")
     if size > limit:
-        raise LimitExceeded(f"the key has {size} bytes of UTF-8; the limit is {limit}", limit="key")
+        raise LimitExceeded(
+            f"{what} has at most {limit} bytes of UTF-8; this one has {size}", limit="key", status=status
+        )
     return key

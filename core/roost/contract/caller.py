@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-from pydantic_core import to_json
-
+from .encoding import DEPTH, encode
 from .errors import Rejected, Unreadable
 from .legible import read
 from .trigger import CALLERS, Caller, CallerSource, Source
@@ -23,6 +22,7 @@ OPERATOR: Final = Caller("admin", source="operator")
 APP: Final = Caller("app", source="app")
 """The app's own code outside any agent: its `web`."""
 _WHOLE: Final = ""
+_CLAIMS: Final = "the claims of a caller"
 
 
 def source_of(caller: Caller | None) -> CallerSource:
@@ -60,8 +60,8 @@ def stored(caller: Caller | None) -> bytes | None:
     if caller is None:
         return None
     if caller.source == "client" and caller.expires is None and not caller.roles and _WHOLE not in caller.claims:
-        return to_json(dict(caller.claims)) if caller.claims else None
-    return to_json({_WHOLE: document(caller)})
+        return encode(dict(caller.claims), _CLAIMS) if caller.claims else None
+    return encode({_WHOLE: document(caller)}, _CLAIMS, DEPTH + 2)
 
 
 def caller_of(principal: str | None, raw: bytes | None, source: Source = "client") -> Caller | None:

@@ -104,7 +104,7 @@ class LimitExceeded(RoostError):
 
     def __init__(self, message: str, *, limit: str, **rest: Any) -> None:
         rest.setdefault("code", f"limit-{limit.replace('_', '-')}")
-        rest.setdefault("status", LIMIT_STATUS.get(limit, self.default_status))
+        rest["status"] = rest.get("status") or LIMIT_STATUS.get(limit, self.default_status)
         super().__init__(message, **rest)
         self.limit = limit
 
@@ -134,7 +134,6 @@ LIMIT_STATUS: Final[Mapping[str, int]] = {
     "http_body": 413,
     "message_in": 413,
     "arguments": 413,
-    "key": 414,
     "mailbox": 429,
 }
 """Limits that are the caller's to keep have a status of their own; all others are 422."""

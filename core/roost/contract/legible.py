@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import Any, Final
+from typing import Any
 
 from pydantic_core import from_json
 
+from .encoding import DEPTH, deeper
 from .errors import Unreadable
-
-_BRACKETS: Final = 10
-"""Levels that a document puts around a value."""
 
 
 def read(raw: bytes, what: str) -> Any:
@@ -29,11 +27,14 @@ def legible(raw: bytes) -> Any:
         return {"unreadable": str(error), "base64": b64encode(raw or b"").decode()}
 
 
-def carried(raw: bytes) -> tuple[bool, Any]:
-    """Whether the data survives being part of a JSON document, and the data; numbers that are none do not."""
+def carried(raw: bytes, levels: int = DEPTH) -> tuple[bool, Any]:
+    """Whether the data can be a part of a JSON document that any backend reads, and the data.
+
+    Numbers that are none can't, nor what has more than `levels` levels.
+    """
     try:
-        found = from_json(raw, allow_inf_nan=False)
-        from_json(b"[" * _BRACKETS + raw + b"]" * _BRACKETS, allow_inf_nan=False)
-    except (ValueError, TypeError):
+        if deeper(raw, levels):
+            return False, None
+        return True, from_json(raw, allow_inf_nan=False)
+    except (AttributeError, ValueError, TypeError):
         return False, None
-    return True, found

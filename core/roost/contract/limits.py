@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
+from math import isfinite
 from typing import Any, Final
 
 KIB: Final = 1024
@@ -16,6 +17,11 @@ KIB: Final = 1024
 def _limit(default: float, unit: str, source: str, **backends: float) -> Any:
     """A limit with where it comes from and what each backend alone would allow."""
     return field(default=default, metadata={"unit": unit, "source": source, "backends": backends})
+
+
+def _fixed(value: int, unit: str, source: str) -> Any:
+    """A limit that no app can move: a property of what writes and reads values."""
+    return field(default=value, metadata={"unit": unit, "source": source, "backends": {}, "fixed": True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +50,21 @@ class Limits:
     attachment: int = _limit(16 * KIB, "bytes", "Durable Object WebSocket attachment 16 KB", local=16 * KIB)
     export: int = _limit(4 << 20, "bytes", "DynamoDB TransactWriteItems 4 MB", local=1 << 30)
     log: int = _limit(1000, "entries", "the event log is a ring: older entries are overwritten", local=1_000_000)
+    depth: int = _fixed(40, "levels", "JSON in workerd ends near 50 levels; pydantic_core reads 200, writes 253")
+    digits: int = _fixed(4000, "digits", "pydantic_core and CPython read integers of at most 4300 digits")
     max_tick: float = _limit(25.0, "seconds", "API Gateway integration 29 s; Durable Object reset 30 s", local=3600.0)
     max_path: int = _limit(16, "agents", "asks that wait for one another share one deadline", local=16)
 
     def __post_init__(self) -> None:
         for f in fields(self):
             value = getattr(self, f.name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not (isfinite(value) and value > 0):
                 raise ValueError(f"Limits({f.name}={value!r}): a limit is a positive number of {f.metadata['unit']}")
+            if f.metadata.get("fixed") and value != f.default:
+                raise ValueError(
+                    f"Limits({f.name}={value!r}): this limit is {f.default} {f.metadata['unit']} for every app, "
+                    f"as {f.metadata['source']}"
+                )
 
     def rows(self) -> Iterator[tuple[str, float, str, str]]:
         """(name, value, unit, source) of each limit."""

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from .commit import Handled, Outcome
+from .encoding import DEPTH, encode
 from .errors import (  # fmt: skip
     AgentError,
     LimitExceeded,
@@ -86,8 +87,8 @@ def problem_bytes(error: RoostError, cause: dict[str, str] | None = None) -> byt
     if cause is not None:
         doc["cause"] = cause
     try:
-        return to_json(doc, inf_nan_mode="null")
-    except ValueError:
+        return encode(doc, "the error", DEPTH + 1)
+    except RoostError:
         doc.pop("data", None)
         return to_json(doc)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic_core import to_json
 
 from ..contract.commit import Commit, DeadLetter, Entry, Frame, Hangup, Letter
+from ..contract.encoding import STORED_DEPTH, checked, encode
 from ..contract.errors import Conflict, LimitExceeded, Rejected, RoostError, TransientError, Unknown
 from ..contract.result import TickResult, failed
 from ..contract.trigger import Import
@@ -39,7 +40,7 @@ async def administer(cell: Cell, waiting: Waiting, image: Image) -> None:
         elif kind == "export":
             if cell.settled:
                 await cell.settle()
-            result = TickResult("value", to_json(await _export(cell, image)))
+            result = TickResult("value", await _export(cell, image))
         else:
             commit = _commit(cell, waiting, image)
             hangups = _hangups(image) if kind == "destroy" else []
@@ -74,7 +75,7 @@ def _commit(cell: Cell, waiting: Waiting, image: Image) -> Commit:
         commit.state, commit.state_version = cell.kind.default, cell.kind.state_version
     else:
         state = load_state(cell.kind, image.state, image.state_version)
-        commit.state, commit.state_version = cell.kind.to_bytes(state), cell.kind.state_version
+        commit.state, commit.state_version = checked(cell.kind.to_bytes(state), "the state"), cell.kind.state_version
     return commit
 
 
@@ -128,7 +129,7 @@ def _hangups(image: Image) -> list[Hangup]:
     return [Hangup(cid, DESTROYED, "destroyed") for cid in image.connections]
 
 
-async def _export(cell: Cell, image: Image) -> dict[str, Any]:
+async def _export(cell: Cell, image: Image) -> bytes:
     store, address, limit = cell.runtime.store, cell.address, cell.runtime.limits.export
     if image.outbox:
         raise Rejected(
@@ -162,8 +163,9 @@ async def _export(cell: Cell, image: Image) -> dict[str, Any]:
         if (now.generation, now.version) != (image.generation, image.version):
             raise Conflict(f"{address} changed while it was exported; export it again")
     document = export.dump(image, kv, log, [x for x in letters if x.trigger is None], dead)
-    _fits(len(to_json(document)), address, limit)
-    return document
+    raw = encode(document, f"the export of {address}", STORED_DEPTH)
+    _fits(len(raw), address, limit)
+    return raw
 
 
 def _fits(size: int, address: Address, limit: float) -> None:

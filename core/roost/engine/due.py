@@ -9,11 +9,12 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from ..author.action import describe
 from ..contract.caller import caller_of
 from ..contract.commit import Letter
+from ..contract.encoding import encode
 from ..contract.errors import NotFound, Quarantined, TransientError, Unreadable
 from ..contract.result import TickResult, failed
 from ..contract.trigger import Call, Disconnect, Occurrence, Trigger
@@ -48,7 +49,7 @@ def load_state(kind: Kind, raw: bytes | None, version: int) -> Any:
     try:
         if version < kind.state_version:
             data: Any = from_json(raw)
-            raw = to_json(kind.cls.migrate(data, version))
+            raw = encode(kind.cls.migrate(data, version), "the migrated state")
         return kind.validate(raw)
     except ValidationError as error:
         raise Quarantined(f"its stored state does not fit {kind.state_type.__name__}: {describe(error)}") from error

@@ -17,7 +17,8 @@ from ..author.action import describe
 from ..author.schedule import Spec
 from ..contract.address import Address, check_key
 from ..contract.commit import Commit, DeadLetter, Entry, Letter, Put, Schedule
-from ..contract.errors import Rejected
+from ..contract.encoding import ARGUMENTS, DEPTH, encode
+from ..contract.errors import AgentError, Rejected
 from ..contract.legible import carried, legible
 from ..contract.trigger import Lane, Source
 from ..contract.unsent import FORWARD, unsent
@@ -81,9 +82,14 @@ def _pair(key: str, raw: bytes) -> list[Any]:
     return [key, data] if whole else [key, None, b64encode(raw or b"").decode()]
 
 
+def levels(name: str) -> int:
+    """Levels that a member may have: those of a value, and of what is around it."""
+    return DEPTH + (ARGUMENTS if name in ("args", "arguments", "error") else 0)
+
+
 def _member(name: str, raw: bytes) -> dict[str, Any]:
     """Stored JSON as a member; its bytes, where a document can't hold it as it is."""
-    whole, data = carried(raw)
+    whole, data = carried(raw, levels(name))
     return {name: data} if whole else {f"{name}_base64": b64encode(raw or b"").decode()}
 
 
@@ -141,10 +147,11 @@ def restore(document: Mapping[str, Any], image: Image, at: float) -> Commit:
     version = max(image.version, doc["version"]) + 1
     commit = Commit(image.address, image.generation, image.version, version, max(at, doc["at"]), image.fence)
     commit.state, commit.state_version = _bytes(doc, "state"), doc["state_version"]
-    commit.kv = tuple(Put(check_key(key), _value(rest)) for key, *rest in doc["kv"])
+    commit.kv = tuple(Put(check_key(key, what="a key of kv"), _value(rest)) for key, *rest in doc["kv"])
     commit.schedules = tuple(
         Schedule(
-            s["key"], n, s["due"], _bytes(s, "spec"), s["target"], _bytes(s, "args"), s["attempts"], s["next"]
+            check_key(s["key"], what="a schedule's key"), n, s["due"], _bytes(s, "spec"), s["target"],
+            _bytes(s, "args"), s["attempts"], s["next"],
         )
         for n, s in enumerate(doc["schedules"], 1)
     )  # fmt: skip
@@ -166,13 +173,16 @@ def _today(document: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _value(given: list[Any]) -> bytes:
-    return to_json(given[0]) if len(given) == 1 else _bytes({"value_base64": given[1]}, "value")
+    return _bytes({"value": given[0]}, "value") if len(given) == 1 else _bytes({"value_base64": given[1]}, "value")
 
 
 def _bytes(line: Mapping[str, Any], name: str) -> bytes:
     """The stored JSON of a member. Rejected: it is neither there nor given as bytes."""
     if name in line:
-        return to_json(line[name])
+        try:
+            return encode(line[name], f"the member `{name}` of the document", levels(name))
+        except AgentError as error:
+            raise _bad(error.message) from None
     try:
         return b64decode(line[f"{name}_base64"], validate=True)
     except (KeyError, ValueError):

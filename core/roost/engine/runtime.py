@@ -10,13 +10,13 @@ from urllib.parse import quote
 
 from pydantic import BaseModel
 
-from ..author.action import encode_arguments
 from ..author.agent import World
 from ..author.config import own_copy
 from ..author.resource import Resource, Resources, declared
 from ..contract.address import Address
 from ..contract.caller import caller_of, source_of, stored
 from ..contract.commit import Busy, Entry, Envelope, Frame, Letter, Page, Snapshot
+from ..contract.encoding import encode_arguments
 from ..contract.errors import NotFound, Rejected, RoostError, TransientError
 from ..contract.result import TickResult, failed
 from ..contract.trigger import Call, Caller, Lane, Trigger

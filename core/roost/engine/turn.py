@@ -9,10 +9,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
 
 from ..author.action import Retry, describe
 from ..author.agent import succeed
+from ..author.equality import difference
 from ..contract.commit import AlreadyHandled, Commit, DeadLetter, Gone, Handled, Letter, Schedule
+from ..contract.encoding import checked, unwritable
 from ..contract.errors import AgentError, Conflict, LimitExceeded, RoostError, TransientError, Unknown, Unreadable
 from ..contract.result import TickResult, failed, hidden, outcome_of, problem_bytes, stored
 from ..contract.trigger import CALLERS, Disconnect, Occurrence, Trigger
@@ -147,13 +150,26 @@ def changed(cell: Cell, agent: Agent[Any, Any], tick: Tick) -> tuple[bytes | Non
             f"to a {kind.state_type.__name__}",
             code="bad-state",
         )
-    raw = kind.to_bytes(state, warnings=False)
+    try:
+        raw = kind.to_bytes(state, warnings=False)
+    except (PydanticSerializationError, ValueError, RecursionError) as error:
+        raise unwritable(error, "the state", "bad-state") from error
     if raw == image.state:
         return None, None
+    checked(raw, "the state")
     try:
-        agent.state = kind.validate(raw)
+        again = kind.validate(raw)
     except ValidationError as error:
         raise AgentError(f"the state can't be stored: {describe(error)}", code="bad-state") from error
+    if again != state and (field := difference(state, again)) is not None:
+        raise AgentError(
+            f"the state can't be stored: {field} would not be read back as it is; give it a value of its declared "
+            "type, one that pydantic reads as it writes it",
+            code="bad-state",
+        )
+    agent.state = again
+    if kind.unordered and _reordered(kind, again, image):
+        return None, None
     shown: bytes | None = None
     if kind.own_view:
         shown = made(cell.runtime, kind, image.address, tick.at, tick.rows_after(), raw, kind.state_version)
@@ -186,9 +202,18 @@ async def _lend(cell: Cell, image: Image) -> Agent[Any, Any]:
 
 def _as_committed(kind: Kind, agent: Agent[Any, Any], image: Image) -> bool:
     try:
-        return kind.to_bytes(agent.state, warnings=False) == image.state
+        if kind.to_bytes(agent.state, warnings=False) == image.state:
+            return True
+        return kind.unordered and _reordered(kind, agent.state, image)
     except Exception:  # what was put in can't even be written
         return False
+
+
+def _reordered(kind: Kind, state: Any, image: Image) -> bool:
+    """Whether the state is the committed one: the elements of a set are written in another order by each process."""
+    if image.state is None or image.state_version != kind.state_version:
+        return False
+    return bool(kind.validate(image.state) == state)
 
 
 def hide(cell: Cell, trigger: Trigger, problem: BaseException) -> AgentError:

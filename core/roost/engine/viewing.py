@@ -11,8 +11,8 @@ import inspect
 import logging
 from typing import TYPE_CHECKING, Any, cast
 
-from ..author.action import encode
 from ..author.agent import World
+from ..contract.encoding import STORED_DEPTH, checked, encode
 from ..contract.errors import AgentError, RoostError
 from ..contract.result import hidden
 from ..protocol import frames
@@ -61,7 +61,7 @@ def made(
     state = load_state(kind, raw, version)
     try:
         if not kind.own_view:
-            return kind.to_bytes(state)
+            return checked(kind.to_bytes(state), "the state", STORED_DEPTH)
         agent = kind.cls.__new__(kind.cls)
         agent.state = state
         agent.config = runtime.config_of(kind)

@@ -10,10 +10,12 @@ from base64 import b64encode
 from hashlib import blake2b
 from typing import Any, Final
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from ..contract.address import Address
+from ..contract.encoding import DEPTH, encode
 from ..contract.errors import RETRYABLE, RoostError, problem
+from ..contract.result import problem_bytes
 
 _STATE: Final = b'{"type":"cf_agent_state","state":'
 _RPC: Final = b'{"type":"rpc","id":'
@@ -85,8 +87,8 @@ def stream_reset(rpc: str) -> bytes:
 
 def refusal(error: RoostError) -> bytes:
     """What precedes a close with 4000 + status (rule 26)."""
-    doc = {"type": "roost_close", "code": close_code(error), "error": error.message, "problem": problem(error)}
-    return to_json(doc, inf_nan_mode="null")
+    shown = from_json(problem_bytes(error))
+    return to_json({"type": "roost_close", "code": close_code(error), "error": error.message, "problem": shown})
 
 
 def close_code(error: RoostError) -> int:
@@ -113,7 +115,7 @@ def _problem(error: RoostError) -> dict[str, Any]:
     if "id" in doc:
         doc["error_id"] = doc.pop("id")
     try:
-        to_json(doc, inf_nan_mode="null")
-    except ValueError:
+        encode(doc, "the error", DEPTH + 1)
+    except RoostError:
         doc.pop("data", None)
     return doc

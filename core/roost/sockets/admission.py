@@ -6,12 +6,17 @@ import hmac
 import logging
 import re
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Final, cast
+from math import inf, isfinite
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import parse_qsl, unquote
 
+from pydantic_core import from_json
+
 from ..author.app import Credentials
+from ..author.equality import PLAIN
 from ..contract.address import Address, check_key
 from ..contract.caller import OPERATOR, expired
+from ..contract.encoding import encode, utf8
 from ..contract.errors import NotFound, NotSupported, Rejected, RoostError, TransientError
 from ..contract.result import hidden
 from ..contract.trigger import Caller
@@ -67,8 +72,22 @@ def _client(found: Caller) -> Caller | None:
         raise TypeError(f"App(auth=...): the hook's Caller has roles={found.roles!r}; roles are a tuple of texts")
     if not found.principal:
         return None
-    expires = None if found.expires is None else float(found.expires)
-    return Caller(found.principal, found.claims, "client", expires, tuple(found.roles))
+    utf8(found.principal, "the principal of a caller")
+    expires = None if found.expires is None or found.expires == inf else float(found.expires)
+    if expires is not None and not isfinite(expires):
+        raise TypeError(f"App(auth=...): the hook's Caller has expires={found.expires!r}, which is no instant")
+    return Caller(found.principal, _claims(found.claims), "client", expires, tuple(found.roles))
+
+
+def _claims(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Claims as they are wherever they were kept and read again: JSON data."""
+    if not given:
+        return given
+    raw = encode(dict(given), "the claims of a caller")
+    if PLAIN.issuperset(map(type, given.values())):
+        return given
+    claims: dict[str, Any] = from_json(raw)
+    return claims
 
 
 def _nobody(app: App, credentials: Credentials) -> Rejected:
@@ -150,4 +169,4 @@ def _address(app: App, kind: str, key: str) -> Address:
         found = app.kind(kind)
     except NotFound as error:
         raise Rejected(f"Invalid request: {error.message}", code=error.code, status=400) from None
-    return Address(found.name, check_key(key))
+    return Address(found.name, check_key(key, status=414))

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, ClassVar, Final, Protocol, cast
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from ..contract.address import Address
 from ..contract.caller import expired, source_of
@@ -25,6 +25,7 @@ from ..engine.runtime import Runtime
 from ..engine.viewing import state_frame
 from ..ports import Timer
 from ..protocol import frames
+from ..protocol.incoming import OURS, Refused, read
 from ..protocol.numbering import FRAME_GAP, GAP_SECONDS, frame_gap, too_much
 from .admission import without_secrets
 
@@ -211,14 +212,13 @@ class Session:
             self._hold(data)
             return
         try:
-            found: object = from_json(data, allow_inf_nan=False)
-        except ValueError:
-            found = None
-        if type(found) is not dict:
-            self._message(data)
+            frame = read(data)
+        except RoostError as error:
+            self.line.send_text_bytes(frames.bad_frame(error))
             return
-        frame = cast("dict[str, Any]", found)
-        if "seq" in frame and frame.get("type") in _OURS:
+        if frame is None:
+            self._message(data)
+        elif "seq" in frame and frame.get("type") in OURS:
             self._numbered(frame, len(data))
         else:
             self._frame(frame, data)
@@ -234,7 +234,9 @@ class Session:
 
     def _frame(self, frame: dict[str, Any], raw: str) -> None:
         kind = frame.get("type")
-        if kind == "rpc":
+        if type(frame) is Refused:
+            self._refuse(frame)
+        elif kind == "rpc":
             self._rpc(frame)
         elif kind == "cf_agent_state" and "state" in frame:
             self._state(frame)
@@ -242,6 +244,17 @@ class Session:
             self._wrapped(frame)
         else:
             self._message(raw)
+
+    def _refuse(self, frame: Refused) -> None:
+        """Say what is wrong with a frame whose values can't be taken, to whatever waits for its answer."""
+        kind, id, seq = frame.get("type"), frame.get("id"), frame.get("seq")
+        if kind == "rpc" and type(id) is str and len(id) <= 255:
+            answer = frames.failure(id, frame.error)
+        elif kind == "cf_agent_state":
+            answer = frames.state_error(frame.error, seq if type(seq) is int else None)
+        else:
+            answer = frames.bad_frame(frame.error)
+        self.line.send_text_bytes(answer)
 
     def _numbered(self, frame: dict[str, Any], size: int) -> None:
         seq = frame["seq"]
@@ -387,9 +400,6 @@ class Session:
         self._ahead = None
         with suppress(RoostError):  # shutting down: the next host sweeps
             self.runtime.post(self.address, Trigger("disconnect", Disconnect(self.cid, code, reason), source="admin"))
-
-
-_OURS: Final = ("rpc", "cf_agent_state", "roost_message")
 
 
 def refuse(line: Line, error: RoostError) -> None:

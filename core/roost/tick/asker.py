@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
-from pydantic_core import from_json
 
-from ..author.action import encode_arguments
-from ..author.kv import adapter
+from ..author.equality import adapter
 from ..author.remote import RemoteAction
 from ..contract.errors import AgentError, Rejected, TransientError
 from ..contract.trigger import Call, Caller, Trigger
@@ -26,7 +24,7 @@ def typed(target: RemoteAction, value: bytes) -> Any:
     if target.action.result is None:
         return None
     try:
-        return adapter(target.action.result).validate_json(value)
+        return adapter(target.action.result).validate_json(value, by_alias=True, by_name=True)
     except ValidationError as error:
         raise AgentError(
             f"{target.address}.{target.action.name} answered {value[:80]!r}, not {target.action.result}: "
@@ -68,9 +66,7 @@ class TickAsker:
             deadline = min(deadline, now + target.timeout)
         if deadline <= now:
             raise _timeout(to, target)
-        target.action.bind(args, kwargs)
-        what = f"{to}.{target.action.name}"
-        copy = from_json(encode_arguments(args, kwargs, what, tick.limits.arguments))  # agents share no objects
+        _, copy = target.action.pack(args, kwargs, f"{to}.{target.action.name}", tick.limits.arguments)
         trigger = Trigger(
             "call", Call(target.action.name, tuple(copy["args"]), copy["kwargs"]), trigger_id, "agent",
             Caller(me, source="agent"),

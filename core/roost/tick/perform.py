@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from ..author.action import describe, encode
+from ..author.action import describe
 from ..author.connection import Connection
 from ..author.response import Response
 from ..contract.caller import stored
 from ..contract.commit import Gone, Row
+from ..contract.encoding import encode
 from ..contract.errors import LimitExceeded, NotFound, Rejected, Unreadable
 from ..contract.trigger import Call, Connect, Disconnect, Message, Occurrence, Request, SetState
 from ..contract.unsent import FORWARD, unsent
@@ -148,7 +149,7 @@ async def _connect(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, connect
 
 def _set_state(agent: Agent[Any, Any], tick: Tick, payload: SetState) -> None:
     try:
-        agent.state = tick.kind.state_type.model_validate(payload.state)
+        agent.state = tick.kind.validate(encode(payload.state, "the state"))
     except ValidationError as error:
         raise Rejected(f"State update rejected: {describe(error)}", code="bad-state", status=422) from None
     tick.origin = payload.cid

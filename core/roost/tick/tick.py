@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic_core import to_json
 
-from ..author.action import encode, encode_arguments
+from ..author.equality import PLAIN, lost
 from ..author.kv import KV
 from ..author.schedule import Spec, When, next_due, parsed, same, spec_of
 from ..contract.address import Address, check_key
 from ..contract.commit import Commit, Entry, Envelope, Frame, Gone, Hangup, Put, Row, Schedule, Unschedule
+from ..contract.encoding import encode, utf8
 from ..contract.errors import AgentError, LimitExceeded
 
 if TYPE_CHECKING:
@@ -137,7 +138,12 @@ class Tick:
 
     def put(self, key: str, value: Any, *, delete: bool = False) -> None:
         self._may_write(f"kv.{'delete' if delete else 'put'}({key!r})")
-        data = None if delete else encode(value, f"the value at {key!r}")
+        data = None if delete else encode(value, f"the value at {key!r}", by_alias=False)
+        if not delete and type(value) not in PLAIN and (where := lost(value, "the value")):
+            raise AgentError(
+                f"kv.put({key!r}): {where} would not be read back as it is: pydantic does not read it as it writes it",
+                code="bad-value",
+            )
         if data is not None and len(data) > self.limits.value:
             raise LimitExceeded(
                 f"the value at {key!r} has {len(data)} bytes; the limit is {self.limits.value}", limit="value"
@@ -149,15 +155,13 @@ class Tick:
         self._may_write(what)
         if action.guarded:
             action.admit("agent", None, to == self.address)
-        action.bind(args, kwargs)
-        self.outbox.append((to, action, encode_arguments(args, kwargs, what, self.limits.arguments)))
+        self.outbox.append((to, action, action.pack(args, kwargs, what, self.limits.arguments)[0]))
 
     def schedule(self, key: str, when: When, target: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         self._may_write(f"schedule({key!r})")
-        check_key(key)
-        self.kind.target(target).bind(args, kwargs)
+        check_key(key, what="a schedule's key")
+        data, _ = self.kind.target(target).pack(args, kwargs, target, self.limits.arguments)
         spec, due = spec_of(when, self.at)
-        data = encode_arguments(args, kwargs, target, self.limits.arguments)
         old = self.schedules.get(key) or self.image.schedules.get(key)
         if isinstance(old, Schedule):
             if old.target == target and old.args == data and _same(old.spec, spec):
@@ -184,7 +188,7 @@ class Tick:
     def frame(self, data: Any) -> tuple[bytes, bool]:
         """(payload, binary) of what an author sends."""
         binary = isinstance(data, (bytes, bytearray))
-        raw = bytes(data) if binary else data.encode() if isinstance(data, str) else encode(data, "a frame")
+        raw = bytes(data) if binary else utf8(data, "a frame") if isinstance(data, str) else encode(data, "a frame")
         if len(raw) > self.limits.message_out:
             raise LimitExceeded(
                 f"a frame has {len(raw)} bytes; the limit is {self.limits.message_out}", limit="message_out"
