@@ -12,6 +12,7 @@ from .due import missing
 from .inbox import replay
 from .mailbox import Waiting
 from .quarantine import quarantined
+from .trouble import note
 from .turn import turn
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ async def attempt(cell: Cell, waiting: Waiting) -> None:
         else:
             cell.queued.discard(waiting.letter.n)
     except RoostError as error:
+        note(cell, trigger.what, error)
         cell.refuse(waiting, error)
         if waiting.letter is not None:
             cell.queued.discard(waiting.letter.n)

@@ -25,6 +25,7 @@ from .metrics import Metrics
 from .quarantine import disarm
 from .release import reply_frames
 from .subscribers import Subscriber
+from .trouble import note
 from .turn import hide
 from .viewing import made
 from .waking import load
@@ -355,7 +356,8 @@ class Cell:
         runtime = self.runtime
         try:
             letter = await runtime.store.park(self.address, letter, runtime.limits.mailbox, armed)
-        except TransientError:
+        except TransientError as error:
+            note(self, letter.action, error)
             self.doubt()  # it may wait there after all
             raise
         self.put_letter(letter)

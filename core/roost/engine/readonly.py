@@ -14,6 +14,7 @@ from ..tick.tick import Stamp, Tick
 from .due import load_state
 from .quarantine import quarantined
 from .release import breathe, live, reply
+from .trouble import note
 from .turn import blocking, hide, overran
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ async def read(cell: Cell, waiting: Waiting) -> None:
             raise quarantined(cell)
         result = await _run(cell, waiting, image)
     except RoostError as error:
+        note(cell, trigger.what, error)
         result = TickResult(outcome_of(error), error=error)
     except BaseException as error:
         if from_outside(runtime.host, error):  # whoever waits must learn it

@@ -27,6 +27,7 @@ from .blame import cause
 from .inbox import other_arguments
 from .outcome import happened
 from .release import breathe, carried_out, live, release, streams, void
+from .trouble import note
 from .viewing import made
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ async def turn(cell: Cell, waiting: Waiting, image: Image) -> None:
         if isinstance(error, AgentError) and error.id is None:
             error.id = f"{host.entropy():016x}"
             runtime.log.error("%s %s failed [%s]: %s", cell.address, trigger.kind, error.id, error.message)
+        note(cell, trigger.what, error)
         cell.metrics.failed(error, at)
         commit = _failure(cell.kind, waiting, tick, error, max(at, host.now()))
     elif commit is not None:
@@ -117,6 +119,8 @@ async def turn(cell: Cell, waiting: Waiting, image: Image) -> None:
         if isinstance(answer, TickResult):
             if answer.error is None and tick.chunks and streams(waiting):
                 answer = failed(carried_out())
+            if answer.error is not None:
+                note(cell, trigger.what, answer.error)
             result, commit = answer, None
             tick.discard()
             void(cell, tick, waiting)

@@ -14,6 +14,7 @@ from functools import partial
 from random import Random, SystemRandom
 from typing import Any, Final, TypeVar, cast
 
+from ..author.agent import Agent
 from ..ports import Future, Host, Timeout, Timer
 
 T = TypeVar("T")
@@ -44,6 +45,33 @@ class WallTimer:
 
     def cancel(self) -> None:
         self._timer.cancel()
+
+
+def report_lost_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """Have the log name the agent whose handler began a task that failed and that nobody awaited; unless the loop has a
+    handler of its own."""
+    if loop.get_exception_handler() is None:
+        loop.set_exception_handler(_unhandled)
+
+
+def _unhandled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    error = context.get("exception")
+    if isinstance(error, BaseException) and isinstance(context.get("future"), asyncio.Task):
+        log.error("%s began a task that failed, and did not await it", _whose(error), exc_info=error)
+    else:
+        loop.default_exception_handler(context)
+
+
+def _whose(error: BaseException) -> str:
+    """The agent and what it did, as the frames of its code tell."""
+    trace = error.__traceback__
+    while trace is not None:
+        for found in trace.tb_frame.f_locals.values():
+            if isinstance(found, Agent) and "_tick" in vars(found):
+                tick = found._tick  # pyright: ignore[reportPrivateUsage]
+                return f"{tick.address} {tick.trigger.what}"
+        trace = trace.tb_next
+    return "the app"
 
 
 class AsyncioTasks:
@@ -91,6 +119,7 @@ class AsyncioHost(AsyncioTasks):
         self.loop = asyncio.get_running_loop()
         bits = Random(SystemRandom().getrandbits(128) if seed is None else seed).getrandbits
         self._tasks: set[asyncio.Task[Any]] = set()
+        report_lost_tasks(self.loop)
         self.now: Callable[[], float] = time.time
         self.monotonic: Callable[[], float] = time.monotonic
         self.entropy: Callable[[], int] = partial(bits, 64)

@@ -1,0 +1,18 @@
+"""The store fails: callers are told to try again, and the log is told why, with whom it hit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from ..contract.errors import RoostError
+    from .cell import Cell
+
+STORAGE: Final = frozenset({"storage", "store", "unknown"})
+"""Codes of a store that can't do its work; one that is busy, or was written by somebody else, is in order."""
+
+
+def note(cell: Cell, what: str, error: RoostError) -> None:
+    """Once for each run that the store fails."""
+    if error.code in STORAGE:
+        cell.runtime.log.error("%s %s was not stored: %s", cell.address, what, error.message)
