@@ -7,7 +7,9 @@ durable, shows.
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final, Self, TypeAlias, cast
 
@@ -20,7 +22,13 @@ from .witness import witness
 
 Step: TypeAlias = list[Any]
 Plan: TypeAlias = list[Step]
+LEFT: dict[str, Actor] = {}
+"""The object of each agent's last tick, as a forgotten task would have it."""
 RETRY = Retry(attempts=3, first=0.5, max=4.0)
+
+
+class TooLate(Exception):
+    """The run was cancelled while it slept."""
 
 
 class Memory(BaseModel):
@@ -51,7 +59,11 @@ class Actor(Agent[Memory]):
 
     @action(retry=RETRY)
     async def work(self, op: str, plan: Plan, by: str = "") -> dict[str, Any]:
-        return await self.perform(op, plan)
+        try:
+            return await self.perform(op, plan)
+        except TooLate:  # it keeps its cancellation to itself, and returns as if nothing were
+            witness().late(self.state.token, f"{self.key}: a run went on after its deadline")
+            return self.mark_of(op, "reply")
 
     @action(retry=RETRY)
     async def stroll(self, op: str, plan: Plan, count: int) -> AsyncGenerator[dict[str, Any], None]:
@@ -97,12 +109,20 @@ class Actor(Agent[Memory]):
             self.state.seat = None
         await self.perform(f"d{connection.id}", [])
 
+    def haunt(self) -> None:
+        """What the last tick left behind writes into its state."""
+        left, LEFT[self.key] = LEFT.get(self.key), self
+        if left is not None and (left is self or not left._tick.open):
+            with suppress(AgentError):
+                left.state.n += 1000
+
     def mark_of(self, op: str, what: str) -> dict[str, Any]:
         return {"is": what, "op": op, "n": self.state.n, "token": self.state.token}
 
     async def perform(self, op: str, plan: Plan) -> dict[str, Any]:
         state = self.state
         witness().ran(self, op)
+        self.haunt()
         stored, before = await self.kv.get("n", int, 0), state.n
         state.n += 1
         state.op = op
@@ -162,7 +182,12 @@ class Actor(Agent[Memory]):
                 for connection in self.connections[:1]:
                     connection.close(4000, "enough")
             case "sleep":
-                await witness().sleep(self, rest[0])
+                try:
+                    await witness().sleep(self, rest[0])
+                except CancelledError as error:
+                    if cast(Any, self)._world.host.ending():
+                        raise
+                    raise TooLate from error
             case "emit":
                 self.emit(self.mark_of(op, "chunk"))
             case "fetch":
@@ -195,7 +220,7 @@ class Actor(Agent[Memory]):
             raise Rejected("no", code="no")
         if how == "transient" and witness().troubled():  # it is tried again for ever
             raise TransientError("not now", retry_after=0.1)
-        raise ValueError("a defect of the author")
+        raise DEFECTS[self.state.n % len(DEFECTS)]("a defect of the author")
 
 
 class Later(Actor):
@@ -209,6 +234,8 @@ class Later(Actor):
         return data
 
 
+DEFECTS: Final = (ValueError, CancelledError, GeneratorExit, SystemExit, KeyboardInterrupt)
+"""How an author's code can end, besides by a return."""
 RELEASES: Final[Mapping[int, type[Actor]]] = {1: Actor, 2: Later}
 
 

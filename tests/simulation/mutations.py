@@ -27,6 +27,7 @@ from roost.tick.image import Image
 from roost_local.group import GroupCommit
 
 from .deploying import DEPLOYING
+from .ending import ENDING
 from .mutation import Mutation
 from .ordering import ORDERING
 from .reading import READING
@@ -375,6 +376,7 @@ MUTATIONS: Final = (
     Mutation("a letter that comes while its agent is loaded is not seen", _old_snapshot, "objects", True, 710_508),
     *DEPLOYING,
     *ORDERING,
+    *ENDING,
     *READING,
     *SHARED,
 )

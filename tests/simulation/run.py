@@ -83,6 +83,9 @@ class Watcher:
         else:
             self.broken("snapshot", how)
 
+    def late(self, token: str, how: str) -> None:
+        self.world.model.torn[token] = how
+
     def broken(self, rule: str, how: str) -> None:
         self.world.history.broken(rule, how)
 

@@ -29,6 +29,10 @@ class Witness(Protocol):
         """The run of this token has seen two versions."""
         ...
 
+    def late(self, token: str, how: str) -> None:
+        """The run of this token went on after its deadline: it may not commit."""
+        ...
+
     def reads(self, agent: Agent[Any]) -> None:
         """A run, its token drawn, goes on from the stored state."""
         ...
