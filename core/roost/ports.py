@@ -109,6 +109,10 @@ class Store(Protocol):
         """Dead letters back into the mailbox with attempts 0 and their inbox rows gone; all, or the one."""
         ...
 
+    async def purge(self, address: Address, id: str | None) -> int:
+        """Dead letters gone for good; all, or those of the id. How many."""
+        ...
+
     async def list(self, kind: str | None, prefix: str, cursor: str | None, limit: int) -> Page: ...
     async def size(self, address: Address) -> int:
         """Bytes stored for one agent, as near as the platform tells."""

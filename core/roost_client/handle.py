@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, cast
+from urllib.parse import quote
 from uuid import uuid4
 
 from roost.contract.address import Address
@@ -182,6 +183,24 @@ class AgentHandle:
         path = f"{self._path}/dead-letters"
         doc = await self._http.fetch("POST", path, body=encode({} if id is None else {"id": id}))
         return int(_member(doc, "redriven", path))
+
+    async def purge_dead_letters(self, id: str | None = None) -> int:
+        """Admin: dead letters gone for good, one or all; how many."""
+        return await self._purge(f"{self._path}/dead-letters", id)
+
+    async def letters(self, after: int = 0, limit: int = 100) -> list[Document]:
+        """Admin: what waits in the mailbox, in the order of arrival; `n` of the last is `after` of the next page."""
+        path = f"{self._path}/letters"
+        doc = await self._http.fetch("GET", f"{path}?after={after}&limit={limit}")
+        return cast("list[Document]", list(_member(doc, "letters", path)))
+
+    async def purge_letters(self, id: str | None = None) -> int:
+        """Admin: what waits goes, unrun, one letter or all; how many. Ask again until none is left."""
+        return await self._purge(f"{self._path}/letters", id)
+
+    async def _purge(self, path: str, id: str | None) -> int:
+        asked = path if id is None else f"{path}?id={quote(id, safe='')}"
+        return int(_member(await self._http.fetch("DELETE", asked), "purged", path))
 
     async def hibernate(self) -> None:
         """Admin: put the agent to sleep; its memory goes, its state stays."""

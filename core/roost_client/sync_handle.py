@@ -117,6 +117,18 @@ class SyncAgentHandle:
         """Triggers that failed for good."""
         return self._portal.run(self._handle.dead_letters)
 
+    def purge_dead_letters(self, id: str | None = None) -> int:
+        """`AgentHandle.purge_dead_letters`."""
+        return self._portal.run(lambda: self._handle.purge_dead_letters(id))
+
+    def letters(self, after: int = 0, limit: int = 100) -> list[Document]:
+        """`AgentHandle.letters`."""
+        return self._portal.run(lambda: self._handle.letters(after, limit))
+
+    def purge_letters(self, id: str | None = None) -> int:
+        """`AgentHandle.purge_letters`."""
+        return self._portal.run(lambda: self._handle.purge_letters(id))
+
     def redrive(self, id: str | None = None) -> int:
         """Try one dead letter again, or all of them; how many that was."""
         return self._portal.run(lambda: self._handle.redrive(id))

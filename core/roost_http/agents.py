@@ -15,8 +15,10 @@ from .answer import Answer, as_json
 from .exchange import Exchange
 
 TELL: Final = frozenset({"lane", "delay", "args", "kwargs"})
-DELAY: Final = 10 * 365 * 86400
-"""Ten years, in seconds: further away than that is a mistake."""
+DELAY: Final = 400 * 86400
+"""Seconds: the default of the limit `delay`, as the OpenAPI document says it."""
+ABSURD: Final = 10 * 365 * 86400
+"""Ten years, in seconds: no number for a delay, whatever the limit."""
 PAGE: Final = 1000
 """Agents on one page, most."""
 
@@ -43,8 +45,8 @@ def _lane(given: Any) -> Lane:
 
 
 def _delay(given: Any) -> float:
-    if type(given) not in (int, float) or not (0 <= given <= DELAY and math.isfinite(given)):
-        raise body.bad(f"`delay` must be a number of seconds from 0 to {DELAY}")
+    if type(given) not in (int, float) or not (0 <= given <= ABSURD and math.isfinite(given)):
+        raise body.bad(f"`delay` must be a number of seconds from 0 to {ABSURD}")
     return float(given)
 
 
@@ -78,12 +80,8 @@ async def state(x: Exchange) -> Answer:
 
 
 async def dead_letters(x: Exchange) -> Answer:
-    """GET .../dead-letters: triggers that failed for good. What was raised, and where, is for operators."""
-    found = await x.runtime.dead_letters(x.address)
-    if not x.operator:
-        for one in found:
-            one["error"].pop("cause", None)
-    return as_json({"dead_letters": found})
+    """GET .../dead-letters: triggers that failed for good, with what was raised, and where: the operator's to read."""
+    return as_json({"dead_letters": await x.runtime.dead_letters(x.address)})
 
 
 async def redrive(x: Exchange) -> Answer:

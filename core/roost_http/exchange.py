@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from roost.contract.address import Address
-from roost.contract.errors import RoostError
 from roost.contract.trigger import Caller, Trigger
 from roost.engine.runtime import Runtime
 from roost.ports import Host
@@ -56,15 +55,6 @@ class Exchange:
     @property
     def authorization(self) -> bytes | None:
         return self.given.get(b"authorization")
-
-    @property
-    def operator(self) -> bool:
-        """Whether the request bears the operator's token, on a route that others may use too."""
-        try:
-            self.site.admin(self.authorization)
-        except RoostError:
-            return False
-        return True
 
     def header(self, name: bytes) -> str:
         return self.given.get(name, b"").decode("latin-1")

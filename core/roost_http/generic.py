@@ -49,6 +49,8 @@ ANSWERS: Final[dict[str, Node]] = {
     "Disconnect": _object({"principal": TEXT}),
     "Disconnected": _object({"closed": COUNT}),
     "Redriven": _object({"redriven": COUNT}),
+    "Purged": _object({"purged": COUNT}),
+    "Letters": _object({"letters": LIST}),
     "DeadLetters": _object({"dead_letters": LIST}),
     "Health": _object({"status": TEXT}),
     "Deployment": _object(

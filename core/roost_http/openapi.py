@@ -209,6 +209,20 @@ def _agents(kinds: list[str]) -> dict[str, Node]:
                 "redrive", "Try one again, or all.", ref("Redriven"), (*seen, *ANY_BODY), parameters=whose, admin=True,
                 body=_body(one, required=False),
             ),
+            "delete": _operation(
+                "purgeDeadLetters", "Gone for good: one, or all.", ref("Purged"), (*seen, 422),
+                parameters=[*whose, _query("id", text)], admin=True,
+            ),
+        },
+        f"{base}/letters": {
+            "get": _operation(
+                "letters", "What waits in the mailbox.", ref("Letters"), (*seen, 422), admin=True,
+                parameters=[*whose, _query("after", _whole(0, 2**53)), _query("limit", _whole(1, PAGE))],
+            ),
+            "delete": _operation(
+                "purgeLetters", "What waits goes, unrun: one, or all.", ref("Purged"), (*seen, 422),
+                parameters=[*whose, _query("id", text)], admin=True,
+            ),
         },
         f"{base}/hibernate": {
             "post": _operation("hibernate", "Out of memory.", ref("Hibernated"), seen, parameters=whose, admin=True)

@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 from roost.contract.caller import OPERATOR
 from roost.contract.encoding import DEPTH, DOCUMENT
-from roost.contract.trigger import NOTHING, Import, Trigger, TriggerKind
+from roost.contract.trigger import NOTHING, Import, Purge, Trigger, TriggerKind
 
-from . import body
+from . import body, query
 from .answer import JSON, NO_STORE, Answer, as_json
 from .exchange import Exchange
 
@@ -51,6 +51,23 @@ async def restore(x: Exchange) -> Answer:
         raise body.bad("it must be an exported document, an object")
     trigger = Trigger("import", Import(document), source="admin", caller=OPERATOR)  # pyright: ignore[reportUnknownArgumentType] (JSON)
     return Answer(200, await x.dispatch(trigger))
+
+
+async def letters(x: Exchange) -> Answer:
+    """GET .../letters: what waits in the mailbox, a page after `after`."""
+    after, limit = query.number(x.query, "after", 0, 0, 2**53), query.number(x.query, "limit", 100, 1, 1000)
+    return as_json({"letters": await x.runtime.letters(x.address, after, limit)})
+
+
+async def purge(x: Exchange) -> Answer:
+    """DELETE .../letters[?id=]: what waits goes, unrun; for some seconds at most, so ask again until none is left."""
+    trigger = Trigger("purge", Purge(query.plain(x.query, "id")), source="admin", caller=OPERATOR, lane="urgent")
+    return Answer(200, await x.dispatch(trigger))
+
+
+async def purge_dead(x: Exchange) -> Answer:
+    """DELETE .../dead-letters[?id=]: gone for good."""
+    return as_json({"purged": await x.runtime.purge_dead(x.address, query.plain(x.query, "id"))})
 
 
 async def migrate(x: Exchange) -> Answer:

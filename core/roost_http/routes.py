@@ -36,7 +36,12 @@ AGENT: Final[Methods] = {"GET": Route(agents.status), "DELETE": Route(operate.de
 VERBS: Final[Mapping[bytes, Methods]] = {
     b"state": {"GET": Route(agents.state)},
     b"events": {"GET": Route(events.events)},
-    b"dead-letters": {"GET": Route(agents.dead_letters, admin=True), "POST": Route(agents.redrive, admin=True)},
+    b"dead-letters": {
+        "GET": Route(agents.dead_letters, admin=True),
+        "POST": Route(agents.redrive, admin=True),
+        "DELETE": Route(operate.purge_dead, admin=True),
+    },
+    b"letters": {"GET": Route(operate.letters, admin=True), "DELETE": Route(operate.purge, admin=True)},
     b"disconnect": {"POST": Route(operate.disconnect, admin=True)},
     b"hibernate": {"POST": Route(operate.hibernate, admin=True)},
     b"export": {"GET": Route(operate.export, admin=True), "PUT": Route(operate.restore, admin=True)},

@@ -143,6 +143,9 @@ class Objects:
     async def dead(self, address: Address, after: int, limit: int) -> Sequence[DeadLetter]:
         return await self.at(address).dead(address, after, limit)
 
+    async def purge(self, address: Address, id: str | None) -> int:
+        return await self.at(address).purge(address, id)
+
     async def redrive(self, address: Address, id: str | None) -> int:
         return await self.at(address).redrive(address, id)
 

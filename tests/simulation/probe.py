@@ -88,6 +88,9 @@ class ProbeStore:
     async def settle(self, address: Address, ids: Sequence[str], armed: float | None) -> None:
         await self._own(self._settle(address, ids, armed))
 
+    async def purge(self, address: Address, id: str | None) -> int:
+        return await self.real.purge(address, id)
+
     async def redrive(self, address: Address, id: str | None) -> int:
         return await self._own(self._redrive(address, id))
 

@@ -93,6 +93,9 @@ class ObjectStore:
     async def arm(self, address: Address, at: float | None) -> None:
         self._writes.arm(at)
 
+    async def purge(self, address: Address, id: str | None) -> int:
+        return self._writes.purge(id)
+
     async def redrive(self, address: Address, id: str | None) -> int:
         return self._writes.redrive(id)
 

@@ -272,6 +272,21 @@ class Writes:
         self._many(_MAIL, fresh)
         return count
 
+    def purge(self, id: str | None) -> int:
+        """Dead letters gone for good."""
+        sql, count = self._sql, list[int]()
+
+        def work() -> None:
+            count.append(
+                len(sql.rows("SELECT n FROM dead") if id is None else sql.rows("SELECT n FROM dead WHERE id=?", id))
+            )
+            if count[0]:
+                sql.run("DELETE FROM dead") if id is None else sql.run("DELETE FROM dead WHERE id=?", id)
+                sql.run("UPDATE head SET dead=dead-?", count[0])
+
+        sql.atomic(work)
+        return count[0]
+
     # Columns -----------------------------------------------------------------------------------------
 
     def settle(self, ids: list[str], armed: float | None) -> None:

@@ -95,6 +95,11 @@ class LambdaRuntime(Runtime):
         await self.quiet(address)
         return count
 
+    async def purge_dead(self, address: Address, id: str | None) -> int:
+        count = await super().purge_dead(address, id)
+        await self.quiet(address)
+        return count
+
 
 class TableCourier:
     """Fills `Courier`: an envelope is parked with its receiver; an ask runs here, or where its agent is held."""

@@ -352,6 +352,25 @@ class Mail:
         self.memory.forget(address)
         return count
 
+    async def purge(self, address: Address, id: str | None) -> int:
+        """Dead letters gone for good, each with its count."""
+        pk = keys.partition(address)
+        count = 0
+        for dead in await self.reads.dead(address, 0, 1_000_000):
+            if id is not None and dead.letter.id != id:
+                continue
+            found = await self.reads.head(address)
+            less = Change()
+            less.sets.append(f"dn = dn - {less.value(rows.n(1))}")
+            grave = self.table.delete_line(pk, keys.grave(found.epoch, dead.n), "attribute_exists(pk)")
+            try:
+                await self.table.transact([grave, self.table.line(pk, keys.HEAD, less)])
+                count += 1
+            except Refused:
+                continue  # somebody else was there first
+        self.memory.forget(address)
+        return count
+
 
 async def _nothing() -> None:
     """Stands where a read is not needed."""

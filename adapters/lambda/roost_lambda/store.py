@@ -84,6 +84,9 @@ class DynamoStore:
     async def dead(self, address: Address, after: int, limit: int) -> Sequence[DeadLetter]:
         return await self.reads.dead(address, after, limit)
 
+    async def purge(self, address: Address, id: str | None) -> int:
+        return await self.mail.purge(address, id)
+
     async def redrive(self, address: Address, id: str | None) -> int:
         return await self.mail.redrive(address, id)
 

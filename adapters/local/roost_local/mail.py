@@ -84,6 +84,22 @@ class Mail:
         many(_MAIL, [(*row[:7], 0, 0.0, ticket + i, *row[10:12], aid) for i, row in enumerate(graves)])
         return count
 
+    def purge(self, what: tuple[Address, str | None]) -> int:
+        """Dead letters gone for good."""
+        address, id = what
+        aid = self._writes.find(address)
+        if aid is None:
+            return 0
+        execute = self._cursor.execute
+        if id is None:
+            execute("DELETE FROM dead WHERE aid=?", (aid,))
+        else:
+            execute("DELETE FROM dead WHERE aid=? AND id=?", (aid, id))
+        count = self._cursor.rowcount
+        if count:
+            execute("UPDATE head SET dead=dead-? WHERE aid=?", (count, aid))
+        return count
+
     def settle(self, what: Settling) -> None:
         """Envelopes that were delivered, and the time at which the agent is armed now."""
         address, ids, armed = what

@@ -112,6 +112,9 @@ class SqliteStore:
     async def arm(self, address: Address, at: float | None) -> None:
         await self._group.add(self._mail.arm, (address, at))
 
+    async def purge(self, address: Address, id: str | None) -> int:
+        return await self._group.add(self._mail.purge, (address, id))
+
     async def redrive(self, address: Address, id: str | None) -> int:
         return await self._group.add(self._mail.redrive, (address, id))
 

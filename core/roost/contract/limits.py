@@ -47,6 +47,9 @@ class Limits:
     result: int = _limit(120 * KIB, "bytes", "one inbox row is one DynamoDB item", local=4 << 20)
     schedules: int = _limit(1000, "schedules", "they are loaded with the snapshot", local=1000)
     mailbox: int = _limit(10_000, "triggers", "bounded queues", local=10_000)
+    delay: float = _limit(
+        400 * 86400.0, "seconds", "a tell that waits longer is a mistake, or an attack", local=10 * 365 * 86400.0
+    )
     attachment: int = _limit(16 * KIB, "bytes", "Durable Object WebSocket attachment 16 KB", local=16 * KIB)
     export: int = _limit(4 << 20, "bytes", "DynamoDB TransactWriteItems 4 MB", local=1 << 30)
     log: int = _limit(1000, "entries", "the event log is a ring: older entries are overwritten", local=1_000_000)

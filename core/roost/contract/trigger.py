@@ -15,7 +15,7 @@ from .record import record
 
 TriggerKind: TypeAlias = Literal[
     "start", "request", "call", "message", "connect", "disconnect", "alarm",
-    "event", "export", "import", "migrate", "reset", "completed", "destroy",
+    "event", "export", "import", "migrate", "reset", "completed", "destroy", "purge",
 ]  # fmt: skip
 Lane: TypeAlias = Literal["urgent", "standard"]
 CallerSource: TypeAlias = Literal["client", "agent", "operator", "app"]
@@ -25,7 +25,7 @@ Source: TypeAlias = Literal["client", "agent", "operator", "app", "schedule", "a
 
 CALLERS: Final = frozenset({"client", "agent", "operator", "app"})
 
-NEVER_CREATE: Final = frozenset({"alarm", "disconnect", "completed", "export", "migrate", "reset", "destroy"})
+NEVER_CREATE: Final = frozenset({"alarm", "disconnect", "completed", "export", "migrate", "reset", "destroy", "purge"})
 """Kinds of trigger that find no agent and leave none (rule 28)."""
 
 
@@ -132,12 +132,19 @@ class Import:
 
 
 @record
+class Purge:
+    """Letters that wait go, unrun: all, or those of the id."""
+
+    id: str | None = None
+
+
+@record
 class Nothing:
     """The payload of triggers that are only their kind."""
 
 
 NOTHING: Final = Nothing()
-Payload: TypeAlias = Call | Message | SetState | Connect | Disconnect | Occurrence | Request | Import | Nothing
+Payload: TypeAlias = Call | Message | SetState | Connect | Disconnect | Occurrence | Request | Import | Purge | Nothing
 
 
 @record

@@ -8,9 +8,9 @@ from pydantic_core import to_json
 
 from ..contract.commit import Commit, DeadLetter, Entry, Frame, Hangup, Letter
 from ..contract.encoding import STORED_DEPTH, checked, encode
-from ..contract.errors import Conflict, LimitExceeded, Rejected, RoostError, TransientError, Unknown
+from ..contract.errors import Conflict, LimitExceeded, NotFound, Rejected, RoostError, TransientError, Unknown
 from ..contract.result import TickResult, failed
-from ..contract.trigger import Import
+from ..contract.trigger import Import, Purge
 from ..tick.image import REDELIVER
 from . import export
 from .due import load_state, missing
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from .cell import Cell
     from .mailbox import Waiting
 
-ADMIN: Final = frozenset({"export", "import", "migrate", "reset", "destroy"})
+ADMIN: Final = frozenset({"export", "import", "migrate", "reset", "destroy", "purge"})
+PURGE: Final = 10.0
+"""Seconds that one purge goes on, at most: what is left is for the next."""
 DESTROYED: Final = 4410
 """Close code of a connection whose agent was destroyed: terminal for the JavaScript client (4000-4999)."""
 
@@ -34,13 +36,15 @@ async def administer(cell: Cell, waiting: Waiting, image: Image) -> None:
     """Run one; the waiting caller gets its result."""
     kind = waiting.trigger.kind
     try:
-        absent = None if kind == "import" else missing(image, waiting.trigger, 0.0)
+        absent = None if kind in ("import", "purge") else missing(image, waiting.trigger, 0.0)
         if absent is not None:
             result = absent
         elif kind == "export":
             if cell.settled:
                 await cell.settle()
             result = TickResult("value", await _export(cell, image))
+        elif isinstance(waiting.trigger.payload, Purge):
+            result = TickResult("value", to_json({"purged": await _purge(cell, image, waiting.trigger.payload.id)}))
         else:
             commit = _commit(cell, waiting, image)
             hangups = _hangups(image) if kind == "destroy" else []
@@ -55,6 +59,34 @@ async def administer(cell: Cell, waiting: Waiting, image: Image) -> None:
         result = failed(error)
     cell.metrics.count(kind, result.outcome, 0.0)
     cell.finish(waiting, result)
+
+
+async def _purge(cell: Cell, image: Image, id: str | None) -> int:
+    """Take letters out of the mailbox, one commit each: each is gone or still there. At most `PURGE` seconds."""
+    runtime, count, after = cell.runtime, 0, 0
+    edge = runtime.host.monotonic() + PURGE
+    while runtime.host.monotonic() < edge:
+        page = await runtime.store.parked(cell.address, after, 100)
+        if not page:
+            break
+        after = page[-1].n
+        for letter in page:
+            if letter.trigger is not None or (id is not None and letter.id != id):
+                continue
+            commit = Commit(image.address, image.generation, image.version, image.version + 1, image.at, image.fence)
+            commit.sgen, commit.seq, commit.released = image.sgen, image.seq, image.version
+            commit.consumed = letter.n
+            image.plan(commit, cell.promised.values())
+            await runtime.store.commit(commit)
+            image.apply(commit)
+            cell.consumed(letter.n)
+            count += 1
+    if count:
+        cell.forget()  # of those that were not loaded the image knows nothing
+        cell.alarm()
+    elif id is not None:
+        raise NotFound(f"{cell.address} has no letter {id!r}", code="no-letter")
+    return count
 
 
 def _commit(cell: Cell, waiting: Waiting, image: Image) -> Commit:

@@ -18,7 +18,7 @@ from ..tick.overrun import from_outside
 from .attempt import attempt
 from .delivery import Outgoing, bury
 from .due import build, due_now, letter_waiting
-from .inbox import full, other_arguments
+from .inbox import full, other_arguments, room
 from .lifecycle import Status, move
 from .mailbox import Mailbox, Waiting
 from .metrics import Metrics
@@ -355,7 +355,7 @@ class Cell:
         """Make a letter durable, then queue it."""
         runtime = self.runtime
         try:
-            letter = await runtime.store.park(self.address, letter, runtime.limits.mailbox, armed)
+            letter = await runtime.store.park(self.address, letter, room(letter, runtime.limits.mailbox), armed)
         except TransientError as error:
             note(self, letter.action, error)
             self.doubt()  # it may wait there after all

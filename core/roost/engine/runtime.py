@@ -17,7 +17,7 @@ from ..contract.address import Address
 from ..contract.caller import caller_of, source_of, stored
 from ..contract.commit import Busy, Entry, Envelope, Frame, Letter, Page, Snapshot
 from ..contract.encoding import encode_arguments
-from ..contract.errors import NotFound, Rejected, RoostError, TransientError
+from ..contract.errors import LimitExceeded, NotFound, Rejected, RoostError, TransientError
 from ..contract.result import TickResult, failed
 from ..contract.trigger import Call, Caller, Lane, Trigger
 from ..protocol import frames
@@ -27,8 +27,8 @@ from ..tick.outbound import Keys
 from ..tick.tick import Tick
 from .cell import Cell
 from .due import fingerprint, fingerprint_of
-from .export import dead_letter, legibly
-from .inbox import other_arguments
+from .export import dead_letter, legibly, waiting_letter
+from .inbox import crowded, other_arguments
 from .inspection import describe
 from .lifecycle import move
 from .mailbox import Waiting
@@ -169,6 +169,10 @@ class Runtime(World):
             action.admit(source, caller, own=False)
         action.bind(call.args, call.kwargs)
         args = encode_arguments(call.args, call.kwargs, action.name, self.limits.arguments)
+        if not 0 <= delay <= self.limits.delay:
+            raise LimitExceeded(
+                f"a tell may be delayed by 0 to {self.limits.delay:.0f} seconds, not by {delay}", limit="delay"
+            )
         keyed = id is not None
         id = id or f"{self.host.entropy():016x}{self.host.entropy():016x}"
         letter = Letter(
@@ -182,7 +186,10 @@ class Runtime(World):
                 if found.fingerprint != fingerprint(action.name, args):
                     raise other_arguments(id)
                 return id
-        await self.park(address, letter)
+        try:
+            await self.park(address, letter)
+        except LimitExceeded as error:
+            raise crowded(address, letter, self.limits.mailbox) if error.limit == "mailbox" else error from None
         return id
 
     async def accept(self, envelope: Envelope) -> None:
@@ -342,6 +349,25 @@ class Runtime(World):
             for cid in cids:
                 await self.wire.close(address, cid, frames.close_code(error), error.code)
         return len(cids)
+
+    async def letters(self, address: Address, after: int, limit: int) -> list[dict[str, Any]]:
+        """What waits in the mailbox, in the order of arrival; calls that other hosts wait for are not told here."""
+        found = await self.store.parked(address, after, limit)
+        if not found:
+            await self.existing(address)
+        return [{**waiting_letter(x), "n": x.n, "next": x.next or None} for x in found if x.trigger is None]
+
+    async def purge_dead(self, address: Address, id: str | None) -> int:
+        """Dead letters gone for good: all, or the one; how many."""
+        self.app.kind(address.kind)
+        count = await self.store.purge(address, id)
+        if count:
+            await self.hibernate(address)
+            return count
+        await self.existing(address)
+        if id is not None:
+            raise NotFound(f"{address} has no dead letter {id!r}", code="no-dead-letter")
+        return 0
 
     # Sleeping ----------------------------------------------------------------------------------------
 

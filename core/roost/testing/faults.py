@@ -22,7 +22,7 @@ READS: Final = frozenset(
     {"store.load", "store.get", "store.scan", "store.outcome", "store.parked", "store.log", "store.dead", "store.list"}
 )
 """Calls that change nothing: losing their answer is failing."""
-WRITES: Final = frozenset({"store.commit", "store.park", "store.settle", "store.arm", "store.redrive"})
+WRITES: Final = frozenset({"store.commit", "store.park", "store.settle", "store.arm", "store.redrive", "store.purge"})
 
 
 @dataclass(slots=True)

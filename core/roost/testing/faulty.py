@@ -67,6 +67,9 @@ class FaultyStore:
     async def dead(self, address: Address, after: int, limit: int) -> Sequence[DeadLetter]:
         return await self._strike.on("store.dead", self._store.dead, address, after, limit)
 
+    async def purge(self, address: Address, id: str | None) -> int:
+        return await self._strike.on("store.purge", self._store.purge, address, id)
+
     async def redrive(self, address: Address, id: str | None) -> int:
         return await self._strike.on("store.redrive", self._store.redrive, address, id)
 

@@ -257,3 +257,19 @@ async def store_park_many(store: Store) -> None:
     whole = list(await store.parked(pen.address, 0, MANY))
     assert found.waiting == count == len(whole) == len({x.id for x in whole})
     assert list(found.letters) == whole[:LETTERS]
+
+
+@port_case("15", "dead letters are purged, one or all, and counted; a redriven one is not")
+async def store_purge(store: Store) -> None:
+    pen = Pen(store, "purge")
+    assert await store.purge(pen.address, None) == 0, "there was none"
+    graves = tuple(DeadLetter(letter(f"x{i}", attempts=5), b'{"code":"x"}', 7.0) for i in range(5))
+    await pen.write(state=STATE, dead=graves)
+    assert await store.purge(pen.address, "x1") == 1 and await store.purge(pen.address, "x1") == 0
+    assert (await pen.load()).dead == 4
+    assert await store.redrive(pen.address, "x2") == 1
+    assert await store.purge(pen.address, None) == 3
+    assert not await store.dead(pen.address, 0, 10) and (await pen.load()).dead == 0
+    assert [x.id for x in await store.parked(pen.address, 0, 10)] == ["x2"]
+    await pen.write(dead=graves[:1])
+    assert (await pen.load()).dead == 1

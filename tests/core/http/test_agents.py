@@ -154,7 +154,7 @@ async def test_there_must_be_an_agent(rest: str) -> None:
         ("/v1/agents/counter/a", "DELETE, GET, HEAD"),
         ("/v1/agents/counter/a/state", "GET, HEAD"),
         ("/v1/agents/counter/a/events", "GET, HEAD"),
-        ("/v1/agents/counter/a/dead-letters", "GET, HEAD, POST"),
+        ("/v1/agents/counter/a/dead-letters", "DELETE, GET, HEAD, POST"),
         ("/v1/agents/counter/a/export", "GET, HEAD, PUT"),
         ("/v1/agents/counter/a/hibernate", "POST"),
         ("/v1/agents/counter/a/disconnect", "POST"),

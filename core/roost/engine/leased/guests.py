@@ -10,6 +10,7 @@ from ...contract.errors import RoostError, TransientError, Unreadable
 from ...contract.result import TickResult, failed
 from ..admin import ADMIN
 from ..guest_codec import PATIENCE, answered, pack
+from ..inbox import room
 
 if TYPE_CHECKING:
     from ...contract.commit import Letter
@@ -82,7 +83,9 @@ async def _parked(tenant: Tenant, waiting: Waiting, letter: Letter, deadline: fl
         try:
             if before is not None:
                 await tenant.runtime.host.shielded(before)
-            kept, until = await tenant.leases.post(tenant.address, letter, tenant.runtime.limits.mailbox, None)
+            kept, until = await tenant.leases.post(
+                tenant.address, letter, room(letter, tenant.runtime.limits.mailbox), None
+            )
         except RoostError as error:
             tenant.refuse(waiting, error)
             return

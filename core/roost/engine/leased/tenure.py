@@ -17,6 +17,7 @@ from ...tick.image import Image
 from ..cell import REARM, Cell
 from ..due import letter_waiting
 from ..guest_codec import answer_of, answer_to
+from ..inbox import room
 from ..mailbox import Waiting
 from ..quarantine import disarm
 from ..release import reply_frames
@@ -378,7 +379,7 @@ class Tenant(Cell):
         """Make a letter durable; whoever holds the agent is rung, else a doorbell is sent."""
         later = letter.next > self.runtime.host.now()
         kept, until = await self.leases.post(
-            self.address, letter, self.runtime.limits.mailbox, armed if later else None
+            self.address, letter, room(letter, self.runtime.limits.mailbox), armed if later else None
         )
         if later:
             await self.leases.call(self.address, kept.next - self.runtime.host.now())

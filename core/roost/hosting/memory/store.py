@@ -123,6 +123,13 @@ class MemoryStore:
             rows.park(replace(letter, attempts=0, next=0.0))
         return len(chosen)
 
+    async def purge(self, address: Address, id: str | None) -> int:
+        rows = self._rows(address)
+        chosen = [n for n, d in rows.dead.items() if id is None or d.letter.id == id]
+        for n in chosen:
+            del rows.dead[n]
+        return len(chosen)
+
     async def list(self, kind: str | None, prefix: str, cursor: str | None, limit: int) -> Page:
         return self._page(kind, prefix, cursor, max(1, min(limit, PAGE)))
 
