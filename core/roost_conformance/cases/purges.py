@@ -50,6 +50,7 @@ async def letters_are_purged(stage: Stage) -> None:
 async def dead_letters_are_purged(stage: Stage) -> None:
     async with stage.client() as client:
         mortal, witness = client.agent("mortal", stage.key()), Witness(stage, client)
+        await mortal.call("take", "book")
         ids = [await mortal.tell("die_trying") for _ in range(3)]
         await graves(stage, mortal, 3)
         assert await mortal.purge_dead_letters(ids[1]) == 1
