@@ -66,3 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `roost agents | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        say(f"roost: {plain(str(error.filename))}: {error.strerror}")  # a folder that can't be written, for example
+        return REFUSED

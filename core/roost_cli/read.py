@@ -1,4 +1,4 @@
-"""`roost agents` and `roost status`: which agents there are, and how one of them is."""
+"""`roost agents`, `status`, `state` and `letters`: which agents there are, how one is, what it holds."""
 
 from __future__ import annotations
 
@@ -23,6 +23,12 @@ def add(commands: Commands) -> None:
     agents_parser.add_argument("--prefix", help="whose keys begin so")
     agents_parser.add_argument("--limit", type=int, metavar="N", help="at most so many (default: all)")
     add_common(agents_parser)
+    state_parser = command(commands, "state", state, "print the committed state of an agent; wakes nobody")
+    add_address(state_parser)
+    add_common(state_parser)
+    letters_parser = command(commands, "letters", letters, "list an agent's dead letters; `redrive` tries them again")
+    add_address(letters_parser)
+    add_common(letters_parser)
     status_parser = command(commands, "status", status, "show status, schedules and metrics of an agent; wakes nobody")
     add_address(status_parser)
     add_common(status_parser)
@@ -52,6 +58,31 @@ def agents(args: argparse.Namespace) -> int:
         )
     else:
         say("there are no agents yet: the first call makes one")
+    return 0
+
+
+def state(args: argparse.Namespace) -> int:
+    async def work(client: Client) -> Any:
+        return await client.handle(args.kind, args.agent).snapshot()
+
+    found = ask(args, work)
+    put_json({"state": found.state, "version": found.version}) if args.json else put(pretty(found.state))
+    return 0
+
+
+def letters(args: argparse.Namespace) -> int:
+    async def work(client: Client) -> list[dict[str, Any]]:
+        return await client.handle(args.kind, args.agent).dead_letters()
+
+    found = ask(args, work, admin=True)  # what others sent, and what the app's code said: for the operator
+    if args.json:
+        for letter in found:
+            put_json(letter)
+    elif found:
+        for letter in found:
+            put(pretty(letter))
+    else:
+        say("there are no dead letters")
     return 0
 
 

@@ -99,6 +99,23 @@ def test_nothing_of_a_key_reaches_the_terminal_raw(shell: Shell) -> None:
     assert "\nroost: forged" not in said and "\n12:00:00" not in said
 
 
+def test_state_and_letters(shell: Shell) -> None:
+    shell("call", "counter", "st", "increment", "4")
+    assert json.loads(shell("state", "counter", "st")) == {"count": 4}
+    doc = json.loads(shell("state", "counter", "st", "--json"))
+    assert doc["state"] == {"count": 4} and doc["version"] >= 1
+    assert shell("letters", "counter", "st", "--json") == ""
+    assert "nobody" in shell("state", "counter", "nobody", code=1)
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    write_app(tmp_path)
+    (tmp_path / ".roost").write_text("a file where the folder goes")
+    for args in (("dev", "--port", "0"), ("serve", "--port", "0")):
+        done = roost(*args, cwd=tmp_path)
+        assert done.returncode == 1 and "Traceback" not in done.stderr and ".roost" in done.stderr, done.stderr
+
+
 def test_an_error_is_said_once(shell: Shell) -> None:
     for args in (("increment", "by=x"), ("increment", "1", "2"), ("nope",)):
         said = shell("call", "counter", "e", *args, code=1)
