@@ -20,6 +20,7 @@ JSON: Final[Header] = (b"content-type", b"application/json")
 PROBLEM: Final[Header] = (b"content-type", b"application/problem+json")
 EVENTS: Final[Header] = (b"content-type", b"text/event-stream")
 NO_STORE: Final[Header] = (b"cache-control", b"no-store")
+NO_SNIFF: Final[Header] = (b"x-content-type-options", b"nosniff")
 BODILESS: Final = frozenset({204, 304})
 """Statuses that have no body and no content-length (RFC 9110, 8.6)."""
 
@@ -30,7 +31,7 @@ class Answer:
 
     status: int
     body: bytes
-    headers: list[Header] = field(default_factory=lambda: [JSON, NO_STORE])
+    headers: list[Header] = field(default_factory=lambda: [JSON, NO_STORE, NO_SNIFF])
 
 
 def as_json(data: Any, status: int = 200) -> Answer:
@@ -42,7 +43,7 @@ def as_problem(error: RoostError, allow: Sequence[str] = ()) -> Answer:
     """The problem document of an error, with the headers its status asks for."""
     if not 400 <= error.status <= 599:  # an author may reject with any number
         error = RoostError(error.message, code=error.code, data=error.data, id=error.id, retry_after=error.retry_after)
-    headers: list[Header] = [PROBLEM, NO_STORE]
+    headers: list[Header] = [PROBLEM, NO_STORE, NO_SNIFF]
     if error.retry_after is not None:
         headers.append((b"retry-after", b"%d" % max(0, ceil(error.retry_after))))
     if error.status == 401:

@@ -16,7 +16,7 @@ from roost.contract.errors import RoostError
 from roost.contract.trigger import Call, Trigger
 
 from . import body, origin, path, query
-from .answer import JSON, NO_STORE, as_problem, fault, reply
+from .answer import JSON, NO_SNIFF, NO_STORE, as_problem, fault, reply
 from .asgi import Header, Left, Receive, Scope, Send, read
 from .site import Site
 from .stream import stream, wants_stream
@@ -87,7 +87,7 @@ class Calls:
             await reply(send, as_problem(fault(site.host, error, "a call")), cors)
         else:
             data = b'{"result":%b}' % result.value
-            headers: list[Header] = [JSON, NO_STORE, (b"content-length", b"%d" % len(data))]
+            headers: list[Header] = [JSON, NO_STORE, NO_SNIFF, (b"content-length", b"%d" % len(data))]
             if cors:
                 headers += cors
             try:

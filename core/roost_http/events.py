@@ -17,6 +17,7 @@ from pydantic_core import to_json
 from roost.contract.address import Address
 from roost.contract.commit import Entry
 from roost.contract.errors import RoostError
+from roost.contract.pages import Pages
 from roost.engine.runtime import Runtime
 from roost.engine.subscribers import Item, Subscriber
 
@@ -27,8 +28,8 @@ from .sse import COMMENT, HEADERS, HEARTBEAT, event, within
 
 RETRY: Final = b"retry: 1000\n\n"
 """Milliseconds after which the reader comes back when the window closes."""
-BACKLOG: Final = 500
-"""Entries read from the log at a time."""
+ANSWER: Final = 1 << 20
+"""Bytes of entries in one JSON answer, about; `more` says that there are others."""
 PAGE: Final = 1000
 KINDS: Final = 100
 
@@ -66,9 +67,7 @@ async def events(x: Exchange) -> Answer | None:
     want = wanted(x)
     accept = x.header(b"accept").lower()
     if "application/json" in accept and "text/event-stream" not in accept:
-        entries, first = await x.runtime.events(x.address, want.after, want.kinds, want.limit or 100)
-        rows = b",".join(entry_json(e.seq, e.kind, e.data, e.at) for e in entries)
-        return Answer(200, b'{"events":[%b],"first":%d}' % (rows, first))
+        return await _page(x, want)
     if x.head:
         x.runtime.app.kind(x.address.kind)
         return Answer(200, b"", [*HEADERS])
@@ -78,8 +77,31 @@ async def events(x: Exchange) -> Answer | None:
     if window <= 0:
         parts = [part async for part in reader.backlog()]
         return Answer(200, b"".join([RETRY, *parts]), [*HEADERS])
-    await _follow(x, reader, window)
+    client = x.scope.get("client")
+    with x.site.readers.one(x.address, x.caller.principal if x.caller else f"at {client[0] if client else ''}"):
+        await _follow(x, reader, window)
     return None
+
+
+async def _page(x: Exchange, want: Wanted) -> Answer:
+    """Entries as JSON: as many as were asked for, or as fit."""
+    pages, left, after, size = Pages(), want.limit or 100, want.after, 0
+    rows: list[bytes] = []
+    kept, more = 1, True
+    while more:
+        asked = min(pages.size, left)
+        entries, first = await x.runtime.events(x.address, after, want.kinds, asked)
+        kept = kept if rows else first
+        rows += [entry_json(e.seq, e.kind, e.data, e.at) for e in entries]
+        weight = sum(len(e.data) for e in entries)
+        size, left = size + weight, left - len(entries)
+        more = len(entries) == asked and left > 0
+        if entries:
+            after = entries[-1].seq
+        if more and size > ANSWER:
+            return Answer(200, b'{"events":[%b],"first":%d,"more":true}' % (b",".join(rows), kept))
+        pages.took(len(entries), weight)
+    return Answer(200, b'{"events":[%b],"first":%d}' % (b",".join(rows), kept))
 
 
 async def _follow(x: Exchange, reader: Reader, window: float) -> None:
@@ -150,8 +172,10 @@ class Reader:
         self.at = max(self.at, snapshot.at)
         if self.position > snapshot.seq:  # of an earlier life of this agent
             yield self._gap(1)
+        pages = Pages()
         while not self.over:
-            entries, first = await self.runtime.events(self.address, self.position, self.kinds, BACKLOG)
+            wanted = pages.size
+            entries, first = await self.runtime.events(self.address, self.position, self.kinds, wanted)
             parts: list[bytes] = []
             if self.position + 1 < first:
                 parts.append(self._gap(first))
@@ -161,8 +185,9 @@ class Reader:
                     break
             if parts:
                 yield b"".join(parts)
-            if len(entries) < BACKLOG:
+            if len(entries) < wanted:
                 break
+            pages.took(len(entries), sum(len(entry.data) for entry in entries))
         self.position = max(self.position, snapshot.seq) if not self.over else self.position
 
     async def wait(self, subscriber: Subscriber, seconds: float) -> bool:

@@ -80,7 +80,8 @@ ANSWERS: Final[dict[str, Node]] = {
         {
             "events": {"type": "array", "items": _object({"seq": COUNT, "kind": TEXT, "data": {}, "at": TIME})},
             "first": {**COUNT, "description": "Number of the first entry still kept."},
-        }
+        },
+        {"more": {"const": True, "description": "The answer is full; ask again after its last number."}},
     ),
     "Status": _object(
         {

@@ -11,7 +11,7 @@ from roost.contract.encoding import DEPTH, DOCUMENT
 from roost.contract.trigger import NOTHING, Import, Purge, Trigger, TriggerKind
 
 from . import body, query
-from .answer import JSON, NO_STORE, Answer, as_json
+from .answer import JSON, NO_SNIFF, NO_STORE, Answer, as_json
 from .exchange import Exchange
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
@@ -41,7 +41,7 @@ async def export(x: Exchange) -> Answer:
     name = f"{x.address.kind}-{x.address.key}.json"
     plain = _UNSAFE.sub("_", name)[:100]
     disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
-    return Answer(200, document, [JSON, NO_STORE, (b"content-disposition", disposition.encode())])
+    return Answer(200, document, [JSON, NO_STORE, NO_SNIFF, (b"content-disposition", disposition.encode())])
 
 
 async def restore(x: Exchange) -> Answer:

@@ -17,18 +17,20 @@ from roost.sockets.admission import authenticate
 from . import query
 from .asgi import Scope
 from .door import Door
+from .readers import Readers
 
 
 class Site:
     """`runtime`: the one of this process, or what finds that of the request at hand."""
 
-    __slots__ = ("_found", "_runtime", "admin_token", "app", "door")
+    __slots__ = ("_found", "_runtime", "admin_token", "app", "door", "readers")
 
     def __init__(
         self, app: App, runtime: Runtime | Callable[[], Runtime], admin_token: str | None, *, loopback: bool = False
     ) -> None:
         self.app = app
         self.door = Door(app.hosts, loopback=loopback)
+        self.readers = Readers()
         self._found = runtime if isinstance(runtime, Runtime) else None
         self._runtime = runtime
         self.admin_token = admin_token or None

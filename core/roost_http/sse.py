@@ -12,13 +12,13 @@ from typing import Final
 from roost.contract.result import TickResult
 from roost.ports import Future, Host
 
-from .answer import EVENTS, NO_STORE
+from .answer import EVENTS, NO_SNIFF, NO_STORE
 from .asgi import Header
 
 HEARTBEAT: Final = 15.0
 """Seconds without an event after which a comment is sent, so that proxies don't take the stream for dead."""
 COMMENT: Final = b":\n\n"
-HEADERS: Final[tuple[Header, ...]] = (EVENTS, NO_STORE, (b"x-accel-buffering", b"no"))
+HEADERS: Final[tuple[Header, ...]] = (EVENTS, NO_STORE, NO_SNIFF, (b"x-accel-buffering", b"no"))
 
 
 def event(kind: str | bytes, data: bytes, id: bytes | None = None) -> bytes:

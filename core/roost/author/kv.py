@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from ..contract.address import check_key
 from ..contract.errors import AgentError
+from ..contract.pages import Pages
 from .action import describe
 from .equality import adapter
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 D = TypeVar("D")
 _MISSING: Final[Any] = object()
-PAGE: Final = 100
 KEY: Final = "a key of kv"
 
 
@@ -54,10 +54,12 @@ class KV:
     async def scan(self, type: type[T], /, *, prefix: str = "") -> AsyncIterator[tuple[str, T]]:
         """(key, value) in key order. Pages through the store: large sets cost reads, not memory."""
         tick = self._tick
-        after = ""
+        after, pages = "", Pages()
         while True:
-            page = list(await tick.reader().scan(tick.address, prefix, after, PAGE))
-            last = page[-1][0] if len(page) == PAGE else None
+            wanted = pages.size
+            page = list(await tick.reader().scan(tick.address, prefix, after, wanted))
+            last = page[-1][0] if len(page) == wanted else None
+            pages.took(len(page), sum(len(value) for _, value in page))
             for key, value in _merge(page, tick, prefix, after, last):
                 yield key, decode(key, type, value)
             if last is None:

@@ -135,6 +135,7 @@ LIMIT_STATUS: Final[Mapping[str, int]] = {
     "message_in": 413,
     "arguments": 413,
     "mailbox": 429,
+    "readers": 429,
 }
 """Limits that are the caller's to keep have a status of their own; all others are 422."""
 

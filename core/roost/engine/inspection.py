@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..contract.errors import RoostError, TransientError
 from ..contract.legible import legible
+from ..contract.pages import Pages
 from .due import load_state
 
 if TYPE_CHECKING:
     from ..contract.address import Address
+    from ..contract.commit import DeadLetter
+    from ..ports import Store
     from .runtime import Runtime
 
 
@@ -38,3 +41,23 @@ async def describe(runtime: Runtime, address: Address) -> dict[str, Any]:
         "dead_letters": found.dead, "outbox": len(found.outbox), "stored_bytes": await runtime.store.size(address),
         "metrics": cell.metrics.dump() if cell is not None else None,
     }  # fmt: skip
+
+
+LETTERS: Final = 1 << 20
+"""Bytes of dead letters in one answer, about."""
+
+
+async def dead_page(store: Store, address: Address, limit: int) -> list[DeadLetter]:
+    """Dead letters, oldest first: as many as fit into an answer, at least one."""
+    pages, size = Pages(), 0
+    found: list[DeadLetter] = []
+    while len(found) < limit and size < LETTERS:
+        wanted = min(pages.size, limit - len(found))
+        page = await store.dead(address, found[-1].n if found else 0, wanted)
+        weight = sum(len(dead.letter.args) + len(dead.error) for dead in page)
+        found += page
+        size += weight
+        if len(page) < wanted:
+            break
+        pages.took(len(page), weight)
+    return found

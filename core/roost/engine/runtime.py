@@ -29,7 +29,7 @@ from .cell import Cell
 from .due import fingerprint, fingerprint_of
 from .export import dead_letter, legibly, waiting_letter
 from .inbox import crowded, other_arguments
-from .inspection import describe
+from .inspection import dead_page, describe
 from .lifecycle import move
 from .mailbox import Waiting
 from .readonly import read
@@ -314,7 +314,7 @@ class Runtime(World):
         return [legibly(entry) for entry in entries], first
 
     async def dead_letters(self, address: Address, limit: int = 1000) -> list[dict[str, Any]]:
-        found = await self.store.dead(address, 0, limit)
+        found = await dead_page(self.store, address, limit)
         if not found:  # letters can die before their agent came to be
             await self.existing(address)
         return [dead_letter(d) for d in found]

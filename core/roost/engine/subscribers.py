@@ -9,6 +9,8 @@ from ..contract.commit import Entry
 from ..ports import Future, Host
 
 QUEUE: Final = 1000
+BYTES: Final = 1 << 20
+"""Of what one reader may lag behind."""
 
 
 class Item(NamedTuple):
@@ -23,13 +25,14 @@ class Item(NamedTuple):
 
 
 class Subscriber:
-    """One reader. When it lags by more than `QUEUE` items it is cut off and reads on from the log."""
+    """One reader. When it lags by more than `QUEUE` items or `BYTES` it is cut off and reads on from the log."""
 
-    __slots__ = ("_host", "_items", "_waiter", "kinds", "lagged")
+    __slots__ = ("_host", "_items", "_size", "_waiter", "kinds", "lagged")
 
     def __init__(self, host: Host, kinds: frozenset[str]) -> None:
         self._host = host
         self._items: deque[Item] = deque()
+        self._size = 0
         self._waiter: Future[None] | None = None
         self.kinds = kinds
         self.lagged = False
@@ -37,10 +40,11 @@ class Subscriber:
     def push(self, item: Item) -> None:
         if self.kinds and item.type == "event" and item.kind not in self.kinds:
             return
-        if len(self._items) >= QUEUE:
+        if len(self._items) >= QUEUE or (self._items and self._size + len(item.data) > BYTES):
             self.lagged = True
         else:
             self._items.append(item)
+            self._size += len(item.data)
         self.wake()
 
     def wake(self) -> None:
@@ -61,6 +65,7 @@ class Subscriber:
         """All that waits."""
         out = list(self._items)
         self._items.clear()
+        self._size = 0
         return out
 
 

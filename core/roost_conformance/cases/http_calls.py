@@ -21,6 +21,7 @@ async def call_over_http(stage: Stage) -> None:
         assert (answer.status_code, answer.json()) == (200, {"result": 5}), answer.text
         assert answer.headers["content-type"].partition(";")[0] == "application/json"
         assert "no-store" in answer.headers["cache-control"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
         answer = await http.post(f"{path}/add", json={"kwargs": {"a": 2}})
         assert answer.json() == {"result": 3}
         order = {"item": "ink", "amount": "3", "due": "2030-01-02"}

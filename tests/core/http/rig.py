@@ -119,6 +119,7 @@ def refused(answer: httpx.Response, status: int, code: str, words: str = "") -> 
     assert answer.status_code == status, answer.text[:300]
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
     doc: dict[str, Any] = answer.json()
     assert (doc["status"], doc["code"], doc["type"]) == (status, code, PROBLEM_TYPE + code)
     assert words in doc["detail"], doc["detail"]
