@@ -57,12 +57,14 @@ async def store_inbox_before_conflict(store: Store) -> None:
 @port_case("2", "another principal, and another source, has its own run")
 async def store_inbox_scope(store: Store) -> None:
     pen = Pen(store, "scope")
-    scopes = [("client", "me"), ("client", "you"), ("client", ""), ("agent", "me"), ("admin", "me")]
+    sources = ("client", "agent", "operator", "app", "admin")
+    scopes = [*((source, "me") for source in sources), ("client", "you"), ("client", "")]
     for source, principal in scopes:
-        await pen.write(state=STATE, handled=handled("id", principal.encode(), source=source, principal=principal))
+        value = f"{source}/{principal}".encode()
+        await pen.write(state=STATE, handled=handled("id", value, source=source, principal=principal))
     for source, principal in scopes:
         found = await store.outcome(pen.address, source, principal, "id")  # type: ignore[arg-type]  # literals
-        assert found is not None and found.value == principal.encode()
+        assert found is not None and found.value == f"{source}/{principal}".encode()
 
 
 @port_case("2", "an expired row is as good as none: the id runs again and its new outcome is kept")

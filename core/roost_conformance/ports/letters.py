@@ -70,10 +70,13 @@ async def store_park_joins(store: Store) -> None:
         error = await refused(Rejected, store.park(pen.address, other, MANY, 10.0))
         assert (error.status, error.code) == (422, "key-reused")
     assert (await pen.load()).letters == (first,) and (await pen.load()).waiting == 1
-    strangers = [letter("x", principal="you"), letter("x", source="agent"), letter("x", principal="")]
+    strangers = [
+        letter("x", principal="you"), letter("x", source="agent"), letter("x", source="operator"),
+        letter("x", source="app"), letter("x", principal=""),
+    ]  # fmt: skip
     for one in strangers:
         assert (await store.park(pen.address, one, MANY, 10.0)).n > first.n
-    assert (await pen.load()).waiting == 4
+    assert (await pen.load()).waiting == 6
 
 
 @port_case("2", "letters whose sender never repeats are not joined")
