@@ -10,11 +10,22 @@ from pathlib import Path
 from roost.hosting.folders import private
 
 from .blame import short
+from .complaint import Complaint
 from .project import Project
 
 
 def make_token(path: Path) -> str:
     """The token in `path`; made there when there is none. The folder is kept out of git."""
+    try:
+        return _make(path)
+    except OSError as error:
+        raise Complaint(
+            f"{short(str(path))} can't be written: {error.strerror or error}. Run roost dev where you may write, or "
+            "set ROOST_ADMIN_TOKEN and give --data PATH"
+        ) from None
+
+
+def _make(path: Path) -> str:
     private(path.parent)
     found = read_token(path)
     if found is not None:

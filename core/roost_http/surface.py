@@ -117,6 +117,8 @@ class Surface:
             return Answer(200, self._openapi)
         if name == b"/readyz" and x.runtime.closing:
             raise TransientError("the host is shutting down", code="shutting-down")
+        if name == b"/readyz" and (trouble := x.runtime.trouble()) is not None:
+            raise TransientError(trouble, code="storage")
         if name == CAPABILITIES:
             return as_json(self._deployment(x.runtime))
         return as_json({"status": "ok"})

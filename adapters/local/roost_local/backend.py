@@ -13,6 +13,8 @@ from roost.ports import Capabilities
 from roost_http.fetch import HttpFetch
 from roost_server.hub import Hub
 
+from .store import SqliteStore
+
 LOCAL = Capabilities("local")
 MEMORY = Capabilities("memory")
 
@@ -38,6 +40,8 @@ class LocalBackend(Resident):
             app, store, self.hub, self.fetch, self.loop_host, capabilities,
             config=config, idle_after=idle_after, restless=restless,
         )  # fmt: skip
+        if isinstance(store, SqliteStore):
+            self.runtime.trouble = lambda: store.file.trouble
 
     async def stop(self) -> None:
         await super().stop()

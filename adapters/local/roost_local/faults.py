@@ -6,6 +6,8 @@ import sqlite3
 
 from roost.contract.errors import AgentError, Conflict, RoostError, TransientError, Unknown
 
+from .datafile import DataFile
+
 
 class Undone(Exception):
     """A write found only half way that it must not be. It is taken back, and `answer` is what its caller gets."""
@@ -15,12 +17,14 @@ class Undone(Exception):
         self.answer = answer
 
 
-def fault(error: Exception) -> RoostError:
+def fault(error: Exception, file: DataFile | None = None) -> RoostError:
     """The error of a statement: it wrote nothing."""
     if isinstance(error, RoostError):
         return error
     out: RoostError
-    if isinstance(error, sqlite3.IntegrityError):
+    if file is not None and file.broken(error):
+        out = TransientError(file.trouble or "the data file is damaged", code="data-damaged", retry_after=5.0)
+    elif isinstance(error, sqlite3.IntegrityError):
         out = Conflict(f"the store refused a row: {error}")
     elif isinstance(error, sqlite3.OperationalError | sqlite3.InternalError):
         out = TransientError(f"the store failed: {error}", code="storage")

@@ -22,6 +22,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from roost.contract.errors import RoostError, TransientError
 
 from .book import Book
+from .datafile import DataFile
 from .faults import Undone, fault, lost
 
 T = TypeVar("T")
@@ -44,9 +45,10 @@ class Write(NamedTuple):
 class GroupCommit:
     """Owns the write connection. `book`: agent ids that become known with the group, or are forgotten."""
 
-    def __init__(self, connection: sqlite3.Connection, book: Book) -> None:
+    def __init__(self, connection: sqlite3.Connection, book: Book, file: DataFile | None = None) -> None:
         self._connection = connection
         self._book = book
+        self._file = file
         self._pending: list[Write] = []
         self._size = 0
         self._busy = False
@@ -98,11 +100,13 @@ class GroupCommit:
     def _flush(self) -> None:
         batch = self._take()
         try:
+            if self._file is not None:
+                self._file.check()
             self._connection.execute("BEGIN IMMEDIATE")
             answers = self._run(batch)
         except Exception as error:
             self._undo()
-            problem = fault(error)
+            problem = fault(error, self._file)
             self._group = [(write.future, problem) for write in batch]
             self._settle()
             return

@@ -16,6 +16,7 @@ from roost.contract.trigger import Source
 
 from . import rows
 from .book import Book
+from .datafile import DataFile
 from .faults import fault
 
 MANY: Final = 100
@@ -64,7 +65,10 @@ def _padded(values: Sequence[Any]) -> list[Any]:
 class Reads:
     """The read connection's statements."""
 
-    def __init__(self, connection: sqlite3.Connection, book: Book, log_limit: int) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, book: Book, log_limit: int, file: DataFile | None = None
+    ) -> None:
+        self._file = file
         self._cursor = connection.cursor()
         self._book = book
         self._log_limit = log_limit
@@ -73,7 +77,7 @@ class Reads:
         try:
             return self._cursor.execute(sql, values).fetchall()
         except (sqlite3.Error, ValueError, OverflowError) as error:
-            raise fault(error) from error
+            raise fault(error, self._file) from error
 
     def _aid(self, address: Address) -> int:
         """The agent's id; 0, which is nobody's, if it has none."""

@@ -26,6 +26,7 @@ from roost.contract.trigger import Source
 from roost.hosting.folders import private
 
 from .book import Book
+from .datafile import DataFile
 from .group import GroupCommit
 from .mail import Mail
 from .owner import Owner
@@ -50,10 +51,12 @@ class SqliteStore:
             raise
         self._read.execute("PRAGMA query_only=ON")
         book = Book()
-        self._group = GroupCommit(self._write, book)
+        self.file = DataFile(path)
+        self.file.check()  # remembers which file it is
+        self._group = GroupCommit(self._write, book, self.file)
         self._writes = Writes(self._write, book, log_limit)
         self._mail = Mail(self._writes)
-        self._reads = Reads(self._read, book, log_limit)
+        self._reads = Reads(self._read, book, log_limit, self.file)
 
     @classmethod
     def open(cls, path: str | Path, log_limit: int = 1000) -> SqliteStore:

@@ -83,7 +83,9 @@ class Envelope:
     args: bytes
     sender: Address
     generation: int = 0
-    """The receiver's generation if known (a tell to oneself), else 0."""
+    """Of a tell to oneself: the agent's own, and the tell dies with it. To another agent 0: whoever lives at the
+    address when it arrives gets it, and where nobody lives it starts a fresh agent, as a fresh call does. The sender
+    cannot know of a destruction, and a committed tell is never dropped for what its sender did not know."""
     lane: Lane = "standard"
     internal: bool = False
     attempts: int = 0

@@ -90,6 +90,8 @@ class Runtime(World):
         self.resources = Resources(self.host, self.log, app.limits.max_tick)
         self._needs: dict[str, tuple[Resource[Any], ...]] = {k.name: declared(k.cls) for k in app.kinds.values()}
         self.closing = False
+        self.trouble: Callable[[], str | None] = lambda: None
+        """Why this host can't serve, where its backend can tell: it is not ready then."""
         self._sweep_pause = max(0.05, idle_after / 4)
         self._sweeper: Timer | None = None
         """Runs only while agents are awake."""

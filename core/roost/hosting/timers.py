@@ -43,6 +43,8 @@ class Timers:
         self._timer: Timer | None = None
         self._at: float | None = None
         self._firing = False
+        self._said = ""
+        """The failure that the log was told last."""
         self.runtime: Runtime | None = None
 
     async def arm(self, address: Address, at: float | None) -> None:
@@ -77,25 +79,34 @@ class Timers:
         try:
             now = self._host.now()
             rows = self._store.due(now, 50_000)
+            self._said = ""
             await self._wake([address for address, _ in rows])
             later = self._store.next_armed(now)
             if rows:
                 later = now + RESCAN if later is None else min(later, now + RESCAN)
             if later is not None and (self._at is None or later < self._at):
                 self._set(later)
-        except Exception:
-            log.exception("the timers could not read the store; trying again in %.0f s", RESCAN)
+        except Exception as error:
+            self._unread(error)
             self._set(self._host.now() + RESCAN)
         finally:
             self._firing = False
+
+    def _unread(self, error: Exception) -> None:
+        """Said once, not each time, until the store is read again; a defect of ours with its traceback."""
+        said = f"{type(error).__name__}: {error}"
+        if said != self._said:
+            self._said = said
+            trace = None if isinstance(error, RoostError) else error
+            log.error("the timers can't read the store: %s; trying each %.0f s", said, RESCAN, exc_info=trace)
 
     async def _redrive(self) -> None:
         after: Address | None = None
         while self.runtime is not None:
             try:
                 found = self._store.unfinished(1000, after)
-            except Exception:
-                log.exception("the timers could not read the store; trying again in %.0f s", RESCAN)
+            except Exception as error:
+                self._unread(error)
                 await self._host.sleep(RESCAN)
                 continue
             if not found:

@@ -1,0 +1,80 @@
+"""A data file that is deleted, replaced or damaged under a server takes no write to lose, and says so once."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from roost.contract.commit import Put
+from roost.contract.errors import TransientError
+from roost_conformance.ports.pen import STATE, Pen
+from roost_local.store import SqliteStore
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    store = SqliteStore.open(tmp_path / "data" / "agents.db")
+    yield store
+    await store.close()
+
+
+def deleted(path: Path) -> None:
+    path.unlink()
+
+
+def replaced(path: Path) -> None:
+    shutil.copy(path, path.with_name("copy"))
+    path.with_name("copy").rename(path)
+
+
+def log_deleted(path: Path) -> None:
+    path.with_name(path.name + "-wal").unlink()
+
+
+def folder_deleted(path: Path) -> None:
+    shutil.rmtree(path.parent)
+
+
+@pytest.mark.parametrize("lose", [deleted, replaced, log_deleted, folder_deleted])
+async def test_a_file_that_is_gone_takes_no_write(
+    store: SqliteStore, lose: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    pen = Pen(store, "gone")
+    await pen.write(state=STATE)
+    await pen.write(kv=(Put("a", b"1"),))
+    assert store.file.trouble is None
+    with caplog.at_level(logging.ERROR, "roost"):
+        lose(store.path)
+        for _ in range(3):
+            with pytest.raises(TransientError, match="deleted or replaced") as refused:
+                await pen.write(kv=(Put("b", b"1"),))
+            assert refused.value.code == "data-gone" and refused.value.status == 503
+    assert len(caplog.records) == 1, "it is said once"
+    assert str(store.path) in caplog.text and str(store.path) not in str(refused.value)
+
+
+async def test_a_damaged_page_is_said_once_and_in_words(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "agents.db"
+    store = SqliteStore.open(path)
+    pen = Pen(store, "damaged")
+    for i in range(40):
+        await pen.write(state=b"1", kv=tuple(Put(f"k{i}.{n}", b"x" * 3000) for n in range(20)))
+    await store.close()
+    raw = bytearray(path.read_bytes())
+    for start in range(4096, len(raw), 4096):
+        raw[start : start + 64] = b"\xff" * 64
+    path.write_bytes(raw)
+    with caplog.at_level(logging.ERROR, "roost"):
+        store = SqliteStore.open(path)
+        for _ in range(3):
+            with pytest.raises(TransientError, match="damaged") as refused:
+                await store.load(pen.address)
+            assert refused.value.code == "data-damaged" and refused.value.status == 503
+    assert len(caplog.records) == 1 and store.file.trouble is not None
+    await store.close()
