@@ -31,7 +31,8 @@ def set_up() -> None:
     root.handlers[:] = [handler]
     level = os.environ.get("ROOST_LOG_LEVEL", "").upper()
     root.setLevel(level or "WARNING")
-    for noisy in ("botocore", "mangum"):  # where credentials were found, each cold start; every request
+    # Where credentials were found, at each cold start; every request, whose URL may hold a secret.
+    for noisy in ("botocore", "mangum", "httpx", "httpx2", "httpcore", "httpcore2"):
         logging.getLogger(noisy).setLevel("WARNING")
     logging.getLogger("roost").setLevel(level or "INFO")
 

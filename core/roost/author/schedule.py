@@ -124,6 +124,17 @@ class Spec:
                 raise ValueError(f"a schedule spec of unknown kind: {raw.get('kind')!r}")
 
 
+class UnknownZone(ValueError):
+    """This host has no such time zone; another may."""
+
+
+def check(spec: Spec) -> None:
+    """UnknownZone: another host knows when the next occurrence is. ValueError: a stored spec that none can read."""
+    if spec.kind == "cron":
+        _check_cron(spec.expression)
+        _zone(spec.tz)
+
+
 @lru_cache(maxsize=1024)
 def parsed(raw: bytes) -> Spec:
     """`Spec.load` of the stored bytes; the last ones are remembered, as many agents wait for the same instant."""
@@ -287,7 +298,7 @@ def _zone(name: str) -> tzinfo:
             raise ValueError(name)
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise ValueError(
+        raise UnknownZone(
             f'unknown time zone {name[:80]!r}: use an IANA name such as "Europe/Paris"; '
             "if the name is right, install the package `tzdata`"
         ) from None

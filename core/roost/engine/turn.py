@@ -21,7 +21,7 @@ from ..contract.result import TickResult, failed, hidden, outcome_of, problem_by
 from ..contract.trigger import CALLERS, Disconnect, Occurrence, Trigger
 from ..tick.around import wrapped
 from ..tick.overrun import Overrun, from_outside, within
-from ..tick.perform import perform
+from ..tick.perform import NO_ZONE, perform
 from ..tick.tick import Stamp, Tick
 from .blame import cause
 from .inbox import other_arguments
@@ -100,6 +100,8 @@ async def turn(cell: Cell, waiting: Waiting, image: Image) -> None:
             error.id = f"{host.entropy():016x}"
             runtime.log.error("%s %s failed [%s]: %s", cell.address, trigger.kind, error.id, error.message)
         note(cell, trigger.what, error)
+        if error.code == NO_ZONE and _first(trigger, image):
+            runtime.log.error("%s: %s", cell.address, error.message)
         cell.metrics.failed(error, at)
         commit = _failure(cell.kind, waiting, tick, error, max(at, host.now()))
     elif commit is not None:
@@ -248,6 +250,12 @@ def blocking(cell: Cell, trigger: Trigger, seconds: float) -> None:
     )  # fmt: skip
 
 
+def _first(trigger: Trigger, image: Image) -> bool:
+    """An occurrence has not been tried before."""
+    payload = trigger.payload
+    return isinstance(payload, Occurrence) and image.schedules[payload.key].next is None
+
+
 def _keyed(waiting: Waiting) -> bool:
     return waiting.trigger.source in CALLERS and (waiting.letter is None or waiting.letter.keyed)
 
@@ -293,7 +301,7 @@ def _failure(kind: Kind, waiting: Waiting, tick: Tick, error: RoostError, now: f
         return commit
     assert isinstance(payload, Occurrence)
     row = image.schedules[payload.key]
-    attempts = row.attempts + 1
+    attempts = row.attempts + (error.code != NO_ZONE)  # its handler has not been tried
     target = kind.actions.get(row.target) or kind.methods.get(row.target)
     retry = target.options.retry if target is not None else Retry(attempts=1)
     if transient or (attempts < retry.attempts and not hopeless):

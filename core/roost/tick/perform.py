@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 from pydantic_core import from_json
@@ -12,10 +12,11 @@ from pydantic_core import from_json
 from ..author.action import describe
 from ..author.connection import Connection
 from ..author.response import Response
+from ..author.schedule import UnknownZone, check, parsed
 from ..contract.caller import stored
 from ..contract.commit import Gone, Row
 from ..contract.encoding import encode
-from ..contract.errors import LimitExceeded, NotFound, Rejected, Unreadable
+from ..contract.errors import LimitExceeded, NotFound, Rejected, TransientError, Unreadable
 from ..contract.trigger import Call, Connect, Disconnect, Message, Occurrence, Request, SetState
 from ..contract.unsent import FORWARD, unsent
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from ..engine.mailbox import Waiting
     from .tick import Tick
 
+NO_ZONE: Final = "unknown-zone"
+ZONE_WAIT: Final = 60.0
+"""Seconds after which a schedule in a time zone that its host lacks is tried again, there or elsewhere."""
 Breathe = Callable[[], Awaitable[None]]
 HttpAnswer = tuple[int, list[tuple[str, str]], bytes]
 
@@ -158,6 +162,12 @@ def _set_state(agent: Agent[Any, Any], tick: Tick, payload: SetState) -> None:
 async def _occurrence(agent: Agent[Any, Any], tick: Tick, occurrence: Occurrence) -> None:
     row = tick.image.schedules[occurrence.key]
     action = tick.kind.target(row.target)
+    try:
+        check(parsed(row.spec))
+    except UnknownZone as error:  # who runs it could not say when it is due next: kept for a host that can
+        raise TransientError(f"the schedule {row.key!r} waits: {error}", code=NO_ZONE, retry_after=ZONE_WAIT) from None
+    except Exception as error:  # whatever stored bytes can raise
+        raise Unreadable(f"the time of the schedule {row.key!r} can't be read: {error}") from error
     try:
         given: Mapping[str, Any] = from_json(row.args)
         stored = given["args"], given["kwargs"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from roost import Agent, Cron, Every, Retry, action
+from roost import Agent, Cron, Every, Rejected, Retry, action
 
 from .gate import wait_at
 from .ledger import write_down
@@ -49,6 +49,14 @@ class Ringer(Agent[Bells]):
     @action
     async def cron(self, key: str, expression: str, tz: str = "UTC") -> None:
         self.schedule(key, Cron(expression, tz=tz), self.ring)
+
+    @action
+    async def cron_named(self, key: str, expression: str, tz: str) -> None:
+        """A zone that callers name is refused as theirs."""
+        try:
+            self.schedule(key, Cron(expression, tz=tz), self.ring)
+        except ValueError as error:
+            raise Rejected(str(error), code="bad-zone") from None
 
     @action
     async def drop(self, key: str) -> list[bool]:

@@ -155,6 +155,29 @@ async def imported_schedules_fire_once(stage: Stage) -> None:
         assert await once.lines() == ["reminder"], "the one-shot fired twice"
 
 
+@case("21", "a cron in a time zone that its host lacks is kept: it neither runs nor vanishes")
+async def cron_in_a_zone_unknown_here_is_kept(stage: Stage) -> None:
+    async with stage.client() as client:
+        a, b, witness = client.agent("mortal", stage.key()), client.agent("mortal", stage.key()), Witness(stage, client)
+        await a.call("remind", 3600, witness.key)
+        document = await exported(stage, a)
+        cron = {"kind": "cron", "expression": "* * * * *", "tz": "Mars/Olympus"}
+        [line] = document["schedules"]
+        late = [{**line, "spec": cron, "due": time.time() - 1}]
+        await b.restore(sealed(document, schedules=late))
+
+        async def tried() -> bool:
+            return (await exported(stage, b))["schedules"][0]["next"] is not None
+
+        await stage.until(tried)
+        await witness.stays([])
+        document = await exported(stage, b)
+        [kept] = document["schedules"]
+        assert (kept["spec"], kept["key"], kept["attempts"]) == (cron, line["key"], 0), repr(kept)
+        assert not document["dead_letters"], "it ended as a dead letter"
+        await b.destroy()
+
+
 @case("29", "while tells are under way an export is refused: they are in no document and must not be sent twice")
 async def export_waits_for_the_outbox(stage: Stage) -> None:
     async with stage.client() as client:

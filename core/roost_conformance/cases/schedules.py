@@ -12,6 +12,7 @@ from roost_client import AgentHandle
 from ..case import case
 from ..probes.barrier import Barrier
 from ..probes.pace import paced
+from ..probes.refusal import refusal
 from ..probes.ringing import rings, schedule
 from ..probes.witness import Witness
 from ..stage import Stage
@@ -32,6 +33,15 @@ async def same_schedule_again_changes_nothing(stage: Stage) -> None:
             assert await schedule(ringer, action) == before, f"{action}: the schedule was set anew"
             assert (await ringer.snapshot()).version == version, f"{action}: a no-op was written"
         assert (await schedule(ringer, "at"))["due"] == due.timestamp()
+
+
+@case("21", "a cron in an unknown time zone is refused by name, before anything is stored")
+async def cron_in_an_unknown_zone_is_refused(stage: Stage) -> None:
+    async with stage.agent("ringer") as ringer:
+        error = await refusal(ringer.call("cron_named", "c", "0 9 * * *", "Mars/Olympus"), "bad-zone")
+        assert "Mars/Olympus" in error.message, repr(error)
+        await ringer.call("clock")
+        assert await schedule(ringer, "c") == {}, "it was stored"
 
 
 @case("20", "the same key with another spec takes the old schedule's place")
