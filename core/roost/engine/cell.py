@@ -16,6 +16,7 @@ from ..contract.trigger import Disconnect, Occurrence
 from ..tick.image import Image
 from ..tick.overrun import from_outside
 from .attempt import attempt
+from .crossing import crossed, crosses
 from .delivery import Outgoing, bury
 from .due import build, due_now, letter_waiting
 from .inbox import full, other_arguments, room
@@ -49,9 +50,9 @@ class Cell:
     """See the file's head."""
 
     __slots__ = (
-        "address", "agent", "ahead", "armed", "doubted", "eaten", "flight", "image", "kind", "leases", "lent", "lives",
-        "loading", "look", "mailbox", "metrics", "naps", "outgoing", "parking", "promised", "pumping", "queued",
-        "refused", "runtime", "settled", "status", "subscribers", "task", "used",
+        "address", "agent", "ahead", "armed", "asks", "doubted", "eaten", "flight", "image", "kind", "leases", "lent",
+        "lives", "loading", "look", "mailbox", "metrics", "naps", "outgoing", "parking", "promised", "pumping",
+        "queued", "refused", "runtime", "settled", "status", "subscribers", "task", "used",
     )  # fmt: skip
 
     def __init__(self, runtime: Runtime, kind: Kind, address: Address) -> None:
@@ -66,6 +67,8 @@ class Cell:
         """The author's object of the next tick, its state as committed."""
         self.lent = False
         """A handler has had that state in its hands, and left it as it was: what it left behind may change it yet."""
+        self.asks: list[str] = []
+        """Addresses of the agents that the running tick waits for."""
         self.mailbox = Mailbox()
         self.metrics = Metrics(runtime.host.now())
         self.used = runtime.host.monotonic()
@@ -103,6 +106,9 @@ class Cell:
     def put(self, waiting: Waiting) -> None:
         """Queue a trigger, join the run of the same id, or refuse."""
         trigger = waiting.trigger
+        if trigger.path and self.asks and crosses(str(self.address), self.asks, trigger.path):
+            self.refuse(waiting, crossed(str(self.address), trigger.path))
+            return
         if trigger.id is not None and waiting.letter is None:
             key = (trigger.source, trigger.principal, trigger.id)
             if (first := self.mailbox.ids.get(key)) is not None:
@@ -118,6 +124,17 @@ class Cell:
             return
         self.mailbox.put(waiting)
         self.kick(eager=True)
+
+    def asking(self, to: str) -> None:
+        """The running tick waits for another agent: whoever waits here for that one's sake may be refused."""
+        self.asks.append(to)
+        me = str(self.address)
+        for one in self.mailbox.withdraw(lambda one: not one.guest and crosses(me, (to,), one.trigger.path or (me,))):
+            self.refuse(one, crossed(me, one.trigger.path))
+
+    def asked(self, to: str) -> None:
+        """It waits no more."""
+        self.asks.remove(to)
 
     def put_letter(self, letter: Letter) -> None:
         """Queue a parked letter, unless older ones that are not loaded come first."""

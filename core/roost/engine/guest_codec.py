@@ -65,6 +65,11 @@ def pack(trigger: Trigger, id: str, left: float, now: float) -> Letter | None:
     )  # fmt: skip
 
 
+def path_of(letter: Letter) -> tuple[str, ...]:
+    """The agents that wait for a guest; (): none, or it is no guest."""
+    return () if letter.trigger is None else tuple(from_json(letter.trigger)["p"])
+
+
 def unpack(kind: Kind, letter: Letter, host: Host) -> Waiting:
     """The guest as a trigger to run. Hosts' clocks differ: it never has more time left than when it was parked."""
     from .due import fingerprint_of

@@ -87,6 +87,13 @@ class Mailbox:
         self._streak = 0
         return self._standard.popleft() if self._standard else None
 
+    def withdraw(self, chosen: Callable[[Waiting], bool]) -> list[Waiting]:
+        """Take out the chosen ones."""
+        out = [one for lane in (self._urgent, self._standard) for one in lane if chosen(one)]
+        for one in out:
+            (self._urgent if one.trigger.lane == "urgent" else self._standard).remove(one)
+        return out
+
     def clear(self) -> list[Waiting]:
         """Empty it; what was in it."""
         out = [*self._urgent, *self._standard]

@@ -251,7 +251,7 @@ class Runtime(World):
         return self.fetch.client(tick.outbound, tick.deadline)
 
     def asker(self, tick: Tick) -> TickAsker:
-        return TickAsker(tick, self.host, self.courier)
+        return TickAsker(tick, self.host, self.courier, None if tick.readonly else self.cells.get(tick.address))
 
     def target(self, to: Address, name: str, internal: bool) -> Action:
         """What an agent can be told under this wire name; NotFound says what is wrong."""

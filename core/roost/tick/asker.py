@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import ValidationError
 
@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 
 MARGIN: float = 0.5
 """Seconds an ask leaves to the tick that waits for it."""
+
+
+class Busy(Protocol):
+    """An agent that takes no other trigger while its tick waits: it is told for whom."""
+
+    def asking(self, to: str) -> None: ...
+    def asked(self, to: str) -> None: ...
 
 
 def typed(target: RemoteAction, value: bytes) -> Any:
@@ -36,9 +43,11 @@ def typed(target: RemoteAction, value: bytes) -> Any:
 class TickAsker:
     """Carries out the asks of one tick; numbers them, so that a re-run finds the stored answers."""
 
-    __slots__ = ("courier", "host", "tick")
+    __slots__ = ("busy", "courier", "host", "tick")
 
-    def __init__(self, tick: Tick, host: Host, courier: Courier) -> None:
+    def __init__(self, tick: Tick, host: Host, courier: Courier, busy: Busy | None) -> None:
+        """`busy`: the agent while this tick runs; None: it takes other triggers meanwhile."""
+        self.busy = busy
         self.tick = tick
         self.host = host
         self.courier = courier
@@ -73,6 +82,8 @@ class TickAsker:
             deadline=deadline, path=(*tick.path, me),
         )  # fmt: skip
         timeout = self.host.timeout(deadline - now)
+        if self.busy is not None:
+            self.busy.asking(to)
         try:
             async with timeout:
                 value = await self.courier.ask(target.address, trigger)
@@ -85,6 +96,9 @@ class TickAsker:
             if error.code == "deadline" and late:  # both ends keep the same deadline
                 raise _timeout(to, target) from None
             raise
+        finally:
+            if self.busy is not None:
+                self.busy.asked(to)
         return typed(target, value)
 
 

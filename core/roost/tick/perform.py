@@ -170,10 +170,10 @@ async def _occurrence(agent: Agent[Any, Any], tick: Tick, occurrence: Occurrence
         raise Unreadable(f"the time of the schedule {row.key!r} can't be read: {error}") from error
     try:
         given: Mapping[str, Any] = from_json(row.args)
-        stored = given["args"], given["kwargs"]
+        kept = given["args"], given["kwargs"]
     except Exception as error:  # whatever stored bytes can raise
         raise Unreadable(f"the arguments of the schedule {row.key!r} can't be read: {error}") from error
-    args, kwargs = action.bind(*stored)
+    args, kwargs = action.bind(*kept)
     if action.streams:
         async with _closing(action.fn(agent, *args, **kwargs)) as chunks:
             async for chunk in chunks:

@@ -124,6 +124,13 @@ class Friend(Agent[Memories]):
         return self.state.note
 
     @action
+    async def must_meet(self, other: str, gate: str) -> None:
+        """The same as a tell: it is tried until it is answered."""
+        await wait_at(self, gate)
+        await self.agent(Friend, other).add()
+        self.state.note = "met"
+
+    @action
     async def ask_helper(self, other: str) -> None:
         """`helper` is no action: it can't be reached from outside."""
         await self.agent(Friend, other).helper()

@@ -15,8 +15,9 @@ from ...contract.result import TickResult, failed
 from ...contract.trigger import Disconnect, Occurrence, Trigger
 from ...tick.image import Image
 from ..cell import REARM, Cell
+from ..crossing import crossed, crosses
 from ..due import letter_waiting
-from ..guest_codec import answer_of, answer_to
+from ..guest_codec import answer_of, answer_to, path_of
 from ..inbox import room
 from ..mailbox import Waiting
 from ..quarantine import disarm
@@ -27,7 +28,7 @@ from .renewal import Keeper
 if TYPE_CHECKING:
     from ...author.kind import Kind
     from ...contract.address import Address
-    from ...ports import Future, Leases
+    from ...ports import Future, Leases, Timer
     from ...tick.tick import Tick
     from ..runtime import Runtime
 
@@ -35,6 +36,8 @@ LINGER: Final = 1.0
 """Seconds a host goes on for others after its own trigger came; then the doorbell's host takes over."""
 DECLINES: Final = 8
 """Times that who rings meanwhile is still told that the agent can't be loaded; then the agent is given back."""
+CROSSINGS: Final = 0.7
+"""Seconds between looks for asks that cross, of an agent that waits for another."""
 TURNED: Final = 0.03
 """Seconds for which an agent that was found held is not asked for again."""
 
@@ -43,7 +46,7 @@ class Tenant(Cell):
     """See the file's head."""
 
     __slots__ = (
-        "answers", "away", "dropped", "keeper", "landed", "lines", "rests", "shown", "stay", "told", "tries",
+        "answers", "away", "dropped", "keeper", "landed", "lines", "lookout", "rests", "shown", "stay", "told", "tries",
         "visits", "was",
     )  # fmt: skip
     leases: Leases
@@ -56,6 +59,8 @@ class Tenant(Cell):
         """Letters were left for the next host."""
         self.answers: list[tuple[int, TickResult]] = []
         """What guests came to that no commit says."""
+        self.lookout: Timer | None = None
+        """Looks for asks that cross, while there is one of the running tick."""
         self.rests: list[Future[None]] = []
         self.landed: Future[None] | None = None
         """The pump waits for envelopes under way."""
@@ -385,6 +390,41 @@ class Tenant(Cell):
             await self.leases.call(self.address, kept.next - self.runtime.host.now())
         elif not until:
             await self.leases.call(self.address, 0.0)
+
+    # Asks that cross ---------------------------------------------------------------------------------
+
+    def asking(self, to: str) -> None:
+        super().asking(to)
+        if self.lookout is None:
+            self.lookout = self.runtime.host.spawn(self._look_out())
+
+    def asked(self, to: str) -> None:
+        super().asked(to)
+        if not self.asks and self.lookout is not None:
+            self.lookout.cancel()
+            self.lookout = None
+
+    async def _look_out(self) -> None:
+        """While the tick waits for other agents: refuse who waits here for their sake, wherever it was parked."""
+        me = str(self.address)
+        while True:
+            await self.runtime.host.sleep(CROSSINGS)
+            try:
+                for letter in await self.runtime.store.parked(self.address, 0, LETTERS):
+                    path = path_of(letter)
+                    if path and crosses(me, self.asks, path):
+                        await self.leases.answer(self.address, letter.n, answer_of(failed(crossed(me, path))))
+                        self._answered(letter.n)
+            except RoostError:
+                continue
+
+    def _answered(self, n: int) -> None:
+        """The guest is no more."""
+        self.mailbox.withdraw(lambda one: one.guest == n)
+        self.queued.discard(n)
+        image = self.image
+        if image is not None and image.drop(n):
+            image.waiting -= 1
 
     # Being done --------------------------------------------------------------------------------------
 
