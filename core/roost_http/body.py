@@ -74,7 +74,7 @@ def call(body: bytes) -> Arguments:
     """The arguments of a call; an empty body has none."""
     if not body:
         return (), {}
-    return arguments(members(parse(body), CALL))
+    return arguments(members(from_caller(body, "the body", LEVELS), CALL))
 
 
 def bad(why: str) -> Rejected:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import pytest
 from pydantic import BaseModel
 
-from roost import Agent, App, Limits, action
+from roost import Agent, App, Limits, Retry, action
 from roost.contract.address import kebab
 
 
@@ -68,6 +68,18 @@ def same_wire_name() -> type:
     return Bad
 
 
+class Opened(Agent[Tally]):
+    @action
+    async def go(self) -> None: ...
+
+
+def overridden() -> type:
+    class Bad(Opened):
+        async def go(self) -> None: ...
+
+    return Bad
+
+
 def state_without_defaults() -> type:
     class Bad(Agent[Needy]): ...
 
@@ -96,6 +108,7 @@ def bad_kind() -> type:
         (plain_function, r"must be `async def`"),
         (plain_hook, r"on_start must be `async def`"),
         (same_wire_name, r"two actions have the wire name 'go'"),
+        (overridden, r"Bad.go overrides an action and is none itself.*write @action over it"),
         (state_without_defaults, r"give defaults: owner: Field required"),
         (state_that_is_no_model, r"its state must be a pydantic model"),
         (bad_kind, r"'No Kind' is not a kind"),
@@ -104,6 +117,33 @@ def bad_kind() -> type:
 def test_a_broken_class_is_refused(make: Callable[[], type], says: str) -> None:
     with pytest.raises((TypeError, ValueError), match=says):
         make()
+
+
+def test_an_action_can_be_taken_away() -> None:
+    class Closed(Opened):
+        go = None  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+
+    assert not Closed._kind.actions  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a\nb", "\x00", "\ud800", "x" * 129])
+def test_a_wire_name_is_a_segment_of_a_url(name: str) -> None:
+    with pytest.raises(ValueError, match="a wire name is 1 to 128 printable characters"):
+        action(name=name)
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"first": NAN}, {"max": NAN}, {"factor": NAN}, {"first": float("inf")}, {"attempts": NAN}, {"attempts": 1.5}],
+)
+def test_a_retry_is_made_of_finite_numbers(given: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"finite numbers|whole number"):
+        Retry(**given)
+    with pytest.raises(ValueError, match="positive number"):
+        action(timeout=NAN)
 
 
 def test_types_are_found_through_generic_bases() -> None:
@@ -151,5 +191,8 @@ def test_raised_limits_name_who_is_left() -> None:
     raised = Limits(message_in=64 * 1024).refused_by()
     assert raised == {"local": [], "cloudflare": [], "lambda": ["message_in"]}
     assert Limits(schedules=5000).refused_by()["local"] == ["schedules"]
-    with pytest.raises(ValueError, match="positive number of bytes"):
-        Limits(state=0)
+    for bad in (0, NAN, float("inf")):
+        with pytest.raises(ValueError, match="positive number of bytes"):
+            Limits(state=cast(Any, bad))
+    with pytest.raises(ValueError, match="40 levels for every app"):
+        Limits(depth=41)

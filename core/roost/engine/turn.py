@@ -167,7 +167,7 @@ def changed(cell: Cell, agent: Agent[Any, Any], tick: Tick) -> tuple[bytes | Non
         again = kind.validate(raw)
     except ValidationError as error:
         raise AgentError(f"the state can't be stored: {describe(error)}", code="bad-state") from error
-    if again != state and (field := difference(state, again)) is not None:
+    if _differ(state, again) and (field := difference(state, again)) is not None:
         raise AgentError(
             f"the state can't be stored: {field} would not be read back as it is; give it a value of its declared "
             "type, one that pydantic reads as it writes it",
@@ -213,6 +213,15 @@ def _as_committed(kind: Kind, agent: Agent[Any, Any], image: Image) -> bool:
         return kind.unordered and _reordered(kind, agent.state, image)
     except Exception:  # what was put in can't even be written
         return False
+
+
+def _differ(one: Any, other: Any) -> bool:
+    """Whether two models may differ: their fields are compared at once, without pydantic's own detours."""
+    return (
+        type(one) is not type(other)
+        or one.__dict__ != other.__dict__
+        or one.__pydantic_extra__ != other.__pydantic_extra__
+    )
 
 
 def _reordered(kind: Kind, state: Any, image: Image) -> bool:
