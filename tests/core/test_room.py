@@ -1,4 +1,4 @@
-"""A mailbox has room for each kind of letter: none keeps all others out (semantics 15)."""
+"""A mailbox has room for each kind of letter: none keeps all others out (rule 15)."""
 
 from __future__ import annotations
 
