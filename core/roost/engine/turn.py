@@ -156,11 +156,18 @@ def changed(cell: Cell, agent: Agent[Any, Any], tick: Tick) -> tuple[bytes | Non
             f"to a {kind.state_type.__name__}",
             code="bad-state",
         )
+    typed = True
     try:
-        raw = kind.to_bytes(state, warnings=False)
-    except (PydanticSerializationError, ValueError, RecursionError) as error:
-        raise unwritable(error, "the state", "bad-state") from error
+        raw = kind.to_bytes(state, warnings="error")
+    except (PydanticSerializationError, ValueError, RecursionError):
+        typed = False  # a value is not of its declared type, or can't be written at all
+        try:
+            raw = kind.to_bytes(state, warnings=False)
+        except (PydanticSerializationError, ValueError, RecursionError) as error:
+            raise unwritable(error, "the state", "bad-state") from error
     if raw == image.state:
+        if not typed:
+            agent.state = kind.validate(raw)
         return None, None
     checked(raw, "the state")
     try:
