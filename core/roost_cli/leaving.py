@@ -45,7 +45,8 @@ def left() -> list[threading.Thread]:
 
 def describe(thread: threading.Thread) -> str:
     """Its name, and where in the author's code it is."""
-    frame = None if thread.ident is None else sys._current_frames().get(thread.ident)
-    frames = [] if frame is None else traceback.extract_stack(frame)
+    running = sys._current_frames()  # pyright: ignore[reportPrivateUsage] (documented; there is no other way to see it)
+    frame = None if thread.ident is None else running.get(thread.ident)
+    frames: list[traceback.FrameSummary] = [] if frame is None else [*traceback.extract_stack(frame)]
     at = next((f for f in reversed(frames) if is_authors(f.filename)), frames[-1] if frames else None)
     return repr(thread.name) if at is None else f"{thread.name!r} (at {short(at.filename)}:{at.lineno} in {at.name})"

@@ -106,19 +106,21 @@ def _decode(data: dict[str, Any], error: ValidationError) -> bool:
     """Replace text that a field could not take by the JSON value it holds; whether there was any."""
     done = False
     for one in error.errors(include_url=False):
-        at: Any = data
+        at = _table(data)
         for step in one["loc"]:
-            if not isinstance(at, dict) or step not in at:
-                break
-            inner: Any = at[step]
-            if isinstance(inner, str):
+            inner: Any = None if at is None else at.get(step)
+            if at is not None and isinstance(inner, str):
                 value = _json(inner)
                 if not isinstance(value, str):
                     at[step] = value
                     done = True
                 break
-            at = inner  # pyright: ignore[reportUnknownVariableType] (data of anyone)
+            at = _table(inner)
     return done
+
+
+def _table(value: Any) -> dict[Any, Any] | None:
+    return value if isinstance(value, dict) else None  # pyright: ignore[reportUnknownVariableType] (data of anyone)
 
 
 def _json(text: str) -> Any:
@@ -137,7 +139,7 @@ def merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(before, str) and isinstance(value, dict):
             before = _json(before)
         if isinstance(before, dict) and isinstance(value, str) and isinstance(table := _json(value), dict):
-            value = table
+            value = cast("dict[str, Any]", table)
         both = isinstance(before, dict) and isinstance(value, dict)
         out[name] = merge(cast("dict[str, Any]", before), cast("dict[str, Any]", value)) if both else value
     return out
