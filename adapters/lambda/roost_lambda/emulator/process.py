@@ -20,6 +20,10 @@ from roost.hosting.platform import Say
 from .environment import Environments
 from .gate import VARIABLE
 
+STOPPING = 15.0
+"""Seconds the emulator gets to end."""
+SAVING = 300.0
+"""Seconds it gets when its data is kept: it writes it at the end, and killed before that it would come back empty."""
 BOOT: Final = 60.0
 """Seconds within which it must answer: a bound on failure."""
 LINES: Final = 2000
@@ -149,7 +153,7 @@ class Ministack:
                 signal.SIGTERM if self._state is not None else signal.SIGKILL
             )  # else nothing is to keep
             try:
-                async with asyncio.timeout(15):
+                async with asyncio.timeout(STOPPING if self._state is None else SAVING):
                     await process.wait()
             except TimeoutError:
                 process.kill()
