@@ -43,6 +43,8 @@ def test_a_handshake_without_a_query() -> None:
 
 def test_a_frame_and_an_end() -> None:
     assert decode(event("MESSAGE", body="hé")) == Framed("L0SM9cOFvHcCIhw=", "hé")
+    young = decode(event("MESSAGE", body="x", context={"connectedAt": 1_800_000_000_500}))
+    assert young == Framed("L0SM9cOFvHcCIhw=", "x", 1_800_000_000.5)
     ended = event("DISCONNECT", context={"disconnectStatusCode": 1001, "disconnectReason": "Going away"})
     assert decode(ended) == Closed("L0SM9cOFvHcCIhw=", 1001, "Going away")
     assert decode(event("DISCONNECT", context={"disconnectStatusCode": None})).__class__ is Closed

@@ -36,6 +36,8 @@ class Framed:
 
     cid: str
     text: str
+    opened: float = 0.0
+    """When its connection was, in epoch seconds; 0: not said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def decode(event: Mapping[str, Any]) -> Opened | Framed | Resumed | Closed:
     context: Mapping[str, Any] = event.get("requestContext") or {}
     kind, cid = context.get("eventType"), str(context.get("connectionId", ""))
     if kind == "MESSAGE":
-        return Framed(cid, str(event.get("body") or ""))
+        return Framed(cid, str(event.get("body") or ""), float(context.get("connectedAt") or 0) / 1000)
     if kind == "DISCONNECT":
         code, reason = context.get("disconnectStatusCode"), context.get("disconnectReason")
         return Closed(cid, int(code or 1005), str(reason or ""))

@@ -34,6 +34,8 @@ from .sockets import Sockets
 
 REFUSED: Final = 60.0
 """Seconds for which a refused connection is remembered: those of its frames that came behind it."""
+GREETED: Final = 8.0
+"""Seconds after its handshake in which a connection is bound to its agent, or refused."""
 LIFE: Final = 7500.0
 """Seconds after which a connection's row may go: API Gateway ends every connection after 7200."""
 Again: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
@@ -110,7 +112,7 @@ class Gateway:
 
     async def frame(self, framed: Framed | Resumed, end: float) -> None:
         """One frame, in its order if it is numbered; or those that wait for theirs."""
-        found = await self._ready(framed.cid, end)
+        found = await self._ready(framed.cid, end, framed.opened if isinstance(framed, Framed) else 0.0)
         if found is None:
             line = Outgoing(self._sockets, Address("", ""), framed.cid)
             refuse(line, NotFound("this connection is not known any more; connect again", code="no-connection"))
@@ -145,11 +147,12 @@ class Gateway:
             line.close(FRAME_GAP, "frame-gap")
             await line.flush()
 
-    async def _ready(self, cid: str, end: float) -> tuple[Address, dict[str, Any]] | None:
+    async def _ready(self, cid: str, end: float, opened: float) -> tuple[Address, dict[str, Any]] | None:
         """Whose connection it is, once `on_connect` has run; None: nobody's."""
         pause = 0.01
         clock = self._backend.runtime.host.monotonic
-        unknown = clock() + 8.0
+        # A connection that is not known yet is so for its first seconds only: its greeting is under way.
+        unknown = clock() + GREETED - (min(GREETED, max(0.0, self._now - opened)) if opened else 0.0)
         while True:
             found = await self._backend.bound(cid)
             if found is not None:
