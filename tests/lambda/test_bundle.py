@@ -12,9 +12,10 @@ import pytest
 
 from roost.contract.errors import LimitExceeded, Rejected
 from roost.hosting.platform import Project
+from roost_cli.wheels import pins
 from roost_lambda import bundle as bundling
 from roost_lambda.bundle import bundle, write
-from roost_lambda.wheels import python_version
+from roost_lambda.wheels import PINS, python_version
 
 SOURCE = """\
 from roost import Agent, App, action
@@ -50,6 +51,12 @@ def test_a_bundle_for_each_machine(tmp_path: Path) -> None:
             "config": {"echo": {"loud": True}},
         }
         assert (code / "main.py").exists() and not (code / "roost_lambda" / "emulator").exists()
+        bom = json.loads((tmp_path / "out" / machine / "sbom.cdx.json").read_text())
+        parts = {one["name"]: one for one in bom["components"]}
+        locked = {pin.name: pin for pin in pins(PINS)}
+        assert {"roost", *locked} <= {*parts, *(name.replace("_", "-") for name in parts)}
+        assert parts["botocore"]["hashes"][0]["content"] in locked["botocore"].digests
+        assert not (code / "sbom.cdx.json").exists() and "://" not in str(bom["components"])
         template = (tmp_path / "out" / machine / "template.yaml").read_text()
         assert "    CodeUri: code\n" in template and f"Default: {machine}\n" in template
         assert f"Default: python{python_version()}\n" in template

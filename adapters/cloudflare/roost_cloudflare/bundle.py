@@ -3,6 +3,7 @@
 src/               the Worker's modules: the entry, the author's, Roost's
 python_modules/    the dependencies (the name and the place are Cloudflare's)
 wrangler.toml      classes, migrations, flags
+sbom.cdx.json      the dependencies with their digests, as CycloneDX
 pyproject.toml     makes it a workers-py project: `pywrangler sync` resolves the same dependencies again
 """
 
@@ -21,6 +22,7 @@ from typing import Final
 from roost.contract.errors import LimitExceeded, Rejected
 from roost.hosting.packages import shipped
 from roost.hosting.platform import Bundle, Project, Say
+from roost_cli import sbom
 from roost_cli.withheld import refuse
 
 from .wheels import modules, pinned
@@ -81,6 +83,7 @@ def write(project: Project, dependencies: Path, folder: Path) -> None:
     name = _slug(project.name)
     source = folder / "src"
     shutil.copytree(dependencies, folder / "python_modules")
+    sbom.take(folder / "python_modules", folder, project.name)
     for relative, path in project.files.items():
         target = source / relative
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -31,7 +31,7 @@ WORKER: Final = Target(
     },
     f"has no wheel that a Python Worker can load (pure Python, or {PLATFORM}): Cloudflare can't run it",
 )  # fmt: skip
-WAY: Final = "2"
+WAY: Final = "3"
 """How wheels are chosen; a new number makes the folders anew that are kept."""
 
 

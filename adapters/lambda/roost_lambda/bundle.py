@@ -1,6 +1,6 @@
 """`roost bundle lambda`: an app as a folder that `sam deploy` takes as it is, once for each kind of machine.
 
-arm64/, x86_64/    template.yaml, and code/: dependencies, Roost, the author's modules, roost-bundle.json
+arm64/, x86_64/    template.yaml, sbom.cdx.json, and code/: dependencies, Roost, the author's modules, roost-bundle.json
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Final
 from roost.contract.errors import LimitExceeded, Rejected
 from roost.hosting.packages import shipped
 from roost.hosting.platform import Bundle, Project, Say
+from roost_cli import sbom
 from roost_cli.withheld import refuse
 
 from .deployment import MANIFEST
@@ -66,6 +67,7 @@ def write(project: Project, machine: Machine, folder: Path, say: Say) -> None:
     refuse(project.files)
     code = folder / "code"
     shutil.copytree(dependencies(project.requirements, machine, say), code)
+    sbom.take(code, folder, project.name)
     for package, left_out in roosts(project):
         shutil.copytree(package, code / package.name, ignore=lambda _, names, out=left_out: out.intersection(names))
         compiled(code / package.name)

@@ -21,7 +21,7 @@ PINS: Final = Path(__file__).parent / "requirements-bundle.txt"
 WHEELS: Final[dict[str, str]] = {"arm64": "aarch64", "x86_64": "x86_64"}
 GLIBC: Final = ("2_34", "2_28", "2_17")
 """Amazon Linux 2023 has glibc 2.34; older wheels run there too."""
-WAY: Final = "2"
+WAY: Final = "3"
 """How wheels are chosen; a new number makes the folders anew that are kept."""
 
 
