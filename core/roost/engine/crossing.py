@@ -1,4 +1,4 @@
-"""Asks that cross: two ticks, begun apart, that wait for each other's agents (semantics 6).
+"""Asks that cross: two ticks, begun apart, that wait for each other's agents (rule 6).
 
 An agent whose tick waits for T finds a trigger in its mailbox whose `path` names T: T's tick waits for this very agent,
 so neither would go on before its deadline. One of the two asks is refused at once, and the other goes through: between
