@@ -11,7 +11,8 @@ from roost.contract.hosts import check_origin
 from roost.contract.trigger import Caller
 from roost.engine.runtime import Runtime
 from roost.sockets.admission import authenticate, by_path, by_query, check_transport, read_query
-from roost.sockets.protocol import Line, Session, refuse
+from roost.sockets.line import Line, refuse
+from roost.sockets.protocol import Session
 from roost_http.door import Door
 
 from .hub import Hub

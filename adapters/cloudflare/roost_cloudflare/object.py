@@ -22,7 +22,8 @@ from roost.engine.cell import REARM
 from roost.engine.runtime import Runtime
 from roost.ports import Capabilities, Ports
 from roost.sockets.admission import authenticate, check_transport, read_query
-from roost.sockets.protocol import Session, refuse
+from roost.sockets.line import refuse
+from roost.sockets.protocol import Session
 from roost_http import Surface
 
 from . import http, interop, message

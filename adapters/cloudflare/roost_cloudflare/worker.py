@@ -17,7 +17,7 @@ from roost.contract.trigger import Call, Trigger
 from roost.engine.runtime import Runtime
 from roost.ports import Ports
 from roost.sockets.admission import read_query
-from roost.sockets.protocol import refuse
+from roost.sockets.line import refuse
 from roost_http import Surface
 from roost_http import path as paths
 

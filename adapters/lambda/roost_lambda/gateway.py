@@ -24,7 +24,7 @@ from roost.protocol import frames
 from roost.protocol.incoming import number
 from roost.protocol.numbering import FRAME_GAP, frame_gap
 from roost.sockets.admission import authenticate, by_query, check_transport, refuse_doubled, without_secrets
-from roost.sockets.protocol import refuse
+from roost.sockets.line import refuse
 
 from .backend import LambdaBackend
 from .events import Closed, Framed, Opened, Resumed, resume

@@ -10,7 +10,7 @@ from __future__ import annotations
 from roost.contract.errors import RoostError
 from roost.engine.runtime import Runtime
 from roost.ports import Timer
-from roost.sockets.protocol import refuse
+from roost.sockets.line import refuse
 from roost_server.hub import Hub
 from roost_server.socket import Handshake, Receiver, Socket
 from roost_server.wire import Agents, LocalSession

@@ -76,10 +76,10 @@ async def _purge(cell: Cell, image: Image, id: str | None) -> int:
             commit = Commit(image.address, image.generation, image.version, image.version + 1, image.at, image.fence)
             commit.sgen, commit.seq, commit.released = image.sgen, image.seq, image.version
             commit.consumed = letter.n
-            image.plan(commit, cell.promised.values())
+            image.plan(commit, cell.parking.promised())
             await runtime.store.commit(commit)
             image.apply(commit)
-            cell.consumed(letter.n)
+            cell.parking.consumed(letter.n)
             count += 1
     if count:
         cell.forget()  # of those that were not loaded the image knows nothing
@@ -113,7 +113,7 @@ def _commit(cell: Cell, waiting: Waiting, image: Image) -> Commit:
 
 async def _write(cell: Cell, image: Image, commit: Commit) -> None:
     runtime = cell.runtime
-    image.plan(commit, cell.promised.values())
+    image.plan(commit, cell.parking.promised())
     if commit.destroy:
         commit.next_due = None
         commit.armed = commit.at if image.outbox else None
@@ -132,7 +132,7 @@ async def _write(cell: Cell, image: Image, commit: Commit) -> None:
     cell.agent = None
     if commit.destroy:
         cell.status = move(cell.status, "destroyed")
-        cell.consumed(None)
+        cell.parking.consumed(None)
         cell.forget()
     elif commit.restored:
         cell.forget()

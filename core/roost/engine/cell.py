@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from ..contract.commit import Busy, Commit, Envelope, Frame, Letter, Snapshot
+from ..contract.commit import Busy, Envelope, Frame, Letter, Snapshot
 from ..contract.errors import AgentError, Quarantined, RoostError, TransientError
 from ..contract.result import TickResult, failed
 from ..contract.trigger import Disconnect, Occurrence
@@ -23,6 +23,8 @@ from .inbox import full, other_arguments, room
 from .lifecycle import Status, move
 from .mailbox import Mailbox, Waiting
 from .metrics import Metrics
+from .owned import Owned
+from .parking import Parking
 from .quarantine import disarm
 from .release import reply_frames
 from .subscribers import Subscriber
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     from ..author.kind import Kind
     from ..contract.address import Address
     from ..ports import Future, Timer
-    from ..tick.tick import Tick
     from .runtime import Runtime
 
 
@@ -46,12 +47,12 @@ SETTLE: Final = 64
 """Delivered envelopes that are forgotten in one write, at the latest."""
 
 
-class Cell:
+class Cell(Owned):
     """See the file's head."""
 
     __slots__ = (
-        "address", "agent", "ahead", "armed", "asks", "doubted", "eaten", "flight", "image", "kind", "leases", "lent",
-        "lives", "loading", "look", "mailbox", "metrics", "naps", "outgoing", "parking", "promised", "pumping",
+        "address", "agent", "ahead", "armed", "asks", "doubted", "flight", "image", "kind", "leases", "lent",
+        "lives", "loading", "look", "mailbox", "metrics", "naps", "outgoing", "parking", "pumping",
         "queued", "refused", "runtime", "settled", "status", "subscribers", "task", "used",
     )  # fmt: skip
 
@@ -87,11 +88,7 @@ class Cell:
         """Who waits for the agent to be forgotten after the running tick."""
         self.queued: set[Any] = set()
         """Letters (n) and occurrences (key, gen, due) that are in the mailbox already."""
-        self.promised: dict[object, float] = {}
-        """Due times of letters that are being parked, 0 = at once: the next commit must not forget them."""
-        self.parking = 0
-        self.eaten: set[int] | None = set()
-        """Letters (n) consumed while any was being parked: a late answer must not bring them back. None: all."""
+        self.parking = Parking()
         self.outgoing = Outgoing()
         self.refused: list[tuple[Envelope, RoostError]] = []
         """Envelopes that will never be delivered: they are buried before they are settled."""
@@ -139,10 +136,10 @@ class Cell:
     def put_letter(self, letter: Letter) -> None:
         """Queue a parked letter, unless older ones that are not loaded come first."""
         image, self.ahead = self.image, None
-        if self.eaten is None or self.loading is not None:
+        if self.parking.ended_all or self.loading is not None:
             self.doubt()  # destroyed meanwhile, or being loaded from before: the store knows
             return
-        if letter.n in self.eaten:
+        if self.parking.has_consumed(letter.n):
             return
         if image is not None and letter.n in image.letters:
             letter = image.letters[letter.n]  # loaded meanwhile, and perhaps tried
@@ -169,14 +166,6 @@ class Cell:
     def unread(self) -> bool:
         """Not in memory, and nothing is under way that would make a snapshot of now an old one."""
         return self.image is None and self.loading is None and not (self.pumping or self.parking)
-
-    def consumed(self, n: int | None) -> None:
-        """A letter is no more; None: all of them."""
-        if self.parking:
-            if n is None:
-                self.eaten = None
-            elif self.eaten is not None:
-                self.eaten.add(n)
 
     def doubt(self) -> None:
         """The answer to a write beside the ticks was lost: what the store holds now must be read."""
@@ -278,7 +267,7 @@ class Cell:
             image = await self.ready()
             if self.refused:
                 await bury(self, image)
-            armed = image.settle(ids, self.runtime.host.now(), self.promised.values())
+            armed = image.settle(ids, self.runtime.host.now(), self.parking.promised())
             await self.runtime.store.settle(self.address, ids, armed)
             await (disarm(self) if self.status == "quarantined" else self.arm(armed))
         except RoostError:
@@ -380,33 +369,6 @@ class Cell:
         self.put_letter(letter)
         sooner = self.armed is not None and runtime.host.now() < self.armed < armed
         await self.arm(self.armed if sooner else armed)
-
-    # Only a cell of a shared store does these; the others own their agent ------------------------------
-
-    async def rest(self) -> bool:
-        """Give the agent back; False = something came up."""
-        return True
-
-    def ended(self) -> None:
-        """The pump is over."""
-
-    def seal(self, tick: Tick, waiting: Waiting, commit: Commit, error: RoostError | None, value: Any) -> None:
-        """Complete a commit before it is planned."""
-
-    def overtaken(self) -> bool:
-        """Another host may have the agent by now, and its frames be out: later ones than this host's."""
-        return False
-
-    def replies(self, waiting: Waiting) -> bool:
-        """Whether it is for this host to reply to a run that committed nothing."""
-        return True
-
-    def vanished(self, cid: str) -> None:
-        """The wire found a connection gone."""
-
-    def undelivered(self, failures: int) -> bool:
-        """A receiver was not reached, so often in a row; whether to give it up until the next load."""
-        return False
 
     # Answers -----------------------------------------------------------------------------------------
 

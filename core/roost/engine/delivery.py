@@ -192,7 +192,7 @@ async def bury(cell: Cell, image: Image) -> None:
         commit.handled = Handled(
             "agent", str(cell.address), envelope.id, b"", outcome_of(error), problem_bytes(error), at + KEEP
         )
-        image.plan(commit, cell.promised.values())
+        image.plan(commit, cell.parking.promised())
         try:
             if isinstance(await store.commit(commit), AlreadyHandled):
                 continue  # buried before; its outbox row outlived its host

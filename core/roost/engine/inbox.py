@@ -30,14 +30,14 @@ async def replay(cell: Cell, waiting: Waiting, image: Image) -> bool:
         commit = Commit(cell.address, image.generation, image.version, image.version + 1, image.at, image.fence)
         commit.sgen, commit.seq, commit.released = image.sgen, image.seq, image.version
         commit.consumed = letter.n
-        image.plan(commit, cell.promised.values())
+        image.plan(commit, cell.parking.promised())
         try:
             await store.commit(commit)
         except RoostError:
             cell.forget()  # it may have been consumed
             raise
         finally:
-            cell.consumed(letter.n)
+            cell.parking.consumed(letter.n)
         image.apply(commit)
     elif found.fingerprint != waiting.fingerprint:
         raise other_arguments(trigger.id)

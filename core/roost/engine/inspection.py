@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from ..contract.address import Address
     from ..contract.commit import DeadLetter
     from ..ports import Store
-    from .runtime import Runtime
+    from .operating import Operating
 
 
-async def describe(runtime: Runtime, address: Address) -> dict[str, Any]:
+async def describe(runtime: Operating, address: Address) -> dict[str, Any]:
     """Status, metrics, version and next wake; waking nobody."""
     found = await runtime.existing(address)
     cell = runtime.cells.get(address)

@@ -14,24 +14,22 @@ from ..author.agent import World
 from ..author.config import own_copy
 from ..author.resource import Resource, Resources, declared
 from ..contract.address import Address
-from ..contract.caller import caller_of, source_of, stored
-from ..contract.commit import Busy, Entry, Envelope, Frame, Letter, Page, Snapshot
+from ..contract.caller import source_of, stored
+from ..contract.commit import Envelope, Frame, Letter, Snapshot
 from ..contract.encoding import encode_arguments
-from ..contract.errors import LimitExceeded, NotFound, Rejected, RoostError, TransientError
+from ..contract.errors import LimitExceeded, RoostError, TransientError
 from ..contract.result import TickResult, failed
 from ..contract.trigger import Call, Caller, Lane, Trigger
-from ..protocol import frames
 from ..tick.asker import TickAsker
 from ..tick.image import REDELIVER
 from ..tick.outbound import Keys
 from ..tick.tick import Tick
 from .cell import Cell
 from .due import fingerprint, fingerprint_of
-from .export import dead_letter, legibly, waiting_letter
 from .inbox import crowded, other_arguments
-from .inspection import dead_page, describe
 from .lifecycle import move
 from .mailbox import Waiting
+from .operating import Operating
 from .readonly import read
 from .subscribers import Subscriber
 from .viewing import view_of
@@ -52,7 +50,7 @@ GRACE: Final = 0.05
 """Seconds past its deadline that a running tick gets to report its own end."""
 
 
-class Runtime(World):
+class Runtime(World, Operating):
     """Runs the agents of one app in one process.
 
     `idle_after`: seconds until an idle agent leaves memory. `restless`: forget it between any two ticks, a
@@ -210,17 +208,12 @@ class Runtime(World):
         if self.closing:
             raise TransientError("the host is shutting down", code="shutting-down")
         cell = self.cell(address)
-        token = object()
-        cell.promised[token] = letter.next
-        cell.parking += 1
+        token = cell.parking.begin(letter.next)
         try:
             armed = letter.next or self.host.now() + REDELIVER
             await cell.park(letter, armed)
         finally:
-            cell.parking -= 1
-            cell.promised.pop(token, None)
-            if not cell.parking:
-                cell.eaten = set()
+            cell.parking.end(token)
 
     async def alarm(self, address: Address) -> None:
         """The platform's alarm: queue what is due, re-arm what is not; never raises."""
@@ -276,100 +269,6 @@ class Runtime(World):
     def view_of(self, kind: Kind, found: Snapshot) -> bytes:
         """The view of a snapshot, as JSON. AgentError: it failed, and the log has it."""
         return view_of(self, kind, found)
-
-    # What operators read -----------------------------------------------------------------------------
-
-    async def snapshot(self, address: Address) -> Snapshot:
-        """The agent as stored; it need not exist."""
-        self.app.kind(address.kind)
-        found = await self.store.load(address)
-        if isinstance(found, Busy):
-            raise TransientError("another host works on this agent", code="busy")
-        return found
-
-    async def existing(self, address: Address) -> Snapshot:
-        """The agent as stored; NotFound if there is none."""
-        found = await self.snapshot(address)
-        if not found.exists:
-            raise NotFound(f"there is no agent {address}", code="no-agent")
-        return found
-
-    async def view(self, address: Address) -> tuple[bytes, int]:
-        """(view of the committed state as JSON, version)."""
-        found = await self.existing(address)
-        return self.view_of(self.app.kind(address.kind), found), found.version
-
-    async def status(self, address: Address) -> dict[str, Any]:
-        """Status, metrics, version and next wake; waking nobody."""
-        return await describe(self, address)
-
-    async def page(self, kind: str | None, prefix: str, cursor: str | None, limit: int) -> Page:
-        if kind is not None:
-            self.app.kind(kind)
-        return await self.store.list(kind, prefix, cursor, limit)
-
-    async def events(
-        self, address: Address, after: int, kinds: frozenset[str], limit: int
-    ) -> tuple[Sequence[Entry], int]:
-        self.app.kind(address.kind)
-        entries, first = await self.store.log(address, after, kinds, limit)
-        return [legibly(entry) for entry in entries], first
-
-    async def dead_letters(self, address: Address, limit: int = 1000) -> list[dict[str, Any]]:
-        found = await dead_page(self.store, address, limit)
-        if not found:  # letters can die before their agent came to be
-            await self.existing(address)
-        return [dead_letter(d) for d in found]
-
-    async def redrive(self, address: Address, id: str | None) -> int:
-        """Dead letters back into the mailbox, ids kept; how many."""
-        self.app.kind(address.kind)
-        try:
-            count = await self.store.redrive(address, id)
-            if count:
-                await self.store.arm(address, self.host.now())  # should this host die before they run
-        except TransientError:
-            self.cell(address).doubt()  # they may wait there after all
-            raise
-        if count:
-            await self.hibernate(address)
-            self.cell(address).alarm()
-            return count
-        await self.existing(address)
-        if id is not None:
-            raise NotFound(f"{address} has no dead letter {id!r}", code="no-dead-letter")
-        return 0
-
-    async def disconnect(self, address: Address, principal: str) -> int:
-        """Close the WebSockets of one of an agent's clients, with 4403; how many there were."""
-        found = await self.snapshot(address)
-        rows = [row for row in found.connections if row.principal == principal]
-        cids = tuple(r.cid for r in rows if source_of(caller_of(r.principal, r.claims)) == "client")
-        if cids:
-            error = Rejected("the operator has closed this connection", code="closed", status=403)
-            await self.wire.send(address, [Frame(cids, frames.refusal(error))], 0)
-            for cid in cids:
-                await self.wire.close(address, cid, frames.close_code(error), error.code)
-        return len(cids)
-
-    async def letters(self, address: Address, after: int, limit: int) -> list[dict[str, Any]]:
-        """What waits in the mailbox, in the order of arrival; calls that other hosts wait for are not told here."""
-        found = await self.store.parked(address, after, limit)
-        if not found:
-            await self.existing(address)
-        return [{**waiting_letter(x), "n": x.n, "next": x.next or None} for x in found if x.trigger is None]
-
-    async def purge_dead(self, address: Address, id: str | None) -> int:
-        """Dead letters gone for good: all, or the one; how many."""
-        self.app.kind(address.kind)
-        count = await self.store.purge(address, id)
-        if count:
-            await self.hibernate(address)
-            return count
-        await self.existing(address)
-        if id is not None:
-            raise NotFound(f"{address} has no dead letter {id!r}", code="no-dead-letter")
-        return 0
 
     # Sleeping ----------------------------------------------------------------------------------------
 

@@ -114,10 +114,12 @@ async def turn(cell: Cell, waiting: Waiting, image: Image) -> None:
     if commit is not None:
         if cell.leases is not None:
             cell.seal(tick, waiting, commit, error, value)
-        image.plan(commit, cell.promised.values())
+        image.plan(commit, cell.parking.promised())
         answer = await _store(cell, waiting, commit)
         if commit.consumed is not None:
-            cell.consumed(commit.consumed)  # whatever is known of it: if it waits after all, the next load finds it
+            cell.parking.consumed(
+                commit.consumed
+            )  # whatever is known of it: if it waits after all, the next load finds it
         if isinstance(answer, TickResult):
             if answer.error is None and tick.chunks and streams(waiting):
                 answer = failed(carried_out())

@@ -11,7 +11,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, ClassVar, Final, Protocol, cast
+from typing import Any, ClassVar, Final, cast
 
 from pydantic_core import to_json
 
@@ -28,23 +28,12 @@ from ..protocol import frames
 from ..protocol.incoming import OURS, Refused, read
 from ..protocol.numbering import FRAME_GAP, GAP_SECONDS, frame_gap, too_much
 from .admission import without_secrets
+from .line import Line, refuse
 
 BUSY: Final = 128
 """Frames of one connection under way at which reading pauses."""
 LOOK: Final = 3600.0
 """Seconds, at most, until the clock is looked at again: it may be set meanwhile."""
-
-
-class Line(Protocol):
-    """The socket under a session. Every method returns at once."""
-
-    def send_text_bytes(self, data: bytes) -> None: ...
-    def close(self, code: int, reason: str) -> None: ...
-    def pause(self) -> None:
-        """Stop reading."""
-        ...
-
-    def resume(self) -> None: ...
 
 
 class Session:
@@ -400,9 +389,3 @@ class Session:
         self._ahead = None
         with suppress(RoostError):  # shutting down: the next host sweeps
             self.runtime.post(self.address, Trigger("disconnect", Disconnect(self.cid, code, reason), source="admin"))
-
-
-def refuse(line: Line, error: RoostError) -> None:
-    """Refuse a connection that was accepted for this purpose (rule 26)."""
-    line.send_text_bytes(frames.refusal(error))
-    line.close(frames.close_code(error), error.code)

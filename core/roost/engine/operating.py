@@ -1,0 +1,130 @@
+"""What operators and readers ask of an agent, and do to it, beside its triggers: nobody is woken by a look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..contract.address import Address
+from ..contract.caller import caller_of, source_of
+from ..contract.commit import Busy, Entry, Frame, Page, Snapshot
+from ..contract.errors import NotFound, Rejected, TransientError
+from ..protocol import frames
+from .export import dead_letter, legibly, waiting_letter
+from .inspection import dead_page, describe
+
+if TYPE_CHECKING:
+    from ..author.app import App
+    from ..author.kind import Kind
+    from ..ports import Host, Store, Wire
+    from .cell import Cell
+    from .subscribers import Subscriber
+
+
+class Operating:
+    """The part of a runtime that operators use."""
+
+    app: App
+    store: Store
+    wire: Wire
+    host: Host
+    cells: dict[Address, Cell]
+    subscribers: dict[Address, set[Subscriber]]
+
+    if TYPE_CHECKING:  # the runtime's own
+
+        def cell(self, address: Address) -> Cell: ...
+        def view_of(self, kind: Kind, found: Snapshot) -> bytes: ...
+        async def hibernate(self, address: Address) -> bool: ...
+
+    async def snapshot(self, address: Address) -> Snapshot:
+        """The agent as stored; it need not exist."""
+        self.app.kind(address.kind)
+        found = await self.store.load(address)
+        if isinstance(found, Busy):
+            raise TransientError("another host works on this agent", code="busy")
+        return found
+
+    async def existing(self, address: Address) -> Snapshot:
+        """The agent as stored; NotFound if there is none."""
+        found = await self.snapshot(address)
+        if not found.exists:
+            raise NotFound(f"there is no agent {address}", code="no-agent")
+        return found
+
+    async def view(self, address: Address) -> tuple[bytes, int]:
+        """(view of the committed state as JSON, version)."""
+        found = await self.existing(address)
+        return self.view_of(self.app.kind(address.kind), found), found.version
+
+    async def status(self, address: Address) -> dict[str, Any]:
+        """Status, metrics, version and next wake; waking nobody."""
+        return await describe(self, address)
+
+    async def page(self, kind: str | None, prefix: str, cursor: str | None, limit: int) -> Page:
+        if kind is not None:
+            self.app.kind(kind)
+        return await self.store.list(kind, prefix, cursor, limit)
+
+    async def events(
+        self, address: Address, after: int, kinds: frozenset[str], limit: int
+    ) -> tuple[Sequence[Entry], int]:
+        self.app.kind(address.kind)
+        entries, first = await self.store.log(address, after, kinds, limit)
+        return [legibly(entry) for entry in entries], first
+
+    async def dead_letters(self, address: Address, limit: int = 1000) -> list[dict[str, Any]]:
+        found = await dead_page(self.store, address, limit)
+        if not found:  # letters can die before their agent came to be
+            await self.existing(address)
+        return [dead_letter(d) for d in found]
+
+    async def redrive(self, address: Address, id: str | None) -> int:
+        """Dead letters back into the mailbox, ids kept; how many."""
+        self.app.kind(address.kind)
+        try:
+            count = await self.store.redrive(address, id)
+            if count:
+                await self.store.arm(address, self.host.now())  # should this host die before they run
+        except TransientError:
+            self.cell(address).doubt()  # they may wait there after all
+            raise
+        if count:
+            await self.hibernate(address)
+            self.cell(address).alarm()
+            return count
+        await self.existing(address)
+        if id is not None:
+            raise NotFound(f"{address} has no dead letter {id!r}", code="no-dead-letter")
+        return 0
+
+    async def disconnect(self, address: Address, principal: str) -> int:
+        """Close the WebSockets of one of an agent's clients, with 4403; how many there were."""
+        found = await self.snapshot(address)
+        rows = [row for row in found.connections if row.principal == principal]
+        cids = tuple(r.cid for r in rows if source_of(caller_of(r.principal, r.claims)) == "client")
+        if cids:
+            error = Rejected("the operator has closed this connection", code="closed", status=403)
+            await self.wire.send(address, [Frame(cids, frames.refusal(error))], 0)
+            for cid in cids:
+                await self.wire.close(address, cid, frames.close_code(error), error.code)
+        return len(cids)
+
+    async def letters(self, address: Address, after: int, limit: int) -> list[dict[str, Any]]:
+        """What waits in the mailbox, in the order of arrival; calls that other hosts wait for are not told here."""
+        found = await self.store.parked(address, after, limit)
+        if not found:
+            await self.existing(address)
+        return [{**waiting_letter(x), "n": x.n, "next": x.next or None} for x in found if x.trigger is None]
+
+    async def purge_dead(self, address: Address, id: str | None) -> int:
+        """Dead letters gone for good: all, or the one; how many."""
+        self.app.kind(address.kind)
+        count = await self.store.purge(address, id)
+        if count:
+            await self.hibernate(address)
+            return count
+        await self.existing(address)
+        if id is not None:
+            raise NotFound(f"{address} has no dead letter {id!r}", code="no-dead-letter")
+        return 0

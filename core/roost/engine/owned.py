@@ -1,0 +1,42 @@
+"""How long a host has an agent: this one owns it. Hosts that share a store take turns, and answer otherwise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..contract.commit import Commit
+    from ..contract.errors import RoostError
+    from ..tick.tick import Tick
+    from .mailbox import Waiting
+
+
+class Owned:
+    """What a cell does where turns are taken; for an owner there is nothing to do."""
+
+    __slots__ = ()
+
+    async def rest(self) -> bool:
+        """Give the agent back; False = something came up."""
+        return True
+
+    def ended(self) -> None:
+        """The pump is over."""
+
+    def seal(self, tick: Tick, waiting: Waiting, commit: Commit, error: RoostError | None, value: Any) -> None:
+        """Complete a commit before it is planned."""
+
+    def overtaken(self) -> bool:
+        """Another host may have the agent by now, and its frames be out: later ones than this host's."""
+        return False
+
+    def replies(self, waiting: Waiting) -> bool:
+        """Whether it is for this host to reply to a run that committed nothing."""
+        return True
+
+    def vanished(self, cid: str) -> None:
+        """The wire found a connection gone."""
+
+    def undelivered(self, failures: int) -> bool:
+        """A receiver was not reached, so often in a row; whether to give it up until the next load."""
+        return False
