@@ -45,7 +45,7 @@ async def auth(credentials: Credentials) -> Caller | None:
         return Caller(name, {"name": name, "since": datetime(2026, 3, 29, 12, 30, tzinfo=UTC), "roles": ("a", "b")})
     if kind != "user" or not name:
         return ANONYMOUS
-    given: dict[str, Any] = dict(part.partition("=")[::2] for part in more)
+    given: dict[str, Any] = {part.partition("=")[0]: part.partition("=")[2] for part in more}
     if given.get("deny") == credentials.operation:
         raise Rejected(f"not this: {credentials.method} {credentials.operation}", code="denied", status=403)
     return Caller(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterator
+from collections.abc import Generator, Hashable
 from contextlib import contextmanager
 from typing import Final
 
@@ -23,7 +23,7 @@ class Readers:
         self._open: Counter[Hashable] = Counter()
 
     @contextmanager
-    def one(self, address: Address, caller: str) -> Iterator[None]:
+    def one(self, address: Address, caller: str) -> Generator[None]:
         """While somebody reads. `caller`: a principal, or the address of who has none. LimitExceeded `readers`."""
         seats = ((address, OF_AGENT, str(address)), (caller, OF_CALLER, "this caller"))
         for seat, most, name in seats:

@@ -49,7 +49,12 @@ async def _hook(credentials: Credentials) -> Caller | None:
     if token is None:
         return ANONYMOUS
     given: Any = from_json(token)
-    return cast(Caller, Caller(**given) if isinstance(given, dict) and "principal" in given else given)
+    return cast(
+        Caller,
+        Caller(**given)  # pyright: ignore[reportUnknownArgumentType]
+        if isinstance(given, dict) and "principal" in given
+        else given,
+    )
 
 
 def _client(w: World) -> httpx.AsyncClient:

@@ -23,9 +23,10 @@ VALUES = st.recursive(
 
 
 def depth_of(value: Any) -> int:
+    inner: Any = value
     if isinstance(value, dict):
-        value = list(value.values())
-    return 1 + max(map(depth_of, value), default=0) if isinstance(value, list) else 0
+        inner = [*inner.values()]
+    return 1 + max((depth_of(one) for one in inner), default=0) if isinstance(value, (dict, list)) else 0
 
 
 @given(VALUES)

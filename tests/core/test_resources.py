@@ -62,7 +62,7 @@ class User(Agent):
 
     @action
     async def use(self) -> bool:
-        return isinstance(self.slow, Slow)
+        return type(self.slow) is Slow
 
 
 class Grouped(Agent):
@@ -91,7 +91,7 @@ class Sticky(Agent):
 
     @action
     async def use(self) -> bool:
-        return isinstance(self.sticky, Slow)
+        return type(self.sticky) is Slow
 
 
 class Nothing(BaseModel):

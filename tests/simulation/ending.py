@@ -47,7 +47,10 @@ def _no_deadline(m: pytest.MonkeyPatch) -> None:
 
 
 def _one_object(m: pytest.MonkeyPatch) -> None:
-    m.setattr(turn, "succeed", lambda agent: agent)
+    def same(agent: object) -> object:
+        return agent
+
+    m.setattr(turn, "succeed", same)
 
 
 ENDING: Final = (

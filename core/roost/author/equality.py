@@ -1,3 +1,5 @@
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false, reportUnknownArgumentType=false
+# Values of any kind are taken apart here.
 """Where two values differ: what an agent's code made, and what it reads back as."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false, reportUnknownArgumentType=false
+# Values of any kind are taken apart here.
 """What a type does to its values on the way to JSON and back, as far as its pydantic schema shows it."""
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ async def authenticate(runtime: Runtime, credentials: Credentials, admin_token: 
 
 def _client(found: Caller) -> Caller | None:
     """What a hook returned, as a client: neither a source nor the shape of a caller is taken on trust."""
-    given: object = found
+    given = cast(object, found)
     if not isinstance(given, Caller):
         raise TypeError(f"App(auth=...): the hook must return a Caller or ANONYMOUS, not {type(given).__name__}")
     if not isinstance(cast(object, found.principal), str):

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Final, cast
 from pydantic_core import to_json
 
 from ..contract.address import Address
-from ..contract.caller import expired, source_of
+from ..contract.caller import CallerSource, expired, source_of
 from ..contract.errors import NotFound, Rejected, RoostError, TransientError
 from ..contract.result import TickResult, failed
 from ..contract.trigger import Call, Caller, Connect, Disconnect, Message, Payload, SetState, Trigger
@@ -81,7 +81,7 @@ class Session:
         self.cid = cid
         self.label = label
         self.caller = caller
-        self._source = source_of(caller)
+        self._source: CallerSource = source_of(caller)
         self._expires = None if caller is None else caller.expires
         self._clock: Timer | None = None
         self.query: Mapping[str, str] | None = query

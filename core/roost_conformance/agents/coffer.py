@@ -62,7 +62,7 @@ def nest(depth: int) -> Any:
 def depth_of(value: Any) -> int:
     depth = 0
     while isinstance(value, (dict, list)):
-        value = value["in"] if isinstance(value, dict) else value[0]
+        value = value["in"] if isinstance(value, dict) else value[0]  # pyright: ignore[reportUnknownVariableType]
         depth += 1
     return depth
 
@@ -185,7 +185,7 @@ class Coffer(Agent[Hoard]):
     @action
     async def keep_in_kv(self, text: str) -> list[str]:
         """Fields with other names, by KV and by a tell to itself."""
-        hoard = Hoard(lbl=text, ancient=text, shown=text)
+        hoard = Hoard.model_validate({"lbl": text, "ancient": text, "shown": text})
         self.kv.put("hoard", [hoard])
         self.tell(self.agent(Coffer, self.key).unpack, hoard)
         found = await self.kv.get("hoard", list[Hoard])
