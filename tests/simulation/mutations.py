@@ -19,6 +19,7 @@ from roost.engine import cell, delivery, inbox, mailbox, release, turn
 from roost.engine import due as wake
 from roost.engine import waking as load
 from roost.engine.mailbox import Waiting
+from roost.engine.parking import Parking
 from roost.hosting import timers
 from roost.hosting.memory import MemoryStore, rows
 from roost.sockets import protocol as session
@@ -141,7 +142,7 @@ def _no_alarm(m: pytest.MonkeyPatch) -> None:
 
 
 def _no_redrive(m: pytest.MonkeyPatch) -> None:
-    m.setattr(load, "deliver", lambda *_: None)
+    m.setattr(load, "redeliver", lambda *_: None)
 
 
 def _not_consumed(m: pytest.MonkeyPatch) -> None:
@@ -277,7 +278,7 @@ def _no_doubt(m: pytest.MonkeyPatch) -> None:
 
 
 def _late_letter(m: pytest.MonkeyPatch) -> None:
-    m.setattr(cell.Cell, "consumed", lambda self, n: None)
+    m.setattr(Parking, "consumed", lambda self, n: None)
 
 
 def _hot_alarm(m: pytest.MonkeyPatch) -> None:
@@ -318,12 +319,6 @@ def _unpromised(m: pytest.MonkeyPatch) -> None:
     plan, settle = Image.plan, Image.settle
     m.setattr(Image, "plan", lambda self, commit, promised=(): plan(self, commit, [t for t in promised if t]))
     m.setattr(Image, "settle", lambda self, ids, at, promised=(): settle(self, ids, at, [t for t in promised if t]))
-
-
-def _in_step(m: pytest.MonkeyPatch) -> None:
-    whole = turn._failure
-    m.setattr(turn, "_failure", lambda kind, waiting, tick, error, now: whole(kind, waiting, tick, error, tick.at))
-    m.setattr(turn, "_pause", lambda retry, attempts, tick, error: retry.delay(attempts))
 
 
 def _old_snapshot(m: pytest.MonkeyPatch) -> None:
@@ -372,7 +367,6 @@ MUTATIONS: Final = (
     Mutation("an alarm that can't be set is given up", _loud_alarm, bug=True),
     Mutation("the scan at the start is not tried again", _one_scan, bug=True),
     Mutation("a commit disarms a letter that is being parked", _unpromised, bug=True, first=285),
-    Mutation("runs that ask each other are tried again in step", _in_step, bug=True, first=111_170),
     Mutation("a letter that comes while its agent is loaded is not seen", _old_snapshot, "objects", True, 710_508),
     *DEPLOYING,
     *ORDERING,

@@ -45,7 +45,8 @@ async def wrong_methods_over_http(stage: Stage) -> None:
             "/events": {"GET", "HEAD"},
             "/call/add": {"POST"},
             "/tell/add": {"POST"},
-            "/dead-letters": {"GET", "HEAD", "POST"},
+            "/dead-letters": {"GET", "HEAD", "POST", "DELETE"},
+            "/letters": {"GET", "HEAD", "DELETE"},
             "/hibernate": {"POST"},
             "/disconnect": {"POST"},
             "/export": {"GET", "HEAD", "PUT"},
@@ -86,9 +87,11 @@ async def wrong_bodies_over_http(stage: Stage) -> None:
             for kind in ("text/plain", "application/jsonx", "multipart/form-data"):
                 answer = await http.post(path, content=b'{"args":[1]}', headers={"content-type": kind})
                 problem_of(answer, 415, "bad-content-type")
-            for sign in ({"sec-fetch-site": "cross-site"}, {"sec-fetch-mode": "no-cors"}):  # a form of a web page
-                answer = await http.post(path, content=b'{"args":[1]}', headers={"content-type": FORM, **sign})
-                problem_of(answer, 415, "bad-content-type")
+            form = {"content-type": FORM}  # of a web page
+            answer = await http.post(path, content=b'{"args":[1]}', headers={**form, "sec-fetch-mode": "no-cors"})
+            problem_of(answer, 415, "bad-content-type")
+            answer = await http.post(path, content=b'{"args":[1]}', headers={**form, "sec-fetch-site": "cross-site"})
+            problem_of(answer, 403, "bad-origin")
         path = stage.path("clerk", key, "tell", "add")
         for doc in ({"lane": "fast"}, {"lane": None}, {"delay": -1}, {"delay": "1"}, {"delay": True}, {"delay": 1e12}):
             problem = problem_of(await http.post(path, json={"args": [1], **doc}), 422, "bad-body")
