@@ -119,6 +119,8 @@ class Gateway:
             await line.flush()
             return
         address, data = found
+        if data.get("refused"):  # the greeting has said why, and closes it
+            return
         line = Outgoing(self._sockets, address, framed.cid)
         caller = from_document(data.get("caller") or (data if "principal" in data else None))  # the older form is flat
         turn = Turn(self._backend, self._backend.runtime, address, framed.cid, data["label"], caller, line, end)
@@ -148,7 +150,7 @@ class Gateway:
             await line.flush()
 
     async def _ready(self, cid: str, end: float, opened: float) -> tuple[Address, dict[str, Any]] | None:
-        """Whose connection it is, once `on_connect` has run; None: nobody's."""
+        """Whose connection it is, once `on_connect` has run or refused it; None: nobody's."""
         pause = 0.01
         clock = self._backend.runtime.host.monotonic
         # A connection that is not known yet is so for its first seconds only: its greeting is under way.
@@ -157,10 +159,8 @@ class Gateway:
             found = await self._backend.bound(cid)
             if found is not None:
                 data = cast("dict[str, Any]", from_json(found[1]))
-                if data["ready"]:
+                if data["ready"] or data.get("refused"):
                     return found[0], data
-                if data.get("refused"):
-                    return None
             if clock() > (unknown if found is None else end):
                 return None
             await asyncio.sleep(pause)
