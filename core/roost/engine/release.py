@@ -9,16 +9,16 @@ from ..contract.caller import expired
 from ..contract.commit import Commit, Frame
 from ..contract.errors import RoostError, TransientError
 from ..contract.result import TickResult
-from ..contract.trigger import Call, Connect, Message, SetState
+from ..contract.trigger import Call, Connect, Disconnect, Message, SetState, Trigger
 from ..protocol import frames
 from .delivery import deliver
+from .mailbox import Waiting
 from .subscribers import Item, entry_item
 from .viewing import state_frame
 
 if TYPE_CHECKING:
     from ..tick.tick import Tick
     from .cell import Cell
-    from .mailbox import Waiting
 
 
 async def release(cell: Cell, tick: Tick, waiting: Waiting, commit: Commit | None, result: TickResult) -> None:
@@ -149,6 +149,11 @@ async def transmit(cell: Cell, out: list[Frame], version: int) -> Iterable[str]:
     gone = await runtime.wire.send(cell.address, [*kept, Frame(tuple(over), frames.refusal(error))], version)
     for cid in over:
         await runtime.wire.close(cell.address, cid, frames.close_code(error), error.code)
+        if cid not in cell.queued:  # a platform may say only later that it is gone: its row leaves now
+            cell.queued.add(cid)
+            leave = Disconnect(cid, frames.close_code(error), error.code)
+            cell.mailbox.put(Waiting(Trigger("disconnect", leave, source="admin")))
+            cell.kick()
     return gone
 
 
