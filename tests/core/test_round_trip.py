@@ -6,6 +6,7 @@ Each is equal after hibernation, or refused by the field's name; never changed i
 from __future__ import annotations
 
 import math
+import types
 from collections.abc import Callable
 from dataclasses import dataclass as plain_dataclass
 from datetime import UTC, datetime, timedelta
@@ -490,7 +491,7 @@ def test_what_can_be_seen_is_refused_with_the_class(model: type[BaseModel], says
 
 def test_a_config_default_that_changes_is_refused() -> None:
     with pytest.raises(TypeError, match=r"Drawn\.token is another one each time"):
-        type("Refused", (Agent[Base, Drawn],), {})
+        types.new_class("Refused", (Agent[Base, Drawn],))
 
 
 class Keys(BaseModel):

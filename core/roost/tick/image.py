@@ -73,7 +73,7 @@ class Image:
         """
         if not (
             commit.schedules or commit.deferred or commit.consumed or commit.outbox
-            or self.letters or self.outbox or promised
+            or self.waiting or self.outbox or promised
         ):  # fmt: skip
             commit.next_due = commit.armed = self.due
             return
