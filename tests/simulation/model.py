@@ -10,6 +10,7 @@ from pydantic_core import from_json
 
 from roost.contract.address import Address
 from roost.contract.commit import Commit, Envelope, Letter, Schedule
+from roost.hosting.memory import rows
 from roost.tick.image import REDELIVER
 
 from .history import History
@@ -230,7 +231,7 @@ class Model:
         waits = self.life(life.address).letters  # none of an agent that is no more
         known = {n for n, x in waits.items() if x.known}
         times = [s.at for s in after.schedules]
-        life.crowded = life.crowded or after.waiting > len(after.letters)
+        life.crowded = life.crowded or after.waiting >= rows.LETTERS  # before this commit one more may have waited
         soon = after.at + REDELIVER if life.crowded else 0.0
         times += [max(x.next, soon) for x in after.letters if x.next > after.at and x.n in known]
         due = min(times, default=None)
