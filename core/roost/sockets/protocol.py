@@ -26,7 +26,7 @@ from ..engine.viewing import state_frame
 from ..ports import Timer
 from ..protocol import frames
 from ..protocol.incoming import OURS, Refused, read
-from ..protocol.numbering import FRAME_GAP, GAP_SECONDS, frame_gap, too_much
+from ..protocol.numbering import FRAME_GAP, GAP_BYTES, GAP_SECONDS, frame_gap, too_much
 from .admission import without_secrets
 from .line import Line, refuse
 
@@ -162,7 +162,7 @@ class Session:
             )
             refuse(self.line, error)
             self._drop()
-        elif len(held) >= BUSY and not self._paused:
+        elif not self._paused and (len(held) >= BUSY or self._held_size > GAP_BYTES // 2):
             self._paused = True
             self.line.pause()
 
