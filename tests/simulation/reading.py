@@ -9,8 +9,7 @@ from typing import Any, Final
 import pytest
 
 from roost.contract.address import Address
-from roost.contract.errors import TransientError
-from roost.engine import cell, release, runtime, turn
+from roost.engine import cell, release, turn
 from roost.engine.mailbox import Waiting
 from roost.engine.subscribers import Subscriber
 from roost.protocol.frames import stream_reset
@@ -40,10 +39,6 @@ def _untold(m: pytest.MonkeyPatch) -> None:
     m.setattr(events.Reader, "live", live)
 
 
-def _never_void(m: pytest.MonkeyPatch) -> None:
-    m.setattr(turn, "void", lambda cell, tick, waiting: None)
-
-
 def _no_reset(m: pytest.MonkeyPatch) -> None:
     whole = release.live
 
@@ -71,24 +66,6 @@ def _swept(m: pytest.MonkeyPatch) -> None:
     m.setattr(cell.Cell, "idle", property(idle))
 
 
-def _redriven_unseen(m: pytest.MonkeyPatch) -> None:
-    async def redrive(self: runtime.Runtime, address: Address, id: str | None) -> int:
-        try:
-            count = await self.store.redrive(address, id)
-        except TransientError:
-            self.cell(address).doubt()
-            raise
-        if count:
-            await self.store.arm(address, self.host.now())
-            await self.hibernate(address)
-            self.cell(address).alarm()
-        else:
-            await self.existing(address)
-        return count
-
-    m.setattr(runtime.Runtime, "redrive", redrive)
-
-
 def _ring_turns(m: pytest.MonkeyPatch) -> None:
     whole = reads.Reads._slots
 
@@ -112,9 +89,7 @@ READING: Final = (
     Mutation("a stream breaks off before its result", _open_end),
     Mutation("a reader is not told of entries that are gone", _no_gap),
     Mutation("an idle agent is dropped while a reader loads it", _swept, bug=True, first=832_059),
-    Mutation("redriven letters are not seen when the answer is lost", _redriven_unseen, bug=True, first=826_320),
     Mutation("a reader misses the entries of a commit whose answer was lost", _untold, bug=True, first=3_790),
-    Mutation("a stream that failed is not declared void", _never_void, bug=True, first=1_070),
     Mutation("two runs of a call stream under the same ids", _runs_alike, bug=True, first=488),
     Mutation("a stream begins anew without a reset", _no_reset, "dynamo", bug=True, first=414),
     Mutation("a log is read while its ring turns", _ring_turns, "dynamo", bug=True, first=350),
