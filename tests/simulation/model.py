@@ -231,7 +231,8 @@ class Model:
         waits = self.life(life.address).letters  # none of an agent that is no more
         known = {n for n, x in waits.items() if x.known}
         times = [s.at for s in after.schedules]
-        life.crowded = life.crowded or after.waiting >= rows.LETTERS  # before this commit one more may have waited
+        # As `crowded` sets it; before this commit one more may have waited.
+        life.crowded = life.crowded or after.waiting >= rows.LETTERS  # type: ignore[attr-defined]
         soon = after.at + REDELIVER if life.crowded else 0.0
         times += [max(x.next, soon) for x in after.letters if x.next > after.at and x.n in known]
         due = min(times, default=None)

@@ -16,10 +16,10 @@ from typing import Any, ClassVar, Final, cast
 from pydantic_core import to_json
 
 from ..contract.address import Address
-from ..contract.caller import CallerSource, expired, source_of
+from ..contract.caller import expired, source_of
 from ..contract.errors import NotFound, Rejected, RoostError, TransientError
 from ..contract.result import TickResult, failed
-from ..contract.trigger import Call, Caller, Connect, Disconnect, Message, Payload, SetState, Trigger
+from ..contract.trigger import Call, Caller, CallerSource, Connect, Disconnect, Message, Payload, SetState, Trigger
 from ..engine.quarantine import quarantined
 from ..engine.runtime import Runtime
 from ..engine.viewing import state_frame
