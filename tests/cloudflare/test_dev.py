@@ -48,10 +48,10 @@ def test_it_serves_reloads_and_keeps(tmp_path: Path, monkeypatch: pytest.MonkeyP
         running.heard(r"serving again")
         assert [call(url, "greet"), call(url, "increment")] == ["good day", 9]  # same URL, same agents
 
-        edit(folder / "main.py", "app = App([Counter]", "app = App(([Counter]")
+        edit(folder / "main.py", "app = App([Counter]", "app = (App([Counter]")
         running.heard("waiting for a change to the source")
         assert "main.py" in running.said and "was never closed" in running.said
-        edit(folder / "main.py", "app = App(([Counter]", "app = App([Counter]")
+        edit(folder / "main.py", "app = (App([Counter]", "app = App([Counter]")
         running.heard(r"serving again", 2)
         assert call(url, "increment") == 12
         assert running.end() == 0
