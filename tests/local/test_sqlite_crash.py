@@ -23,9 +23,9 @@ AGENTS = 8
 
 CHILD = """
 import asyncio, os, sys
-from roost.commit import Commit, Entry, Put
+from roost.contract.commit import Commit, Entry, Put
 from roost.errors import RoostError
-from roost.testing.ports.pen import Pen, envelope, handled, letter
+from roost_conformance.ports.pen import Pen, envelope, handled, letter
 from roost_local.store import SqliteStore
 
 async def write(pen, version):
