@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -15,7 +14,6 @@ from roost.engine import cell, delivery
 from roost.engine.delivery import Aside, Outgoing
 from roost.engine.leased import tenure
 from roost.engine.leased.tenure import Tenant
-from roost.hosting.memory import rows
 from roost.tick.image import Image
 
 from .mutation import Mutation
@@ -96,17 +94,6 @@ def _refused_twice(m: pytest.MonkeyPatch) -> None:
     m.setattr(delivery, "refused_for_good", lambda error: True)
 
 
-def _attempts_lost(m: pytest.MonkeyPatch) -> None:
-    whole = rows.Rows._post
-
-    def post(self: rows.Rows, commit: Commit) -> None:
-        if commit.deferred is not None:
-            commit.deferred = replace(commit.deferred, next=0.0)
-        whole(self, commit)
-
-    m.setattr(rows.Rows, "_post", post)
-
-
 ORDERING: Final = (
     Mutation("an envelope that was not delivered goes behind the others of its receiver", _behind),
     Mutation("a tell passes those that wait for the same receiver", _past),
@@ -116,5 +103,4 @@ ORDERING: Final = (
     Mutation("letters beyond a page are not counted when somebody rang", _short_look, "dynamo", bug=True),
     Mutation("an envelope is settled before it is delivered", _settled_early),
     Mutation("a passing refusal of an envelope is taken for a last one", _refused_twice),
-    Mutation("a letter forgets its back-off", _attempts_lost),
 )
