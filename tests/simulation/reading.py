@@ -4,18 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
-from roost.contract.address import Address
 from roost.engine import cell, release, turn
 from roost.engine.mailbox import Waiting
 from roost.engine.subscribers import Subscriber
 from roost.protocol.frames import stream_reset
 from roost.tick.tick import Tick
 from roost_http import events, stream
-from roost_lambda import backend, reads
 
 from .mutation import Mutation
 
@@ -66,25 +64,6 @@ def _swept(m: pytest.MonkeyPatch) -> None:
     m.setattr(cell.Cell, "idle", property(idle))
 
 
-def _ring_turns(m: pytest.MonkeyPatch) -> None:
-    whole = reads.Reads._slots
-
-    async def slots(self: reads.Reads, *args: Any) -> int:
-        await whole(self, *args)
-        return 0
-
-    m.setattr(reads.Reads, "_slots", slots)
-
-
-def _greeted_again(m: pytest.MonkeyPatch) -> None:
-    whole = backend.LambdaBackend.greeting
-
-    async def greeting(self: backend.LambdaBackend, address: Address, cid: str) -> tuple[list[bytes], str]:
-        return await whole(self, address, "")
-
-    m.setattr(backend.LambdaBackend, "greeting", greeting)
-
-
 READING: Final = (
     Mutation("a stream breaks off before its result", _open_end),
     Mutation("a reader is not told of entries that are gone", _no_gap),
@@ -92,6 +71,4 @@ READING: Final = (
     Mutation("a reader misses the entries of a commit whose answer was lost", _untold, bug=True, first=3_790),
     Mutation("two runs of a call stream under the same ids", _runs_alike, bug=True, first=488),
     Mutation("a stream begins anew without a reset", _no_reset, "dynamo", bug=True, first=414),
-    Mutation("a log is read while its ring turns", _ring_turns, "dynamo", bug=True, first=350),
-    Mutation("a connection is greeted again", _greeted_again, "dynamo", bug=True, first=6_419),
 )
