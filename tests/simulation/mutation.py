@@ -21,3 +21,5 @@ class Mutation:
     bug: bool = False
     first: int = 0
     """The first seed that is tried."""
+    slow: bool = False
+    """It takes a minute and more: run by `-m long` only."""

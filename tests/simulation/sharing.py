@@ -174,10 +174,12 @@ SHARED: Final = (
     Mutation("a late renewal brings a lease back", _lazarus, "dynamo", first=7),
     Mutation("who parks a letter sends no doorbell", _silent_post, "dynamo", first=4),
     Mutation("an envelope is forgotten before it is delivered", _early_settle, "dynamo"),
-    Mutation("a put that was given up parks its letter again", _ghost, "dynamo", bug=True, first=37),
-    Mutation("an import hides the letters that wait", _import_hides, "dynamo", bug=True, first=385),
-    Mutation("parked frames of a connection race", _racing_frames, "dynamo", bug=True, first=55),
-    Mutation("a host that lost its agent still sends frames", _late_state, "dynamo", bug=True, first=1359),
-    Mutation("a host that lost its agent still replies to a guest", _late_reply, "dynamo", bug=True, first=1954),
-    Mutation("who takes a lane of frames over runs some again", _lane_again, "dynamo", bug=True, first=2082),
+    Mutation("a put that was given up parks its letter again", _ghost, "dynamo", bug=True, first=37, slow=True),
+    Mutation("an import hides the letters that wait", _import_hides, "dynamo", bug=True, first=385, slow=True),
+    Mutation("parked frames of a connection race", _racing_frames, "dynamo", bug=True, first=55, slow=True),
+    Mutation("a host that lost its agent still sends frames", _late_state, "dynamo", bug=True, first=1359, slow=True),
+    Mutation(
+        "a host that lost its agent still replies to a guest", _late_reply, "dynamo", bug=True, first=1954, slow=True
+    ),
+    Mutation("who takes a lane of frames over runs some again", _lane_again, "dynamo", bug=True, first=2082, slow=True),
 )

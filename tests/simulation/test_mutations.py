@@ -17,7 +17,10 @@ def passes(seed: int, store: str) -> bool:
     return simulate(seed, store).violation is None
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda m: str(m.name))
+@pytest.mark.parametrize(
+    "mutation",
+    [pytest.param(m, id=m.name, marks=[pytest.mark.long] if m.slow else []) for m in MUTATIONS],
+)
 def test_a_defect_is_seen_and_its_absence_too(mutation: Mutation) -> None:
     outcome = caught(mutation)
     assert outcome is not None, f"nothing was seen in {BOUND} seeds"
