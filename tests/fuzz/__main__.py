@@ -48,14 +48,14 @@ def fuzz(on: str, examples: int, steps: int, first: int, seconds: float | None) 
 
     Lives.door = door
     plan = settings(
-        max_examples=250, stateful_step_count=steps, deadline=None, database=None, print_blob=True,
+        max_examples=25, stateful_step_count=steps, deadline=None, database=None, print_blob=True,
         verbosity=Verbosity.quiet,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
     )  # fmt: skip
     logging.getLogger("roost").setLevel(logging.CRITICAL)  # handlers fail by the thousand here
     try:
         while lives < examples and (end is None or time.monotonic() < end):
-            chosen = settings(plan, max_examples=min(250, examples - lives))
+            chosen = settings(plan, max_examples=min(25, examples - lives))
             run_state_machine_as_test(seed(first + lives)(Lives), settings=chosen)
     finally:
         door.close()

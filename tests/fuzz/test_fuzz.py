@@ -19,6 +19,7 @@ def test_models_are_taken_or_refused_by_name() -> None:
     assert not unnamed
 
 
+@pytest.mark.long
 def test_nothing_accepted_is_lost_changed_or_unreadable() -> None:
     assert fuzz("here", 100_000, 12, 0, SECONDS) > 100
 
