@@ -214,7 +214,7 @@ class Client:
             socket.sent += 1
             data = f"{socket.sent}:m{socket.cid}:{socket.sent}"
             batch.append(to_json({"type": "roost_message", "seq": socket.sent, "data": data}).decode())
-        if self.rng.random() < 0.4:
+        if self.world.overtaking and self.rng.random() < 0.4:
             self.rng.shuffle(batch)
             self.note("fault:network:reorder", socket.cid)
         for frame in batch:

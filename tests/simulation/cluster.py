@@ -210,6 +210,11 @@ class Cluster(World):
     def served(self, socket: Socket) -> bool:
         return socket.open and socket.machine is not None and socket.machine.host.alive
 
+    @property
+    def overtaking(self) -> bool:
+        """Not on a socket that another host takes up: it knows no count, since one TCP stream keeps the order there."""
+        return not self.gateway.sticky
+
     def frame(self, socket: Socket, text: str) -> None:
         assert socket.session is not None
         socket.session.text(text)

@@ -202,6 +202,10 @@ class Fleet(World):
     def served(self, socket: Socket) -> bool:
         return socket.open
 
+    @property
+    def overtaking(self) -> bool:
+        return True
+
     def frame(self, socket: Socket, text: str) -> None:
         """Every frame is an invocation of its own; nobody tries it again."""
         framed = Framed(socket.cid, text)

@@ -123,6 +123,11 @@ class World(ABC):
     def served(self, socket: Socket) -> bool:
         """Somebody is at the other end."""
 
+    @property
+    @abstractmethod
+    def overtaking(self) -> bool:
+        """Frames of one connection may overtake each other."""
+
     @abstractmethod
     def frame(self, socket: Socket, text: str) -> None:
         """The client sends a frame."""
