@@ -13,11 +13,20 @@ from roost.author.app import App, Credentials
 from roost.contract.caller import ANONYMOUS
 from roost.contract.errors import Rejected
 from roost.contract.trigger import Caller
+from roost_auth import APIKeys, SignedCookie, first_of
 
 from . import agents
 
 FRIEND: Final = "https://friend.example"
 """The one web origin that may use the app besides its own."""
+
+
+API_KEY: Final = "rk_c0nf0rmance_of-the-suite-and-of-nothing-else"
+API_KEY_HASH: Final = "c0nf0rmance$pbkdf2$1000$Y29uZm9ybWFuY2Utc2FsdA$w10zf1bmZY2YTNmHVq3QtNgCBLmJ_Vxw7aLivh-qqP0"
+COOKIE: Final = SignedCookie(["the-newer-secret-of-the-suite-0123", "the-older-secret-of-the-suite-0123"])
+OLDER: Final = SignedCookie("the-older-secret-of-the-suite-0123")
+READY: Final = first_of(APIKeys({"robot": {"keys": API_KEY_HASH, "roles": ["clerk"]}}), COOKIE)
+"""Ready-made hooks, asked for what is theirs."""
 
 
 def gather() -> list[type[Agent[Any, Any]]]:
@@ -33,8 +42,11 @@ async def auth(credentials: Credentials) -> Caller | None:
 
     `user:<name>;roles=a,b` has these roles, `;for=<seconds>` expires, `;deny=<operation>` may not do that; `mute` is
     answered with None. `;source=` is tried and must not be believed. Claims of `dated:<name>` are not JSON yet.
+    API keys and cookies are those of the ready-made hooks.
     """
     token = credentials.bearer or credentials.query.get("token") or ""
+    if token.startswith("rk_") or {"cookie", "x-api-key"} & credentials.headers.keys():
+        return await READY(credentials)
     if token == "bad":
         raise Rejected("this token is not valid here", code="bad-token", status=401)
     if token == "mute":

@@ -21,6 +21,9 @@ PROBLEM: Final[Header] = (b"content-type", b"application/problem+json")
 EVENTS: Final[Header] = (b"content-type", b"text/event-stream")
 NO_STORE: Final[Header] = (b"cache-control", b"no-store")
 NO_SNIFF: Final[Header] = (b"x-content-type-options", b"nosniff")
+REFUSED_TOKEN: Final = frozenset({"invalid-token", "expired"})
+"""Codes of a 401 that is about a token that was sent."""
+_SAYABLE: Final = frozenset(map(chr, range(0x20, 0x7F))) - {'"', "\\"}
 BODILESS: Final = frozenset({204, 304})
 """Statuses that have no body and no content-length (RFC 9110, 8.6)."""
 
@@ -47,10 +50,18 @@ def as_problem(error: RoostError, allow: Sequence[str] = ()) -> Answer:
     if error.retry_after is not None:
         headers.append((b"retry-after", b"%d" % max(0, ceil(error.retry_after))))
     if error.status == 401:
-        headers.append((b"www-authenticate", b"Bearer"))
+        headers.append((b"www-authenticate", _challenge(error)))
     if allow:
         headers.append((b"allow", ", ".join(allow).encode()))
     return Answer(error.status, problem_bytes(error), headers)
+
+
+def _challenge(error: RoostError) -> bytes:
+    """RFC 6750, 3: who sent no token is told only that one is wanted; who sent one that does not hold, why."""
+    if error.code not in REFUSED_TOKEN:
+        return b"Bearer"
+    why = "".join(c for c in error.message[:200] if c in _SAYABLE)
+    return f'Bearer error="invalid_token", error_description="{why}"'.encode()
 
 
 async def reply(send: Send, answer: Answer, more: Sequence[Header] = (), *, head: bool = False) -> None:

@@ -25,7 +25,10 @@ Default, RoostAgent, RoostRegistry = serve(app)
 
 def packages() -> list[Path]:
     """The import packages that a Worker takes along."""
-    return [*map(folder, ("roost", "roost_http", "roost_client", "roost_conformance")), Path(__file__).parent]
+    return [
+        *map(folder, ("roost", "roost_auth", "roost_http", "roost_client", "roost_conformance")),
+        Path(__file__).parent,
+    ]
 
 
 class CloudflareHarness:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..contract.address import Address, check_key
@@ -18,6 +18,8 @@ from .kind import Kind
 from .remote import Remote, RemoteAction
 
 if TYPE_CHECKING:
+    import httpx
+
     from ..engine.runtime import Runtime
     from .agent import Agent
 
@@ -44,6 +46,15 @@ class Credentials:
     client: str = ""
     operation: str = ""
     method: str = ""
+    fetch: Callable[[], httpx.AsyncClient] | None = field(default=None, repr=False, compare=False)
+    """Makes a client of the platform's outbound HTTP; set by Roost."""
+
+    @property
+    def http(self) -> httpx.AsyncClient:
+        """Outbound HTTP for the hook, as long as it runs: `async with credentials.http as http: ...`."""
+        if self.fetch is None:
+            raise RuntimeError("these credentials were made by hand: give them fetch=httpx.AsyncClient")
+        return self.fetch()
 
     @property
     def bearer(self) -> str | None:
@@ -93,8 +104,8 @@ class App:
             self.kinds[kind.name] = kind
         if not self.kinds:
             raise TypeError("App: give it at least one agent class")
-        if auth is not None and not inspect.iscoroutinefunction(auth):
-            raise TypeError("App(auth=...): the hook must be `async def`")
+        if auth is not None and not _is_hook(auth):
+            raise TypeError("App(auth=...): the hook must be `async def`, or an object whose `__call__` is")
         self.web = web
         self.public = auth is PUBLIC
         """It was said that anybody may call."""
@@ -122,6 +133,12 @@ class App:
         found = self.kind(kind._kind.name)  # pyright: ignore[reportPrivateUsage]
         remote = Remote(AppAsker(self, timeout), found, Address(found.name, check_key(key)), timeout, idempotency_key)
         return cast(A, remote)
+
+
+def _is_hook(given: object) -> bool:
+    if isinstance(given, type):
+        return False
+    return inspect.iscoroutinefunction(given) or inspect.iscoroutinefunction(vars(type(given)).get("__call__"))
 
 
 class AppAsker:

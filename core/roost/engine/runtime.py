@@ -243,6 +243,10 @@ class Runtime(World, Operating):
             tick.outbound = Keys(None if scoped is None else quote(name, safe="/:"), tick.reader)
         return self.fetch.client(tick.outbound, tick.deadline)
 
+    def outside(self, deadline: float) -> httpx.AsyncClient:
+        """Outbound HTTP of no tick: the auth hook's. `deadline`: monotonic."""
+        return self.fetch.client(Keys(None, lambda: None), deadline)
+
     def asker(self, tick: Tick) -> TickAsker:
         return TickAsker(tick, self.host, self.courier, None if tick.readonly else self.cells.get(tick.address))
 

@@ -10,7 +10,7 @@ from typing import Final
 from .platform import Project
 
 PACKAGES: Final = (
-    "roost", "roost_http", "roost_client", "roost_server", "roost_cli", "roost_conformance",
+    "roost", "roost_auth", "roost_http", "roost_client", "roost_server", "roost_cli", "roost_conformance",
     "roost_local", "roost_cloudflare", "roost_lambda",
 )  # fmt: skip
 
@@ -40,5 +40,7 @@ def shipped(project: Project) -> Iterator[tuple[Path, frozenset[str]]]:
     yield folder("roost_http"), NEVER_SHIPPED
     if suite:
         yield folder("roost_conformance"), NEVER_SHIPPED
+    if suite or "roost_auth" in text:
+        yield folder("roost_auth"), NEVER_SHIPPED
     if suite or "roost_client" in text:
         yield folder("roost_client"), NEVER_SHIPPED

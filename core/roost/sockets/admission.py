@@ -6,6 +6,7 @@ import hmac
 import logging
 import re
 from collections.abc import Collection, Mapping
+from functools import partial
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import parse_qsl, unquote
@@ -41,6 +42,7 @@ async def authenticate(runtime: Runtime, credentials: Credentials, admin_token: 
     if hook is None:
         return None
     timeout = runtime.host.timeout(HOOK)
+    object.__setattr__(credentials, "fetch", partial(runtime.outside, runtime.host.monotonic() + HOOK))
     try:
         async with timeout:
             found = await hook(credentials)
