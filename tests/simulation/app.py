@@ -17,6 +17,7 @@ from pydantic import BaseModel, model_validator
 
 from roost import Agent, AgentError, App, Connection, Cron, Every, Rejected, Retry, TransientError, action
 from roost.contract.errors import RoostError
+from roost.tick.tick import Tick
 
 from .witness import witness
 
@@ -25,6 +26,11 @@ Plan: TypeAlias = list[Step]
 LEFT: dict[str, Actor] = {}
 """The object of each agent's last tick, as a forgotten task would have it."""
 RETRY = Retry(attempts=3, first=0.5, max=4.0)
+
+
+def tick_of(agent: Actor) -> Tick:
+    """The recorder that the agent's object was last given."""
+    return cast(Tick, agent._tick)  # pyright: ignore[reportPrivateUsage]
 
 
 class TooLate(Exception):
@@ -112,7 +118,7 @@ class Actor(Agent[Memory]):
     def haunt(self) -> None:
         """What the last tick left behind writes into its state."""
         left, LEFT[self.key] = LEFT.get(self.key), self
-        if left is not None and (left is self or not left._tick.open):
+        if left is not None and (left is self or not tick_of(left).open):
             with suppress(AgentError):
                 left.state.n += 1000
 
@@ -142,7 +148,7 @@ class Actor(Agent[Memory]):
     async def take(self, op: str, i: int, step: Step) -> None:
         """One step of a plan."""
         do, *rest = step
-        born = f"{op[op.find('g') :] if 'g' in op else ''}g{self._tick.image.generation}"
+        born = f"{op[op.find('g') :] if 'g' in op else ''}g{tick_of(self).image.generation}"
         match do:
             case "tell":
                 to, inner, plan = rest

@@ -26,8 +26,8 @@ from .remote import Remote, RemoteAction
 if TYPE_CHECKING:
     import httpx
 
-    from ..tick.tick import Tick
     from .action import Action
+    from .effects import Effects
     from .kv import KV
     from .resource import Resource
     from .response import Response
@@ -37,6 +37,7 @@ S = TypeVar("S", bound=BaseModel, default=Empty)
 C = TypeVar("C", bound=BaseModel, default=Empty)
 P = ParamSpec("P")
 A = TypeVar("A", bound="Agent[Any, Any]")
+E = TypeVar("E", bound="Effects")
 
 
 class Agent(Generic[S, C]):
@@ -53,8 +54,8 @@ class Agent(Generic[S, C]):
     """Raise it with a change of the state model that old bytes don't fit, and write `migrate`."""
 
     _kind: ClassVar[Kind]
-    _tick: Tick
-    _world: World
+    _tick: Effects
+    _world: World[Any]
     _resources: dict[Resource[Any], Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -229,16 +230,16 @@ def end(agent: Agent[Any, Any]) -> None:
     del agent.state
 
 
-class World:
-    """What an agent reaches beyond its tick; the runtime fills it."""
+class World(Generic[E]):
+    """What an agent reaches beyond its tick, a filled `Effects`; the runtime fills it."""
 
-    def logger(self, tick: Tick) -> LoggerAdapter[Any]:
+    def logger(self, tick: E) -> LoggerAdapter[Any]:
         raise NotImplementedError
 
-    def http(self, tick: Tick) -> httpx.AsyncClient:
+    def http(self, tick: E) -> httpx.AsyncClient:
         raise NotImplementedError
 
-    def asker(self, tick: Tick) -> Any:
+    def asker(self, tick: E) -> Any:
         raise NotImplementedError
 
     def target(self, to: Address, name: str, internal: bool) -> Action:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from ..contract.address import Address, check_key
 from ..contract.caller import APP
@@ -13,14 +13,14 @@ from ..contract.errors import AgentError, NotFound
 from ..contract.hosts import checked_names
 from ..contract.limits import PORTABLE, Limits
 from ..contract.trigger import Call, Caller, Trigger
-from ..tick.asker import typed
 from .kind import Kind
-from .remote import Remote, RemoteAction
+from .remote import Remote, RemoteAction, typed
 
 if TYPE_CHECKING:
     import httpx
 
-    from ..engine.runtime import Runtime
+    from ..contract.result import TickResult
+    from ..ports import Host
     from .agent import Agent
 
 A = TypeVar("A", bound="Agent[Any, Any]")
@@ -73,6 +73,14 @@ async def PUBLIC(credentials: Credentials) -> Caller | None:
     return None
 
 
+class Server(Protocol):
+    """What serves an app in this process, as far as `App.agent` needs it."""
+
+    @property
+    def host(self) -> Host: ...
+    async def dispatch(self, address: Address, trigger: Trigger) -> TickResult: ...
+
+
 class App:
     """`app = App([Counter, Audit])`; `[tool.roost] app = "main:app"` names it."""
 
@@ -116,8 +124,8 @@ class App:
         self.limits = limits or PORTABLE
         self.silent_hook = False
         """The hook returned None, and its author has been told what that means."""
-        self.runtime: Runtime | None = None
-        """The runtime that serves this app in this process; set by the backend."""
+        self.runtime: Server | None = None
+        """What serves this app in this process; set by the backend."""
 
     def kind(self, name: str) -> Kind:
         """The kind of that name; NotFound says which there are."""

@@ -11,7 +11,7 @@ from ..contract.legible import read
 from ..contract.trigger import Caller
 
 if TYPE_CHECKING:
-    from ..tick.tick import Tick
+    from .effects import Effects
 
 
 class Connection:
@@ -19,7 +19,7 @@ class Connection:
 
     __slots__ = ("_row", "_tick", "query")
 
-    def __init__(self, tick: Tick, row: Row, query: Mapping[str, str] | None = None) -> None:
+    def __init__(self, tick: Effects, row: Row, query: Mapping[str, str] | None = None) -> None:
         self._tick = tick
         self._row = row
         self.query: Mapping[str, str] = query or {}

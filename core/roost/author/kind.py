@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args, get_origin
+from typing import Any, Final, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from typing_extensions import TypeVar as DefaultTypeVar
@@ -16,9 +16,6 @@ from ..contract.errors import AgentError, NotFound, RoostError
 from .action import MARK, Action, Options, describe
 from .equality import difference
 from .shape import shape_of
-
-if TYPE_CHECKING:
-    from .agent import Agent
 
 HOOKS: Final = frozenset({"on_start", "on_connect", "on_message", "on_disconnect", "on_request"})
 
@@ -35,7 +32,7 @@ class Kind:
         "own_view", "state_type", "state_version", "stateful", "to_bytes", "unordered", "validate",
     )  # fmt: skip
 
-    def __init__(self, cls: type[Agent[Any, Any]], reserved: frozenset[str]) -> None:
+    def __init__(self, cls: type[Any], reserved: frozenset[str]) -> None:
         self.cls = cls
         self.name = check_kind(cls.__dict__.get("kind") or kebab(cls.__name__))
         self.state_type, self.config_type = _parameters(cls)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, overload
 
 from pydantic import ValidationError
 
@@ -14,7 +14,8 @@ from .action import describe
 from .equality import adapter
 
 if TYPE_CHECKING:
-    from ..tick.tick import Tick
+    from ..contract.address import Address
+    from ..ports import Store
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -22,12 +23,26 @@ _MISSING: Final[Any] = object()
 KEY: Final = "a key of kv"
 
 
+class Data(Protocol):
+    """An agent's stored data during a tick, with the tick's own writes."""
+
+    address: Address
+    puts: dict[str, bytes | None]
+    """What the tick has written so far, as JSON; None: deleted."""
+
+    def reader(self) -> Store:
+        """Where the committed data is read. AgentError `tick-over` after the tick's end."""
+        ...
+
+    def put(self, key: str, value: Any, *, delete: bool = False) -> None: ...
+
+
 class KV:
     """Reads see this tick's own writes. Keys sort by their UTF-8 bytes."""
 
     __slots__ = ("_tick",)
 
-    def __init__(self, tick: Tick) -> None:
+    def __init__(self, tick: Data) -> None:
         self._tick = tick
 
     @overload
@@ -68,7 +83,7 @@ class KV:
 
 
 def _merge(
-    page: list[tuple[str, bytes]], tick: Tick, prefix: str, after: str, last: str | None
+    page: list[tuple[str, bytes]], tick: Data, prefix: str, after: str, last: str | None
 ) -> list[tuple[str, bytes]]:
     low, high = after.encode(), None if last is None else last.encode()
     merged = dict(page)

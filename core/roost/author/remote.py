@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
+from pydantic import ValidationError
+
 from ..contract.address import Address
 from ..contract.errors import AgentError, NotSupported
 from .action import Action
+from .equality import adapter
 
 if TYPE_CHECKING:
     from .kind import Kind
@@ -84,3 +87,17 @@ class RemoteAction:
 
     def __repr__(self) -> str:
         return f"<action {self.address}.{self.action.name}>"
+
+
+def typed(target: RemoteAction, value: bytes) -> Any:
+    """The result as the action's annotation says."""
+    if target.action.result is None:
+        return None
+    try:
+        return adapter(target.action.result).validate_json(value, by_alias=True, by_name=True)
+    except ValidationError as error:
+        raise AgentError(
+            f"{target.address}.{target.action.name} answered {value[:80]!r}, not {target.action.result}: "
+            "correct the action's return annotation",
+            code="bad-result",
+        ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, cast, overload
 
 from ..contract.errors import AgentError, RoostError, TransientError
 
@@ -12,11 +12,16 @@ if TYPE_CHECKING:
     from logging import Logger
 
     from ..ports import Future, Host, Timer
-    from .agent import Agent
 
 T = TypeVar("T")
 CLOSING: Final = 5.0
 """Seconds that each resource gets to close."""
+
+
+class Holder(Protocol):
+    """An agent, as far as its resources go."""
+
+    _resources: dict[Resource[Any], Any]
 
 
 class Resource(Generic[T]):
@@ -40,8 +45,8 @@ class Resource(Generic[T]):
     @overload
     def __get__(self, agent: None, owner: type[Any]) -> Resource[T]: ...
     @overload
-    def __get__(self, agent: Agent[Any, Any], owner: type[Any]) -> T: ...
-    def __get__(self, agent: Agent[Any, Any] | None, owner: type[Any]) -> Resource[T] | T:
+    def __get__(self, agent: Holder, owner: type[Any]) -> T: ...
+    def __get__(self, agent: Holder | None, owner: type[Any]) -> Resource[T] | T:
         if agent is None:
             return self
         try:

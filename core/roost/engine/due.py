@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 async def build(runtime: Runtime, kind: Kind, image: Image) -> Agent[Any, Any]:
     """The author's object. Quarantined when the stored state does not validate, migrated or not."""
-    agent = kind.cls.__new__(kind.cls)
+    agent: Agent[Any, Any] = object.__new__(kind.cls)
     agent.state = load_state(kind, image.state, image.state_version)
     await runtime.furnish(agent)
     return agent

@@ -50,7 +50,7 @@ GRACE: Final = 0.05
 """Seconds past its deadline that a running tick gets to report its own end."""
 
 
-class Runtime(World, Operating):
+class Runtime(World[Tick], Operating):
     """Runs the agents of one app in one process.
 
     `idle_after`: seconds until an idle agent leaves memory. `restless`: forget it between any two ticks, a

@@ -25,14 +25,15 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from ..author.agent import Agent
+    from ..author.effects import Effects
     from ..author.kind import Kind
     from ..contract.address import Address
     from ..contract.commit import Row, Snapshot
-    from ..tick.tick import Tick
     from .runtime import Runtime
 
 
-class Onlooker(World):
+class Onlooker(World[Any]):
     """What a view reaches beyond its snapshot: the log."""
 
     def logger(self, tick: Any) -> LoggerAdapter[Any]:
@@ -62,10 +63,10 @@ def made(
     try:
         if not kind.own_view:
             return checked(kind.to_bytes(state), "the state", STORED_DEPTH)
-        agent = kind.cls.__new__(kind.cls)
+        agent: Agent[Any, Any] = object.__new__(kind.cls)
         agent.state = state
         agent.config = runtime.config_of(kind)
-        agent._tick = cast("Tick", Glimpse(address, at, rows))  # pyright: ignore[reportPrivateUsage]
+        agent._tick = cast("Effects", Glimpse(address, at, rows))  # pyright: ignore[reportPrivateUsage]
         agent._world = ONLOOKER  # pyright: ignore[reportPrivateUsage]
         data = agent.view()
         if inspect.iscoroutine(data):

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pydantic import ValidationError
-
-from ..author.equality import adapter
-from ..author.remote import RemoteAction
-from ..contract.errors import AgentError, Rejected, TransientError
+from ..author.remote import RemoteAction, typed
+from ..contract.errors import Rejected, TransientError
 from ..contract.trigger import Call, Caller, Trigger
 
 if TYPE_CHECKING:
@@ -24,20 +21,6 @@ class Busy(Protocol):
 
     def asking(self, to: str) -> None: ...
     def asked(self, to: str) -> None: ...
-
-
-def typed(target: RemoteAction, value: bytes) -> Any:
-    """The result as the action's annotation says."""
-    if target.action.result is None:
-        return None
-    try:
-        return adapter(target.action.result).validate_json(value, by_alias=True, by_name=True)
-    except ValidationError as error:
-        raise AgentError(
-            f"{target.address}.{target.action.name} answered {value[:80]!r}, not {target.action.result}: "
-            "correct the action's return annotation",
-            code="bad-result",
-        ) from error
 
 
 class TickAsker:
