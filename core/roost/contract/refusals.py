@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..engine.due import fingerprint
 from .address import Address
 from .commit import Commit, Letter
 from .errors import Conflict, Fenced, LimitExceeded, Rejected
+from .fingerprint import fingerprint
 
 
 def check(commit: Commit, generation: int, version: int, fence: int, exists: bool) -> None:

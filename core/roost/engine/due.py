@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from hashlib import blake2b
-from json import JSONEncoder
+from collections.abc import Mapping
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +14,7 @@ from ..contract.caller import caller_of
 from ..contract.commit import Letter
 from ..contract.encoding import encode
 from ..contract.errors import NotFound, Quarantined, TransientError, Unreadable
+from ..contract.fingerprint import fingerprint
 from ..contract.result import TickResult, failed
 from ..contract.trigger import Call, Disconnect, Occurrence, Trigger
 from .guest_codec import unpack
@@ -102,20 +101,6 @@ def _told(kind: Kind, letter: Letter) -> Waiting:
     return waiting
 
 
-def fingerprint(action: str, arguments: bytes) -> bytes:
-    """16 bytes over the action and its canonical arguments (JSON, keys sorted)."""
-    given = from_json(arguments)
-    return fingerprint_of(action, given["args"], given["kwargs"])
-
-
-def fingerprint_of(action: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
-    """The same, of arguments that are JSON data already."""
-    return blake2b(_canonical([action, args, kwargs]).encode(), digest_size=16).digest()
-
-
-_canonical = JSONEncoder(sort_keys=True, separators=(",", ":")).encode
-
-
 def due_now(kind: Kind, image: Image, host: Host, queued: set[Any]) -> list[tuple[Waiting, Any]]:
     """Occurrences and letters whose time has come, earliest first; each with its mark in `queued`."""
     found: list[tuple[float, Waiting, Any]] = []
@@ -152,6 +137,3 @@ def missing(image: Image, trigger: Trigger, now: float) -> TickResult | None:
     if image.exists:
         return None
     return failed(NotFound(f"there is no agent {image.address}", code="no-agent"))
-
-
-__all__ = ["TransientError", "build", "due_now", "fingerprint", "letter_waiting", "load_state", "missing"]

@@ -13,6 +13,7 @@ from pydantic_core import from_json, to_json
 from ..contract.caller import caller_of, stored
 from ..contract.commit import Letter
 from ..contract.errors import RoostError, from_problem
+from ..contract.fingerprint import fingerprint_of
 from ..contract.result import TickResult, outcome_of, problem_bytes
 from ..contract.trigger import Call, Connect, Disconnect, Message, Payload, Request, SetState, Trigger
 from .mailbox import Waiting
@@ -72,8 +73,6 @@ def path_of(letter: Letter) -> tuple[str, ...]:
 
 def unpack(kind: Kind, letter: Letter, host: Host) -> Waiting:
     """The guest as a trigger to run. Hosts' clocks differ: it never has more time left than when it was parked."""
-    from .due import fingerprint_of
-
     assert letter.trigger is not None
     doc: dict[str, Any] = from_json(letter.trigger)
     payload = _payload(doc, letter)

@@ -18,6 +18,7 @@ from ..contract.caller import source_of, stored
 from ..contract.commit import Envelope, Frame, Letter, Snapshot
 from ..contract.encoding import encode_arguments
 from ..contract.errors import LimitExceeded, RoostError, TransientError
+from ..contract.fingerprint import fingerprint, fingerprint_of
 from ..contract.result import TickResult, failed
 from ..contract.trigger import Call, Caller, Lane, Trigger
 from ..tick.asker import TickAsker
@@ -25,7 +26,6 @@ from ..tick.image import REDELIVER
 from ..tick.outbound import Keys
 from ..tick.tick import Tick
 from .cell import Cell
-from .due import fingerprint, fingerprint_of
 from .inbox import crowded, other_arguments
 from .lifecycle import move
 from .mailbox import Waiting

@@ -6,19 +6,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..contract.errors import RoostError
-from .perform import Breathe, HttpAnswer, perform
+from .perform import Breathe, HttpAnswer, Runnable, perform
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..author.agent import Agent
     from ..author.app import Around
-    from ..engine.mailbox import Waiting
     from .tick import Tick
 
 
 async def wrapped(
-    wrappers: Sequence[Around], agent: Agent[Any, Any], tick: Tick, waiting: Waiting, breathe: Breathe
+    wrappers: Sequence[Around], agent: Agent[Any, Any], tick: Tick, waiting: Runnable, breathe: Breathe
 ) -> bytes | HttpAnswer:
     """The handler inside the wrappers, outermost first."""
     out: list[bytes | HttpAnswer] = []

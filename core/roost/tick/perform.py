@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pydantic import ValidationError
 from pydantic_core import from_json
@@ -21,9 +21,11 @@ from ..contract.trigger import Call, Connect, Disconnect, Message, Occurrence, R
 from ..contract.unsent import FORWARD, unsent
 
 if TYPE_CHECKING:
+    from ..author.action import Action
     from ..author.agent import Agent
-    from ..contract.trigger import Payload
-    from ..engine.mailbox import Waiting
+    from ..contract.commit import Letter
+    from ..contract.errors import RoostError
+    from ..contract.trigger import Payload, Trigger
     from .tick import Tick
 
 NO_ZONE: Final = "unknown-zone"
@@ -33,8 +35,20 @@ Breathe = Callable[[], Awaitable[None]]
 HttpAnswer = tuple[int, list[tuple[str, str]], bytes]
 
 
+class Runnable(Protocol):
+    """A trigger whose turn has come, as far as its handler needs it; `engine.mailbox.Waiting` fills it."""
+
+    trigger: Trigger
+    letter: Letter | None
+    action: Action | None
+    broken: RoostError | None
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    live: Callable[[bytes, bytes], None] | None
+
+
 def perform(
-    agent: Agent[Any, Any], tick: Tick, waiting: Waiting, breathe: Breathe
+    agent: Agent[Any, Any], tick: Tick, waiting: Runnable, breathe: Breathe
 ) -> Coroutine[Any, Any, bytes | HttpAnswer]:
     """Run the handler; the result as JSON, or the HTTP answer of a request."""
     payload = waiting.trigger.payload
@@ -43,7 +57,7 @@ def perform(
     return _hook(agent, tick, waiting, payload)
 
 
-async def _hook(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, payload: Payload) -> bytes | HttpAnswer:
+async def _hook(agent: Agent[Any, Any], tick: Tick, waiting: Runnable, payload: Payload) -> bytes | HttpAnswer:
     if isinstance(payload, Message):
         await agent.on_message(_connection(tick, payload.cid), payload.data)
     elif isinstance(payload, Connect):
@@ -63,7 +77,7 @@ async def _hook(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, payload: P
     return b"null"
 
 
-async def _call(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, call: Call, breathe: Breathe) -> bytes:
+async def _call(agent: Agent[Any, Any], tick: Tick, waiting: Runnable, call: Call, breathe: Breathe) -> bytes:
     action = waiting.action
     if action is None or waiting.letter is not None:  # a stored target: the code may have changed since
         if waiting.broken is not None:
@@ -86,7 +100,7 @@ async def _call(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, call: Call
     return value
 
 
-def _forward(agent: Agent[Any, Any], tick: Tick, waiting: Waiting) -> bytes:
+def _forward(agent: Agent[Any, Any], tick: Tick, waiting: Runnable) -> bytes:
     """Send a tell again that its receiver had refused for good."""
     assert waiting.letter is not None
     try:
@@ -98,7 +112,7 @@ def _forward(agent: Agent[Any, Any], tick: Tick, waiting: Waiting) -> bytes:
     return b"null"
 
 
-async def _stream(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, call: Call, breathe: Breathe) -> bytes:
+async def _stream(agent: Agent[Any, Any], tick: Tick, waiting: Runnable, call: Call, breathe: Breathe) -> bytes:
     """Chunks leave as they are made; a caller who can't stream gets them as one list."""
     assert waiting.action is not None
     gathered: list[bytes] | None = [] if waiting.live is None and call.rpc is None else None
@@ -140,7 +154,7 @@ def _connection(tick: Tick, cid: str) -> Connection:
     return Connection(tick, row)
 
 
-async def _connect(agent: Agent[Any, Any], tick: Tick, waiting: Waiting, connect: Connect) -> None:
+async def _connect(agent: Agent[Any, Any], tick: Tick, waiting: Runnable, connect: Connect) -> None:
     caller = waiting.trigger.caller
     row = Row(
         connect.cid, connect.label, connect.opened,
