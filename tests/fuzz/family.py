@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from hashlib import sha256
 from ipaddress import IPv4Address
 from typing import Annotated, Any, Final, Generic, Literal, NamedTuple, TypeVar
 from uuid import UUID
@@ -39,6 +40,8 @@ from typing_extensions import TypedDict
 
 from roost import Agent, action
 
+LONGEST: Final = 1000
+"""Characters of a text that stands for a value."""
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -259,16 +262,21 @@ WHOLE: Final[dict[str, type[BaseModel]]] = {
 
 
 def canonical(value: Any) -> str:
-    """One text for one value: what two reads must agree on."""
+    """One text for one value, what two reads must agree on; of a long one, its end and a digest."""
+    text = _text(value)
+    return text if len(text) <= LONGEST else f"{sha256(text.encode(errors='surrogatepass')).hexdigest()} {text[-100:]}"
+
+
+def _text(value: Any) -> str:
     if isinstance(value, (set, frozenset)):
-        return "{" + ", ".join(sorted(map(canonical, value))) + "}"
+        return "{" + ", ".join(sorted(map(_text, value))) + "}"
     if isinstance(value, BaseModel):
         inside = {**dict(value), **(value.__pydantic_extra__ or {})}
-        return f"{type(value).__name__}({canonical(inside)})"
+        return f"{type(value).__name__}({_text(inside)})"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{canonical(k)}: {canonical(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{_text(k)}: {_text(v)}" for k, v in value.items()) + "}"
     if isinstance(value, (list, tuple, deque)):
-        return "[" + ", ".join(map(canonical, value)) + "]"
+        return "[" + ", ".join(map(_text, value)) + "]"
     if isinstance(value, datetime) and value.tzinfo is not None:
         return f"{value.isoformat()}"
     return repr(value)

@@ -17,6 +17,9 @@ _SAME: Final = frozenset({
     "positional_or_keyword",
 })  # fmt: skip
 """Kinds of schema that take JSON data the same way whether they know that it is JSON or not, unless they are strict."""
+_JSON_ALIKE: Final = frozenset({"none", "bool", "int", "float", "str"})
+"""Alternatives of a union that JSON data chooses among the same way. Of others, data that is not known as JSON chooses
+what is a type of JSON, and JSON what it can be read as: a date or a str, a set or a list, a model or a dict."""
 _SKIPPED: Final = frozenset({"metadata", "config", "function", "default", "serialization", "ref", "cls"})
 
 
@@ -60,6 +63,8 @@ def _look(node: Mapping[str, Any], out: Shape, where: str, own: bool, config: Ma
             out.json = True
         if kind in ("set", "frozenset"):
             out.unordered = True
+        if kind == "union":
+            out.json = out.json or not _JSON_ALIKE.issuperset(map(_kind, node["choices"]))
         if kind in ("model", "dataclass"):
             inside: Any = node.get("config") or {}
             config = inside
@@ -104,6 +109,11 @@ def _inner(value: Any) -> Iterator[Mapping[str, Any]]:
         parts: Any = value
         for each in parts:
             yield from _inner(each)
+
+
+def _kind(choice: Any) -> object:
+    """The kind of a union's alternative: a schema, or (schema, label)."""
+    return (choice[0] if isinstance(choice, tuple) else choice).get("type")
 
 
 def _written(node: Mapping[str, Any]) -> bool:

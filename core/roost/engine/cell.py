@@ -66,8 +66,9 @@ class Cell(Owned):
         self.image: Image | None = None
         self.agent: Agent[Any, Any] | None = None
         """The author's object of the next tick, its state as committed."""
-        self.lent = False
-        """A handler has had that state in its hands, and left it as it was: what it left behind may change it yet."""
+        self.lent: Any = None
+        """The state that the last handler had in its hands, if it left it as it was: what that left behind may change
+        it yet, and is told so at the next tick."""
         self.asks: list[str] = []
         """Addresses of the agents that the running tick waits for."""
         self.mailbox = Mailbox()
@@ -309,7 +310,7 @@ class Cell(Owned):
 
     async def build(self, image: Image) -> Agent[Any, Any]:
         """The author's object over the committed state."""
-        self.lent = False
+        self.lent = None
         return await build(self.runtime, self.kind, image)
 
     def view(self) -> bytes:

@@ -73,8 +73,9 @@ async def turn(cell: Cell, waiting: Waiting, image: Image) -> None:
         blocked = partial(blocking, cell, trigger)
         value = await within(host, seconds, handle(agent, tick, waiting, partial(breathe, cell)), blocked)
         tick.open = False
+        used = agent.state
         state, shown = changed(cell, agent, tick)
-        cell.agent, cell.lent = succeed(agent), state is None
+        cell.agent, cell.lent = succeed(agent), used if state is None else None
         if state is not None or tick.touched or trigger.id is not None or waiting.letter is not None:
             commit = tick.commit(state)
     except RoostError as problem:
@@ -158,17 +159,12 @@ def changed(cell: Cell, agent: Agent[Any, Any], tick: Tick) -> tuple[bytes | Non
             f"to a {kind.state_type.__name__}",
             code="bad-state",
         )
-    typed = True
     try:
-        raw = kind.to_bytes(state, warnings="error")
-    except (PydanticSerializationError, ValueError, RecursionError):
-        typed = False  # a value is not of its declared type, or can't be written at all
-        try:
-            raw = kind.to_bytes(state, warnings=False)
-        except (PydanticSerializationError, ValueError, RecursionError) as error:
-            raise unwritable(error, "the state", "bad-state") from error
+        raw = kind.to_bytes(state, warnings=False)
+    except (PydanticSerializationError, ValueError, RecursionError) as error:
+        raise unwritable(error, "the state", "bad-state") from error
     if raw == image.state:
-        if not typed:
+        if kind.stateful:  # other values may have these bytes: what a serializer rounds off, what a subclass adds
             agent.state = kind.validate(raw)
         return None, None
     checked(raw, "the state")
@@ -202,24 +198,23 @@ def changed(cell: Cell, agent: Agent[Any, Any], tick: Tick) -> tuple[bytes | Non
 
 async def _lend(cell: Cell, image: Image) -> Agent[Any, Any]:
     """The author's object for one tick, its state as committed."""
-    agent = cell.agent
-    if agent is not None:
-        if not cell.lent or _as_committed(cell.kind, agent, image):
-            return agent
+    agent, used, cell.lent = cell.agent, cell.lent, None
+    if agent is None:
+        return await cell.build(image)
+    if used is not None and not _as_committed(cell.kind, used, image):
         cell.runtime.log.warning(
             "late-write: the state of %s was changed after a tick had ended, by what that tick left behind; the change "
             "is dropped. Await what an action starts before it returns",
             cell.address,
         )
-        cell.agent = None
-    return await cell.build(image)
+    return agent
 
 
-def _as_committed(kind: Kind, agent: Agent[Any, Any], image: Image) -> bool:
+def _as_committed(kind: Kind, state: Any, image: Image) -> bool:
     try:
-        if kind.to_bytes(agent.state, warnings=False) == image.state:
+        if kind.to_bytes(state, warnings=False) == image.state:
             return True
-        return kind.unordered and _reordered(kind, agent.state, image)
+        return kind.unordered and _reordered(kind, state, image)
     except Exception:  # what was put in can't even be written
         return False
 

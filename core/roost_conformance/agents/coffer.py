@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
 from typing import Annotated, Any
 from uuid import UUID
@@ -89,6 +89,22 @@ class Coffer(Agent[Hoard]):
         line = f"{ticket.id} {ticket.at.isoformat()} {ticket.paint.value} {paint.value}"
         self.record("redeemed", line)
         return line
+
+    @action
+    async def sort(self, value: date | str, *more: UUID | str) -> list[str]:
+        found = [type(x).__name__ for x in (value, *more)]
+        self.record("sorted", found)
+        return found
+
+    @action
+    async def sort_by_agents(self) -> list[str]:
+        """A date by a tell, a schedule, an ask and KV."""
+        day, other = date(2026, 3, 29), self.agent(Coffer, f"{self.key}-other")
+        self.tell(other.sort, day, UUID(int=1))
+        self.schedule("sort", 0, self.sort, day, UUID(int=1))
+        self.kv.put("day", day)
+        kind: Any = date | str
+        return [*await other.sort(day, UUID(int=1)), type(await self.kv.get("day", kind)).__name__]
 
     @action
     async def claims(self) -> Any:
@@ -177,6 +193,15 @@ class Coffer(Agent[Hoard]):
         """A field of a base class would be written without what the subclass adds."""
         self.state.count += 1
         self.state.item = Jewel(name="ring", carats=4)
+
+    @action
+    async def disguise_a_jewel(self) -> None:
+        """Its bytes are those of the item that is there."""
+        self.state.item = Jewel(name=self.state.item.name, carats=4)
+
+    @action
+    async def item(self) -> str:
+        return type(self.state.item).__name__
 
     @action
     async def hide_in_kv(self) -> None:

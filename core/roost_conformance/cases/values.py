@@ -4,6 +4,7 @@ was acknowledged reads back equal (rules 2, 13, section 7)."""
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from roost.contract.errors import AgentError, LimitExceeded, Rejected
 from roost.contract.limits import PORTABLE
@@ -159,6 +160,16 @@ async def state_that_would_change_is_refused(stage: Stage) -> None:
         assert await coffer.call("count") == 0
 
 
+@case("13", "a state of other values and the same bytes is what the bytes mean, at the next tick as after a restart")
+async def equal_bytes_are_one_state(stage: Stage) -> None:
+    async with stage.agent("coffer") as coffer:
+        await coffer.call("name", "first")
+        version = (await coffer.snapshot()).version
+        await coffer.call("disguise_a_jewel")
+        assert await coffer.call("item") == "Item", "the memory of one host kept what was not stored"
+        assert (await coffer.snapshot()).version == version
+
+
 @case("13", "a set in the state is no change when another process writes it in another order", crashes=True)
 async def a_set_writes_no_version_after_a_restart(stage: Stage) -> None:
     async with stage.agent("coffer") as coffer:
@@ -194,6 +205,26 @@ async def strict_arguments_arrive_by_every_way(stage: Stage) -> None:
         for wrong in ({**TICKET, "id": "1"}, {**TICKET, "at": 5}, {**TICKET, "paint": "green"}):
             error = await refusal(coffer.call("redeem", wrong), "bad-arguments")
             assert error.status == 422 and "ticket." in error.message, error
+
+
+@case("2", "an argument of several types is the one that JSON says, as in a state and in KV, by every way to an action")
+async def alternatives_are_chosen_as_in_json(stage: Stage) -> None:
+    async with stage.agent("coffer") as coffer, stage.client() as client:
+        key, kinds, given = coffer.address.key, ["date", "UUID"], ("2026-03-29", str(UUID(int=1)))
+        assert await coffer.call("sort", *given) == kinds
+        await coffer.tell("sort", *given)
+        async with talk(stage, "coffer", key) as ws:
+            assert await ws.result("sort", *given) == kinds
+            assert await ws.result("sort", *reversed(given)) == ["str", "str"]
+        assert await coffer.call("sort_by_agents") == [*kinds, "date"]
+        other = client.agent("coffer", f"{key}-other")
+
+        async def arrived() -> bool:
+            here = [e.data async for e in coffer.events(follow=False, kinds=["sorted"])]
+            there = [e.data async for e in other.events(follow=False, kinds=["sorted"])]
+            return here.count(kinds) == 4 and len(here) == 5 and there == [kinds] * 2
+
+        await stage.until(arrived)
 
 
 @case("http", "`self` is no argument that a caller could give")
