@@ -159,10 +159,7 @@ def changed(cell: Cell, agent: Agent[Any, Any], tick: Tick) -> tuple[bytes | Non
             f"to a {kind.state_type.__name__}",
             code="bad-state",
         )
-    try:
-        raw = kind.to_bytes(state, warnings=False)
-    except (PydanticSerializationError, ValueError, RecursionError) as error:
-        raise unwritable(error, "the state", "bad-state") from error
+    raw, typed = _written(kind, state)
     if raw == image.state:
         if kind.stateful:  # other values may have these bytes: what a serializer rounds off, what a subclass adds
             agent.state = kind.validate(raw)
@@ -179,6 +176,10 @@ def changed(cell: Cell, agent: Agent[Any, Any], tick: Tick) -> tuple[bytes | Non
             code="bad-state",
         )
     agent.state = again
+    if not typed:  # its bytes are others than those of what they mean, which the next tick would take for a change
+        raw = kind.to_bytes(again, warnings=False)
+        if raw == image.state:
+            return None, None
     if kind.unordered and _reordered(kind, again, image):
         return None, None
     shown: bytes | None = None
@@ -194,6 +195,18 @@ def changed(cell: Cell, agent: Agent[Any, Any], tick: Tick) -> tuple[bytes | Non
             limit="view",
         )
     return raw, shown
+
+
+def _written(kind: Kind, state: Any) -> tuple[bytes, bool]:
+    """The state's bytes, and whether every value is of its declared type. AgentError: it can't be written."""
+    try:
+        return kind.to_bytes(state, warnings="error"), True
+    except (PydanticSerializationError, ValueError, RecursionError):
+        pass
+    try:
+        return kind.to_bytes(state, warnings=False), False
+    except (PydanticSerializationError, ValueError, RecursionError) as error:
+        raise unwritable(error, "the state", "bad-state") from error
 
 
 async def _lend(cell: Cell, image: Image) -> Agent[Any, Any]:

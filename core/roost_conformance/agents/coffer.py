@@ -6,7 +6,7 @@ import math
 from collections.abc import AsyncIterator
 from datetime import date, datetime
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -44,6 +44,7 @@ class Hoard(BaseModel):
     item: Item = Item()
     value: Any = None
     count: int = 0
+    sizes: tuple[float, ...] = ()
 
 
 class Measured(BaseModel):
@@ -198,6 +199,11 @@ class Coffer(Agent[Hoard]):
     async def disguise_a_jewel(self) -> None:
         """Its bytes are those of the item that is there."""
         self.state.item = Jewel(name=self.state.item.name, carats=4)
+
+    @action
+    async def measure_all(self, count: int) -> None:
+        """Whole numbers in a list, where a tuple of floats is declared."""
+        self.state.sizes = cast(Any, [0] * count)
 
     @action
     async def item(self) -> str:

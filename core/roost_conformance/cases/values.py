@@ -170,6 +170,18 @@ async def equal_bytes_are_one_state(stage: Stage) -> None:
         assert (await coffer.snapshot()).version == version
 
 
+@case("13", "what is stored is what the next tick reads: nothing is stored by reading, no limit is passed by it")
+async def stored_is_what_is_read(stage: Stage) -> None:
+    async with stage.agent("coffer") as coffer:
+        await coffer.call("measure_all", 3)
+        version = (await coffer.snapshot()).version
+        assert await coffer.call("item") == "Item"
+        assert (await coffer.snapshot()).version == version, "a call that reads has stored a state"
+        exceeded(await refusal(coffer.call("measure_all", 50_000)), "view")
+        assert await coffer.call("item") == "Item"
+        assert (await coffer.snapshot()).version == version
+
+
 @case("13", "a set in the state is no change when another process writes it in another order", crashes=True)
 async def a_set_writes_no_version_after_a_restart(stage: Stage) -> None:
     async with stage.agent("coffer") as coffer:
