@@ -24,13 +24,15 @@ from .contract.errors import (
 )
 from .contract.event import Event
 from .contract.limits import Limits
+from .contract.quotas import UNLIMITED, Quotas, Rate
+from .contract.tenants import Tenants
 from .contract.trigger import Caller, Request, Trigger
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "ANONYMOUS", "KV", "PUBLIC", "Address", "Agent", "AgentError", "App", "Caller", "Conflict", "Connection",
-    "Credentials", "Cron", "Empty", "Event", "Every", "LimitExceeded", "Limits", "NotFound", "NotSupported",
-    "Quarantined", "Rejected", "Request", "Resource", "Response", "Retry", "RoostError", "TransientError", "Trigger",
-    "When", "action", "resource",
+    "ANONYMOUS", "KV", "PUBLIC", "UNLIMITED", "Address", "Agent", "AgentError", "App", "Caller", "Conflict",
+    "Connection", "Credentials", "Cron", "Empty", "Event", "Every", "LimitExceeded", "Limits", "NotFound",
+    "NotSupported", "Quarantined", "Quotas", "Rate", "Rejected", "Request", "Resource", "Response", "Retry",
+    "RoostError", "Tenants", "TransientError", "Trigger", "When", "action", "resource",
 ]  # fmt: skip

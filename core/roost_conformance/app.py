@@ -12,11 +12,14 @@ from roost.author.agent import Agent
 from roost.author.app import App, Credentials
 from roost.contract.caller import ANONYMOUS
 from roost.contract.errors import Rejected
+from roost.contract.quotas import UNLIMITED, Quotas, Rate
+from roost.contract.tenants import Tenants
 from roost.contract.trigger import Caller
 from roost_auth import APIKeys, SignedCookie, first_of
 
 from . import agents
 
+HOUR: Final = 3600.0
 FRIEND: Final = "https://friend.example"
 """The one web origin that may use the app besides its own."""
 
@@ -40,9 +43,9 @@ def gather() -> list[type[Agent[Any, Any]]]:
 async def auth(credentials: Credentials) -> Caller | None:
     """The token `user:<name>` (bearer, or `token` in the query) is that user, `bad` nobody at all, none anybody.
 
-    `user:<name>;roles=a,b` has these roles, `;for=<seconds>` expires, `;deny=<operation>` may not do that; `mute` is
-    answered with None. `;source=` is tried and must not be believed. Claims of `dated:<name>` are not JSON yet.
-    API keys and cookies are those of the ready-made hooks.
+    `user:<name>;roles=a,b` has these roles, `;for=<seconds>` expires, `;deny=<operation>` may not do that, and
+    `;tenant=` is its tenant; `mute` is answered with None. `;source=` is tried and must not be believed. Claims of
+    `dated:<name>` are not JSON yet. API keys and cookies are those of the ready-made hooks.
     """
     token = credentials.bearer or credentials.query.get("token") or ""
     if token.startswith("rk_") or {"cookie", "x-api-key"} & credentials.headers.keys():
@@ -62,11 +65,25 @@ async def auth(credentials: Credentials) -> Caller | None:
         raise Rejected(f"not this: {credentials.method} {credentials.operation}", code="denied", status=403)
     return Caller(
         name,
-        {"name": name, "websocket": credentials.websocket},
+        {
+            "name": name,
+            "websocket": credentials.websocket,
+            **({"tenant": given["tenant"]} if "tenant" in given else {}),
+        },
         given.get("source", "client"),
         time.time() + float(given["for"]) if "for" in given else None,
         tuple(filter(None, given.get("roles", "").split(","))),
     )
 
 
-app = App(gather(), auth=auth, origins=[FRIEND])
+SMALL: Final = "small-"
+"""What the names of clients with quotas begin with."""
+LITTLE: Final = Quotas(Rate(8, HOUR), Rate(3, HOUR), Rate(2, HOUR), Rate(2, HOUR), Rate(20_000, HOUR), 2)
+
+
+def plan(caller: Caller | None) -> Quotas:
+    """Little for the clients that cases of quotas are, no quotas for all others."""
+    return LITTLE if caller is not None and caller.principal.startswith(SMALL) else UNLIMITED
+
+
+app = App(gather(), auth=auth, origins=[FRIEND], quotas=plan, tenants=Tenants(outsiders=True))

@@ -103,6 +103,8 @@ RULES: Final[Mapping[str, str]] = {
     "29": "Export and import",
     "30": "Quarantine",
     "31": "Listing",
+    "32": "Quotas",
+    "33": "Tenants",
     "http": "The HTTP surface",
     "ws": "The WebSocket surface",
     "kv": "Key-value data",

@@ -9,10 +9,12 @@ from pydantic_core import to_json
 
 from roost.contract.errors import NotFound
 from roost.contract.trigger import Call, Lane
+from roost.engine.meter import who_is
 
 from . import body, query
 from .answer import Answer, as_json
 from .exchange import Exchange
+from .site import remote
 
 TELL: Final = frozenset({"lane", "delay", "args", "kwargs"})
 DELAY: Final = 400 * 86400
@@ -60,6 +62,11 @@ async def agents(x: Exchange) -> Answer:
         except NotFound as error:
             raise query.bad("kind", error.message) from None
     prefix, cursor = query.plain(x.query, "prefix") or "", query.plain(x.query, "cursor")
+    if x.site.app.tenants is not None:
+        within = x.site.app.tenants.within(x.caller, prefix)
+        if within is None:
+            return as_json({"agents": [], "cursor": None})
+        prefix = within
     page = await x.runtime.page(kind, prefix, cursor, limit)
     rows = [
         {"kind": r.address.kind, "key": r.address.key, "version": r.version, "updated": r.at, "next_wake": r.due}
@@ -70,7 +77,11 @@ async def agents(x: Exchange) -> Answer:
 
 async def status(x: Exchange) -> Answer:
     """GET .../{key}: wakes nobody."""
-    return as_json(await x.runtime.status(x.address))
+    found = await x.runtime.status(x.address)
+    meter = x.site.meter
+    if meter is not None:
+        found = {**found, "quotas": meter.figures(who_is(x.caller, remote(x.scope)), x.caller)}
+    return as_json(found)
 
 
 async def state(x: Exchange) -> Answer:

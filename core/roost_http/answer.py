@@ -6,11 +6,12 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pydantic_core import to_json
 
-from roost.contract.errors import RoostError
+from roost.contract.errors import LimitExceeded, RoostError
+from roost.contract.quotas import Rate, left, policy
 from roost.contract.result import problem_bytes
 from roost.ports import Host
 
@@ -49,6 +50,8 @@ def as_problem(error: RoostError, allow: Sequence[str] = ()) -> Answer:
     headers: list[Header] = [PROBLEM, NO_STORE, NO_SNIFF]
     if error.retry_after is not None:
         headers.append((b"retry-after", b"%d" % max(0, ceil(error.retry_after))))
+    if isinstance(error, LimitExceeded) and error.limit.startswith("quota_"):
+        headers += rate_fields(error)
     if error.status == 401:
         headers.append((b"www-authenticate", _challenge(error)))
     if allow:
@@ -62,6 +65,17 @@ def _challenge(error: RoostError) -> bytes:
         return b"Bearer"
     why = "".join(c for c in error.message[:200] if c in _SAYABLE)
     return f'Bearer error="invalid_token", error_description="{why}"'.encode()
+
+
+def rate_fields(error: LimitExceeded) -> list[Header]:
+    """RateLimit-Policy and RateLimit of a quota that is used up."""
+    found: Any = error.data
+    if not isinstance(found, dict) or "seconds" not in found:
+        return []
+    given, name = cast("dict[str, Any]", found), error.limit.removeprefix("quota_")
+    rate = Rate(given["limit"], given["seconds"])
+    used_up = left(name, 0, error.retry_after or 0)
+    return [(b"ratelimit-policy", policy(name, rate).encode()), (b"ratelimit", used_up.encode())]
 
 
 async def reply(send: Send, answer: Answer, more: Sequence[Header] = (), *, head: bool = False) -> None:

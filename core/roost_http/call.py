@@ -51,8 +51,13 @@ class Calls:
             address, action = self.routes.get(raw) or self._route(raw)
             caller = None
             authorization = given.get(b"authorization")
-            if authorization is not None or site.app.auth is not None:
-                caller = await site.caller(scope, address, authorization, f"call:{action}")
+            if authorization is not None or site.guarded:
+                operation = f"call:{action}"
+                caller = await site.caller(scope, address, authorization, operation)
+                meter = site.meter
+                if meter is not None:
+                    more, receive = await site.spend(meter, scope, receive, given, address, caller, operation)
+                    cors = (*cors, *more)
             content = given.get(b"content-type")
             if content is not None and content not in PLAIN:
                 body.check_type(content, given)

@@ -59,6 +59,17 @@ class Exchange:
     def header(self, name: bytes) -> str:
         return self.given.get(name, b"").decode("latin-1")
 
+    async def admit(self, operation: str) -> None:
+        """Find out who asks, and count it. RoostError: refused."""
+        site = self.site
+        self.caller = await site.caller(self.scope, self.address, self.authorization, operation)
+        meter = site.meter
+        if meter is not None:
+            more, self.receive = await site.spend(
+                meter, self.scope, self.receive, self.given, self.address, self.caller, operation
+            )
+            self.cors = (*self.cors, *more)
+
     async def body(self, limit: int, name: str = "http_body") -> bytes:
         """The whole body; LimitExceeded `name` beyond `limit` bytes."""
         return await read(self.receive, limit, self.given.get(b"content-length"), name)

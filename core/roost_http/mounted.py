@@ -34,7 +34,7 @@ async def request(x: Exchange, raw: bytes) -> Answer:
         origin.refuse_foreign(x.site.app, x.given)
     x.address = path.mounted(x.site.app, parts[2], parts[3])
     rest = "/" + path.text(parts[4], "the path") if len(parts) == 5 else ""
-    x.caller = await x.site.caller(x.scope, x.address, x.authorization, "request")
+    await x.admit("request")
     kind = x.site.app.kind(x.address.kind)
     if "on_request" not in kind.hooks:
         raise NotFound(f"{kind.name} does not answer HTTP requests: it has no on_request", code="no-on-request")

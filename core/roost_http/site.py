@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from roost.author.app import App, Credentials
 from roost.contract.address import Address
 from roost.contract.caller import OPERATOR
-from roost.contract.errors import Rejected
+from roost.contract.errors import Rejected, RoostError
+from roost.contract.quotas import UNLIMITED
 from roost.contract.trigger import Caller
+from roost.engine.meter import Meter, network, who_is
 from roost.engine.runtime import Runtime
 from roost.ports import Host
 from roost.sockets.admission import authenticate
 
 from . import query
-from .asgi import Scope
+from .asgi import Header, Message, Receive, Scope
 from .door import Door
 from .readers import Readers
+
+MAKING: Final = ("call:", "tell:", "request")
+"""Operations that make the agent if there is none."""
+
+
+def remote(scope: Scope) -> str:
+    """The remote address; "" where the platform gives none."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 class Site:
     """`runtime`: the one of this process, or what finds that of the request at hand."""
 
-    __slots__ = ("_found", "_runtime", "admin_token", "app", "door", "readers")
+    __slots__ = ("_found", "_runtime", "admin_token", "app", "door", "guarded", "readers")
 
     def __init__(
         self, app: App, runtime: Runtime | Callable[[], Runtime], admin_token: str | None, *, loopback: bool = False
@@ -34,6 +46,17 @@ class Site:
         self._found = runtime if isinstance(runtime, Runtime) else None
         self._runtime = runtime
         self.admin_token = admin_token or None
+        self.guarded = app.auth is not None or app.quotas not in (None, UNLIMITED) or self._metered
+        """Who calls matters, or how often."""
+
+    @property
+    def _metered(self) -> bool:
+        return self._found is not None and self._found.meter is not None
+
+    @property
+    def meter(self) -> Meter | None:
+        """Counts what callers use; None: nothing is counted."""
+        return self.runtime.meter
 
     @property
     def runtime(self) -> Runtime:
@@ -53,12 +76,53 @@ class Site:
         if self.app.auth is None and (authorization is None or self.admin_token is None):
             return None
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
-        client = scope.get("client")
+        client = remote(scope)
         credentials = Credentials(
-            headers, query.loose(scope.get("query_string", b"")), address, False, str(client[0]) if client else "",
-            operation, scope["method"],
-        )  # fmt: skip
-        return await authenticate(self.runtime, credentials, self.admin_token)
+            headers, query.loose(scope.get("query_string", b"")), address, False, client, operation, scope["method"]
+        )
+        meter = self.meter
+        if meter is None:
+            return await authenticate(self.runtime, credentials, self.admin_token)
+        stranger = "refused", network(client)
+        meter.check(stranger)
+        try:
+            return await authenticate(self.runtime, credentials, self.admin_token)
+        except RoostError as error:
+            if error.status in (401, 403):
+                meter.spend(stranger, None, (("calls", 1),))
+            raise
+
+    async def spend(
+        self, meter: Meter, scope: Scope, receive: Receive, given: Mapping[bytes, bytes], address: Address,
+        caller: Caller | None, operation: str,
+    ) -> tuple[Sequence[Header], Receive]:  # fmt: skip
+        """Use the caller's quotas: the headers that say what is left, and what to read the body from. LimitExceeded:
+        too much was used."""
+        who, tenants = who_is(caller, remote(scope)), self.app.tenants
+        if who is None:
+            return (), receive
+        tenant = None if tenants is None else tenants.of(caller)
+        length = given.get(b"content-length", b"")
+        size = int(length) if len(length) < 20 and length.isdigit() else 0
+        told = operation.startswith("tell:")
+        key = 1 if b"idempotency-key" in given and (told or operation.startswith("call:")) else 0
+        uses = (("tells" if told else "calls", 1), ("keys", key), ("bytes", size))
+        shown = meter.spend(who, caller, uses, tenant)
+        if operation.startswith(MAKING):
+            await meter.birth(self.runtime, address, who, caller, tenant)
+        fields = (
+            (b"ratelimit-policy", meter.policies(caller, uses).encode()), (b"ratelimit", shown.encode()),
+        ) if shown else ()  # fmt: skip
+        if length or scope["method"] in ("GET", "HEAD"):
+            return fields, receive
+
+        async def counted() -> Message:  # its length was not said
+            message = await receive()
+            if size := len(message.get("body", b"")):
+                meter.spend(who, caller, (("bytes", size),), tenant)
+            return message
+
+        return fields, counted
 
     def admin(self, authorization: bytes | None) -> Caller:
         """The operator. Rejected: 403 as long as no token is configured, 401 for any other token."""

@@ -13,6 +13,7 @@ from roost import __version__
 from roost.author.app import App
 from roost.contract.errors import Rejected, RoostError, TransientError
 from roost.engine.runtime import Runtime
+from roost.sockets.admission import LIST
 
 from . import openapi, origin, path, routes
 from .answer import Answer, as_json, as_problem, fault, reply
@@ -152,7 +153,11 @@ class Surface:
 
     async def _admit(self, x: Exchange, parts: list[bytes], admin: bool) -> None:
         if len(parts) == 3:  # the list is of all agents, and the hook judges one
-            if self.app.auth is not None:
+            if self.app.tenants is not None:
+                await x.admit(LIST)
+                if self.app.tenants.of(x.caller) is None:  # an outsider lists nothing
+                    x.caller = self.site.admin(x.authorization)
+            elif self.app.auth is not None:
                 x.caller = self.site.admin(x.authorization)
             return
         if admin:
@@ -162,7 +167,7 @@ class Surface:
             x.action = path.text(parts[6], "the action's name")
         if not admin:
             what = f"tell:{x.action}" if x.action else "status" if len(parts) == 5 else parts[5].decode()
-            x.caller = await self.site.caller(x.scope, x.address, x.authorization, what)
+            await x.admit(what)
 
 
 def _is_ours(raw: bytes) -> bool:

@@ -96,6 +96,8 @@ async def serve(app: App, options: Options, ready: Callable[[str], None]) -> Non
             restless=options.restless,
         )
         loopback = options.listen.loopback
+        if not (loopback or options.listen.uds):
+            backend.runtime.expose()
         console = None if options.console is None else signpost
         surface = Surface(app, backend.runtime, admin_token=options.admin_token, console=console, loopback=loopback)
         front: ASGIApp = surface

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from roost.author.app import Credentials
 from roost.contract.address import Address
@@ -12,6 +12,7 @@ from roost.contract.trigger import Caller
 from roost.engine.runtime import Runtime
 from roost.sockets.admission import authenticate, by_path, by_query, check_transport, read_query
 from roost.sockets.line import Line, refuse
+from roost.sockets.metered import Metered, knock, seat, spender
 from roost.sockets.protocol import Session
 from roost_http.door import Door
 
@@ -32,6 +33,17 @@ class LocalSession(Session):
 
     def closed(self, code: int, reason: str) -> None:
         self.hub.discard(self.address, self.cid)
+        super().closed(code, reason)
+
+
+class MeteredSession(Metered, LocalSession):
+    """One that is counted; `leave` gives its seat back."""
+
+    __slots__ = ("leave",)
+    leave: Callable[[], None]
+
+    def closed(self, code: int, reason: str) -> None:
+        self.leave()
         super().closed(code, reason)
 
 
@@ -76,7 +88,14 @@ class Agents:
         credentials = Credentials(headers, query, address, True, handshake.client, "connect", "GET")
         caller: Caller | None = await authenticate(runtime, credentials, self.admin_token)
         cid = f"{runtime.host.entropy():016x}"
-        session = LocalSession(runtime, address, cid, query.get("_pk", cid)[:255], caller, query, line)
+        label, meter = query.get("_pk", cid)[:255], runtime.meter
+        if meter is None:
+            session = LocalSession(runtime, address, cid, label, caller, query, line)
+        else:
+            await knock(runtime, meter, address, caller, handshake.client)
+            leave = seat(runtime, meter, caller, handshake.client)
+            session = MeteredSession(runtime, address, cid, label, caller, query, line)
+            session.leave, session.spend = leave, spender(runtime, meter, caller, handshake.client)
         session.hub = self.hub
         return session
 

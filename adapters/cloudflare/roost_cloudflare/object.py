@@ -23,6 +23,7 @@ from roost.engine.runtime import Runtime
 from roost.ports import Capabilities, Ports
 from roost.sockets.admission import authenticate, check_transport, read_query
 from roost.sockets.line import refuse
+from roost.sockets.metered import knock
 from roost.sockets.protocol import Session
 from roost_http import Surface
 
@@ -30,9 +31,9 @@ from . import http, interop, message
 from .alarms import ObjectAlarms
 from .clock import ObjectHost
 from .courier import ObjectCourier
-from .registry import Listing, Registries
+from .registry import Listing, Registries, RegistryCounts
 from .store import ObjectStore
-from .wire import Line, ObjectSession, Sockets, rebuilt, socket_address
+from .wire import Line, Sockets, rebuilt, session_of, socket_address
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -71,6 +72,10 @@ class Resident:
         self.alarms = ObjectAlarms(ctx, host)
         ports = Ports(self.store, courier, self.sockets, self.alarms, host, PlatformFetch())
         self.runtime = ObjectRuntime(app, ports, settings)
+        if not settings.loopback:
+            self.runtime.expose()
+        if self.runtime.meter is not None:
+            self.runtime.meter.counts = RegistryCounts(registries, host)
         self.surface = Surface(app, self.runtime, admin_token=settings.admin_token, loopback=settings.loopback)
         self.ctx = ctx
 
@@ -138,8 +143,11 @@ class Resident:
             headers, query, self.address, True, headers.get("cf-connecting-ip", ""), "connect", "GET"
         )
         caller = await authenticate(runtime, credentials, self.settings.admin_token)
+        if runtime.meter is not None:
+            await knock(runtime, runtime.meter, self.address, caller, credentials.client)
         cid = f"{runtime.host.entropy():016x}"
-        return ObjectSession(runtime, self.address, cid, query.get("_pk", cid)[:255], caller, query, line)
+        label = query.get("_pk", cid)[:255]
+        return session_of(runtime, self.address, cid, label, caller, query, line, credentials.client)
 
     def heard(self, socket: interop.Js, data: str | bytes) -> None:
         """A frame came in."""

@@ -16,6 +16,8 @@ from pydantic_core import from_json, to_json
 from roost.contract.address import Address
 from roost.contract.commit import Commit, Envelope, Listed, Page
 from roost.contract.listing import PAGE, beyond, cursor, position
+from roost.contract.quotas import Rate
+from roost.engine.meter import Who
 from roost.ports import Host
 from roost.tick.image import REDELIVER
 
@@ -32,6 +34,7 @@ SLACK: Final = 30.0
 TABLES: Final = """
 CREATE TABLE IF NOT EXISTS agents(
     kind TEXT, key TEXT, version INTEGER, at REAL, due REAL, lives INTEGER, PRIMARY KEY(kind, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS used(who TEXT PRIMARY KEY, until REAL) WITHOUT ROWID;
 """
 _PUT: Final = (
     "INSERT INTO agents SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5 FROM json_each(?) "
@@ -63,11 +66,24 @@ class Shelf:
         if doc["do"] == "put":
             self._sql.run(_PUT, to_json(doc["rows"]).decode())
             return "[]"
+        if doc["do"] == "spend":
+            return to_json(self._spend(**doc["use"])).decode()
         sql, values = "SELECT kind,key,version,at,due FROM agents WHERE lives", list[Any]()
         for condition, *given in doc["where"]:
             sql, values = f"{sql} AND {_CONDITIONS[condition]}", [*values, *given]
         found = self._sql.rows(f"{sql} ORDER BY kind,key LIMIT ?", *values, doc["limit"])
         return to_json(found).decode()
+
+    def _spend(self, who: str, amount: int, seconds: float, now: float) -> float | None:
+        """Use one of a rate, kept as in roost.engine.meter; not None: none is left for so many seconds."""
+        found = self._sql.rows("SELECT until FROM used WHERE who=?", who)
+        until = max(float(found[0][0]) if found else now, now) + seconds / amount
+        if until - now > seconds * (1 + 1e-9):
+            return until - now - seconds
+        self._sql.run("INSERT OR REPLACE INTO used VALUES(?,?)", who, until)
+        if not found:
+            self._sql.run("DELETE FROM used WHERE who IN (SELECT who FROM used WHERE until<=? LIMIT 2)", now)
+        return None
 
 
 _CONDITIONS: Final = {"kind": "kind=?", "from": "key>=?", "below": "key<?", "after": "(kind,key)>(?,?)"}
@@ -84,6 +100,16 @@ class Registries:
         kind, key, *_ = from_json(row)
         text = to_json({"do": "put", "rows": [from_json(row)]}).decode()
         await self._namespace.ask(shard(Address(kind, key)), text)
+
+    async def spend(self, who: Who, name: str, rate: Rate, now: float) -> float | None:
+        """Use one of a caller's rate, exact over all objects."""
+        whose = to_json([*who, name]).decode()
+        use = {"who": whose, "amount": rate.amount, "seconds": rate.seconds, "now": now}
+        answer = await self._namespace.ask(
+            str(zlib.crc32(whose.encode()) % SHARDS), to_json({"do": "spend", "use": use}).decode()
+        )
+        found: float | None = from_json(answer)
+        return found
 
     async def page(self, kind: str | None, prefix: str, start: str | None, limit: int) -> Page:
         """Every shard's first lines, merged."""
@@ -106,6 +132,17 @@ class Registries:
             for k, key, version, at, due in found[:limit]
         )
         return Page(lines, cursor(lines[-1].address) if len(found) > limit else None)
+
+
+class RegistryCounts:
+    """Fills `roost.engine.meter.Counts`: agents that a caller has made."""
+
+    def __init__(self, registries: Registries, host: Host) -> None:
+        self._registries = registries
+        self._host = host
+
+    async def spend(self, who: Who, name: str, rate: Rate) -> float | None:
+        return await self._registries.spend(who, name, rate, self._host.now())
 
 
 class Listing:

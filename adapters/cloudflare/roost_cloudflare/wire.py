@@ -13,8 +13,10 @@ from roost.author.app import App
 from roost.contract.address import Address
 from roost.contract.caller import caller_of
 from roost.contract.commit import Frame, Row
+from roost.contract.trigger import Caller
 from roost.engine.runtime import Runtime
 from roost.sockets.admission import by_path, by_query
+from roost.sockets.metered import Metered, spender
 from roost.sockets.protocol import Session
 
 from . import interop
@@ -56,9 +58,27 @@ class ObjectSession(Session):
     timed = False
 
 
+class MeteredSession(Metered, ObjectSession):
+    """One that is counted. Its seat is its row, so that hibernation loses none."""
+
+    __slots__ = ()
+
+
+def session_of(
+    runtime: Runtime, address: Address, cid: str, label: str, caller: Caller | None, query: Mapping[str, str],
+    line: Line, client: str = "",
+) -> Session:  # fmt: skip
+    """The session of a connection. `client`: its remote address, which does not outlive the object's memory."""
+    if runtime.meter is None:
+        return ObjectSession(runtime, address, cid, label, caller, query, line)
+    session = MeteredSession(runtime, address, cid, label, caller, query, line)
+    session.spend = spender(runtime, runtime.meter, caller, client)
+    return session
+
+
 def rebuilt(runtime: Runtime, address: Address, row: Row, line: Line) -> Session:
     """The session of a connection that outlived the object's memory."""
-    session = ObjectSession(runtime, address, row.cid, row.label, caller_of(row.principal, row.claims), {}, line)
+    session = session_of(runtime, address, row.cid, row.label, caller_of(row.principal, row.claims), {}, line)
     session.resume()
     return session
 

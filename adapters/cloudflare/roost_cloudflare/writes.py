@@ -11,6 +11,7 @@ from typing import Any, Final
 from roost.contract.address import Address
 from roost.contract.commit import AlreadyHandled, Commit, Committed, DeadLetter, Gone, Letter, Unschedule
 from roost.contract.refusals import check, full, joined
+from roost.contract.room import hogged, share_of
 
 from . import rows
 from .interop import Sql, blob
@@ -42,6 +43,8 @@ _OUTBOX: Final = rows.insert("outbox", rows.ENVELOPE)
 _MAIL: Final = rows.insert("mail", rows.LETTER)
 _DEAD: Final = rows.insert("dead", rows.DEAD)
 _FIRST: Final = f"SELECT {','.join(rows.LETTER)} FROM mail WHERE id=? AND keyed AND source=? AND principal=? LIMIT 1"
+_CROWD: Final = "SELECT 1 FROM head WHERE waiting>=?"
+_OWN: Final = "SELECT count(*) FROM (SELECT 1 FROM mail WHERE source=? AND principal=? LIMIT ?)"
 _TICKET: Final = (
     "UPDATE head SET ticket=ticket+1,waiting=waiting+1,armed=min(ifnull(armed,?),?),"
     "due=CASE WHEN ? THEN min(ifnull(due,?),?) ELSE due END WHERE one=1 AND waiting<? RETURNING ticket"
@@ -238,6 +241,10 @@ class Writes:
                 waits = joined(rows.letter(first[0]), letter)
                 sql.run("UPDATE head SET armed=? WHERE one=1 AND ifnull(armed>?,1)", armed, armed)
                 return waits
+        share = share_of(limit)
+        crowd = share and sql.rows(_CROWD, share)
+        if crowd and sql.rows(_OWN, letter.source, letter.principal, share)[0][0] >= share:
+            raise hogged(self.address, letter, share)
         later = 1 if letter.next > 0 else 0
         found = sql.changed(_TICKET, armed, armed, later, letter.next, letter.next, limit)
         if not found:

@@ -22,6 +22,7 @@ from roost.hosting.asyncio_host import AsyncioHost
 from .aws import Aws
 from .backend import LambdaBackend
 from .bells import Places, SqsBells
+from .counts import TableCounts
 from .fetch import LateFetch
 from .secrets import resolved
 from .sockets import Sockets
@@ -51,6 +52,10 @@ class Deployment:
             app, self.store, self.sockets, self.bells, LateFetch(), AsyncioHost(), config=config,
             restless=bool(environment.get("ROOST_RESTLESS")),
         )  # fmt: skip
+        if not environment.get("ROOST_LOOPBACK"):
+            self.backend.runtime.expose()
+        if self.backend.runtime.meter is not None:
+            self.backend.runtime.meter.counts = TableCounts(self.store.table, time.time)
 
     async def _gone(self, cid: str) -> None:
         """410: nobody is there. The row goes; what the agent keeps of it goes with $disconnect, or a sweep."""

@@ -25,10 +25,11 @@ from roost.protocol.incoming import number
 from roost.protocol.numbering import FRAME_GAP, frame_gap
 from roost.sockets.admission import authenticate, by_query, check_transport, refuse_doubled, without_secrets
 from roost.sockets.line import refuse
+from roost.sockets.metered import knock, spender
 
 from .backend import LambdaBackend
 from .events import Closed, Framed, Opened, Resumed, resume
-from .line import Outgoing, Turn
+from .line import MeteredTurn, Outgoing, Turn
 from .order import FrameGap, Lanes
 from .sockets import Sockets
 
@@ -78,6 +79,8 @@ class Gateway:
             where = address
             if caller is not None:
                 data["caller"] = document(caller)
+            elif backend.runtime.meter is not None:
+                data["client"] = opened.client
             await backend.bind(opened.cid, address, self._now + LIFE, to_json(data))
             greeting, seen = await backend.greeting(address, opened.cid)
             for frame in greeting:
@@ -106,7 +109,10 @@ class Gateway:
         check_transport(query)
         check_origin(runtime.app.origins, opened.headers)
         credentials = Credentials(opened.headers, query, address, True, opened.client, "connect", "GET")
-        return address, await authenticate(runtime, credentials, self._admin_token)
+        caller = await authenticate(runtime, credentials, self._admin_token)
+        if runtime.meter is not None:
+            await knock(runtime, runtime.meter, address, caller, opened.client)
+        return address, caller
 
     # Frames ------------------------------------------------------------------------------------------
 
@@ -123,7 +129,12 @@ class Gateway:
             return
         line = Outgoing(self._sockets, address, framed.cid)
         caller = from_document(data.get("caller") or (data if "principal" in data else None))  # the older form is flat
-        turn = Turn(self._backend, self._backend.runtime, address, framed.cid, data["label"], caller, line, end)
+        runtime = self._backend.runtime
+        if runtime.meter is None:
+            turn = Turn(self._backend, runtime, address, framed.cid, data["label"], caller, line, end)
+        else:
+            turn = MeteredTurn(self._backend, runtime, address, framed.cid, data["label"], caller, line, end)
+            turn.spend = spender(runtime, runtime.meter, caller, data.get("client", ""))
         seq = number(framed.text) if isinstance(framed, Framed) else None
         if seq is None and isinstance(framed, Framed):
             turn.text(framed.text)

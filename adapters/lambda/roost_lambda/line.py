@@ -8,6 +8,7 @@ from roost.contract.address import Address
 from roost.contract.errors import RoostError
 from roost.contract.trigger import Caller, Trigger
 from roost.engine.runtime import Runtime
+from roost.sockets.metered import Metered
 from roost.sockets.protocol import Session
 
 from .backend import LambdaBackend
@@ -85,3 +86,9 @@ class Turn(Session):
         while self._tasks:
             await self._tasks.pop()
         await self.line.flush()
+
+
+class MeteredTurn(Metered, Turn):
+    """One that is counted, in the memory of this process."""
+
+    __slots__ = ()

@@ -16,6 +16,7 @@ from roost.contract.address import Address
 from roost.contract.commit import Busy, Lease, Letter, Snapshot
 from roost.contract.errors import RoostError, TransientError, Unknown
 from roost.contract.refusals import full, joined
+from roost.contract.room import hogged, share_of
 
 from . import keys, rows
 from .change import Change
@@ -165,9 +166,10 @@ class Mail:
         """Park a letter and ring, whether the agent is held or not."""
         for _ in range(TRIES):
             number, found = await asyncio.gather(self._ticket(address), self.reads.head(address))
-            if found.left or found.bell - found.heard + ASIDE >= limit:
+            least = min(limit, share_of(limit) or limit)
+            if found.left or found.bell - found.heard + ASIDE >= least:
                 oldest = await self._oldest(address)
-                if oldest is not None and number - oldest >= limit:
+                if oldest is not None and number - oldest >= least:
                     await self._room(address, letter, found, limit)
             one = await self._put(address, replace(letter, n=number), found)
             after = await self._rung(address, one, armed, found)
@@ -191,6 +193,11 @@ class Mail:
         waiting = await self.reads.waiting(pk, found, None)
         if waiting >= limit and (not letter.keyed or await self._waits(address, letter, found) is None):
             raise full(address, waiting)
+        share = share_of(limit)
+        if share and waiting >= share:
+            own = await self.reads.waiting(pk, found, None, sr=letter.source, pr=letter.principal or None)
+            if own >= share and (not letter.keyed or await self._waits(address, letter, found) is None):
+                raise hogged(address, letter, share)
 
     async def _waits(self, address: Address, letter: Letter, found: Head) -> Letter | None:
         """The letter that waits under the same id."""

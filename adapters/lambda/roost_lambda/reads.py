@@ -171,12 +171,12 @@ class Reads:
             waiting += await self.waiting(pk, found, after)
         return tuple(letters), waiting
 
-    async def waiting(self, pk: str, found: Head, after: str | None) -> int:
-        """How many letters wait beyond a place in the mailbox."""
-        bounds = keys.whole("M#")
-        count = await self.table.count(pk, *bounds, after, e=found.life)
+    async def waiting(self, pk: str, found: Head, after: str | None, **where: str | None) -> int:
+        """How many letters wait beyond a place in the mailbox. `where`: attribute = text; None: it has none."""
+        low, high = keys.whole("M#")
+        count = await self.table.count(pk, low, high, after, e=found.life, **where)
         if found.imported:
-            count += await self.table.count(pk, *bounds, after, e=found.epoch)
+            count += await self.table.count(pk, low, high, after, e=found.epoch, **where)
         return count
 
     async def _page(self, pk: str, found: Head, start: int, limit: int) -> tuple[list[Letter], str | None]:

@@ -164,8 +164,8 @@ class Table:
             found += more
         return found
 
-    async def count(self, pk: str, low: str, high: str, after: str | None, **where: Any) -> int:
-        """How many items there are beyond `after`; `where`: attribute = text."""
+    async def count(self, pk: str, low: str, high: str, after: str | None, **where: str | None) -> int:
+        """How many items there are beyond `after`; `where`: attribute = text; None: it has none."""
         total = 0
         params: dict[str, Any] = {
             "KeyConditionExpression": "pk = :pk AND sk BETWEEN :low AND :high",
@@ -174,8 +174,12 @@ class Table:
             "Select": "COUNT",
         }
         for name, text in where.items():
-            params["FilterExpression"] = f"{name} = :{name}"
-            params["ExpressionAttributeValues"][f":{name}"] = {"S": text}
+            if text is not None:
+                params["ExpressionAttributeValues"][f":{name}"] = {"S": text}
+        if where:
+            params["ExpressionAttributeNames"] = {f"#{name}": name for name in where}
+            tests = (f"attribute_not_exists(#{n})" if text is None else f"#{n} = :{n}" for n, text in where.items())
+            params["FilterExpression"] = " AND ".join(tests)
         while True:
             if after is not None:
                 params["ExclusiveStartKey"] = key(pk, after)

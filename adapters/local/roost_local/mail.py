@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from roost.contract.address import Address
 from roost.contract.commit import Letter
 from roost.contract.refusals import full, joined
+from roost.contract.room import hogged, share_of
 
 from . import rows
 from .writes import Writes
@@ -23,6 +24,8 @@ _TICKET: Final = (
     "UPDATE head SET ticket=ticket+1,waiting=waiting+1,armed=min(ifnull(armed,?),?) WHERE aid=? AND waiting<? "
     "RETURNING ticket"
 )
+_CROWD: Final = "SELECT 1 FROM head WHERE aid=? AND waiting>=?"
+_OWN: Final = "SELECT count(*) FROM (SELECT 1 FROM mail WHERE aid=? AND source=? AND principal=? LIMIT ?)"
 _ARM: Final = "UPDATE head SET armed=min(ifnull(armed,?),?) WHERE aid=?"
 _DUE: Final = "UPDATE head SET due=min(ifnull(due,?),?) WHERE aid=?"
 _MAIL: Final = f"INSERT INTO mail({rows.LETTER},aid) VALUES({rows.LETTER_MARKS},?)"
@@ -52,6 +55,11 @@ class Mail:
                 waits = joined(rows.letter(first), letter)
                 execute(_ARM, (armed, armed, aid))
                 return waits
+        share = share_of(limit)
+        if share and execute(_CROWD, (aid, share)).fetchone() is not None:
+            own = execute(_OWN, (aid, letter.source, letter.principal, share)).fetchone()[0]
+            if own >= share:
+                raise hogged(address, letter, share)
         found = execute(_TICKET, (armed, armed, aid, limit)).fetchall()
         if not found:
             raise full(address, execute("SELECT waiting FROM head WHERE aid=?", (aid,)).fetchone()[0])

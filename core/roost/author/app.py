@@ -12,6 +12,8 @@ from ..contract.caller import APP
 from ..contract.errors import AgentError, NotFound
 from ..contract.hosts import checked_names
 from ..contract.limits import PORTABLE, Limits
+from ..contract.quotas import Plan, Quotas
+from ..contract.tenants import Tenants
 from ..contract.trigger import Call, Caller, Trigger
 from .kind import Kind
 from .remote import Remote, RemoteAction, typed
@@ -36,6 +38,7 @@ class Credentials:
 
     `operation` is what is asked for: `call:{action}`, `tell:{action}`, `status`, `state`, `events`, `request` (the
     agent's own HTTP) or `connect` (a WebSocket, over which any action may be called that does not ask for more itself).
+    With `App(tenants=...)` also `list`, of an empty address: the list of the caller's own agents.
     Everything else is the operator's, who comes past the hook. `method` is HTTP's; "GET" of a handshake.
     """
 
@@ -94,6 +97,8 @@ class App:
         origins: Sequence[str] = (),
         hosts: Sequence[str] = (),
         limits: Limits | None = None,
+        quotas: Quotas | Plan | None = None,
+        tenants: Tenants | None = None,
     ) -> None:
         """`auth`: who may do what; without one an app is for its own machine, unless it says `PUBLIC`. `web`: your own
         ASGI app, served beside. `origins`: web origins that may open WebSockets and change something besides our own.
@@ -101,6 +106,8 @@ class App:
         loopback this machine's own and elsewhere any.
 
         `around`: outermost first. `limits`: raise one with your eyes open; `roost check` says who is left.
+        `quotas`: what one caller may do, or a function that says it of a caller; None: none on loopback, `DEFAULT`
+        of roost.contract.quotas elsewhere. `tenants`: clients reach the agents of their tenant only.
         """
         self.kinds: dict[str, Kind] = {}
         for cls in agents:
@@ -122,6 +129,12 @@ class App:
         self.origins = frozenset(origins)
         self.hosts = checked_names(hosts)
         self.limits = limits or PORTABLE
+        if quotas is not None and not (isinstance(quotas, Quotas) or callable(quotas)):
+            raise TypeError("App(quotas=...): it is Quotas(...), or a function of a caller that returns Quotas")
+        self.quotas = quotas
+        if tenants is not None and self.auth is None:
+            raise TypeError("App(tenants=...): tenants are told by a claim of the caller; give the app auth=hook too")
+        self.tenants = tenants
         self.silent_hook = False
         """The hook returned None, and its author has been told what that means."""
         self.runtime: Server | None = None

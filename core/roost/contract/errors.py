@@ -135,6 +135,7 @@ LIMIT_STATUS: Final[Mapping[str, int]] = {
     "message_in": 413,
     "arguments": 413,
     "mailbox": 429,
+    "mailbox_share": 429,
     "readers": 429,
 }
 """Limits that are the caller's to keep have a status of their own; all others are 422."""
@@ -209,7 +210,8 @@ def from_problem(doc: Mapping[str, Any]) -> RoostError:
     message = str(doc.get("detail") or doc.get("error") or doc.get("title") or code)
     rest: dict[str, Any] = {"code": code, "status": status, "data": doc.get("data"), "id": doc.get("id")}
     if code.startswith("limit-"):
-        return LimitExceeded(message, limit=code.removeprefix("limit-").replace("-", "_"), **rest)
+        limit = code.removeprefix("limit-").replace("-", "_")
+        return LimitExceeded(message, limit=limit, retry_after=doc.get("retry_after"), **rest)
     cls = ERRORS.get(code)
     if cls is None:
         cls = TransientError if status in RETRYABLE else AgentError if status >= 500 else Rejected

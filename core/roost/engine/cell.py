@@ -362,7 +362,9 @@ class Cell(Owned):
         """Make a letter durable, then queue it."""
         runtime = self.runtime
         try:
-            letter = await runtime.store.park(self.address, letter, room(letter, runtime.limits.mailbox), armed)
+            letter = await runtime.store.park(
+                self.address, letter, room(letter, runtime.limits.mailbox, named=runtime.named), armed
+            )
         except TransientError as error:
             note(self, letter.action, error)
             self.doubt()  # it may wait there after all

@@ -8,6 +8,7 @@ from ..contract.address import Address
 from ..contract.commit import Commit, Letter
 from ..contract.errors import LimitExceeded, Rejected, RoostError
 from ..contract.result import stored
+from ..contract.room import Room
 from .release import reply
 
 if TYPE_CHECKING:
@@ -53,17 +54,17 @@ def other_arguments(id: str) -> Rejected:
     )  # fmt: skip
 
 
-def room(letter: Letter, limit: int) -> int:
+def room(letter: Letter, limit: int, *, named: bool = False) -> int:
     """How many letters may wait for this one to be taken, so that none kind keeps all others out.
 
     What waits for its time may fill half of a mailbox, what clients tell now nine tenths, their urgent tells nineteen
-    twentieths; the rest is for agents, whose tells are committed and would be tried for ever.
+    twentieths; the rest is for agents, whose tells are committed and would be tried for ever. `named`: an auth hook
+    tells clients apart, and one of them has half of that.
     """
     if letter.source != "client":
         return limit
-    if letter.next:
-        return -(-limit // 2)
-    return limit - limit // (20 if letter.lane == "urgent" else 10)
+    most = -(-limit // 2) if letter.next else limit - limit // (20 if letter.lane == "urgent" else 10)
+    return Room.of(most, -(-most // 2)) if named else most
 
 
 def crowded(address: Address, letter: Letter, limit: int) -> LimitExceeded:

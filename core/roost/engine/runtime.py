@@ -29,6 +29,7 @@ from .cell import Cell
 from .inbox import crowded, other_arguments
 from .lifecycle import move
 from .mailbox import Waiting
+from .meter import Meter, meter_for
 from .operating import Operating
 from .readonly import read
 from .subscribers import Subscriber
@@ -78,6 +79,8 @@ class Runtime(World[Tick], Operating):
             self._cell = Tenant
         self.capabilities = capabilities
         self.limits = app.limits
+        self.named = app.auth is not None
+        """Clients can be told apart, so one has no more than its share."""
         self.around = app.around
         self.config = dict(config or {})
         self.idle_after = idle_after
@@ -90,10 +93,16 @@ class Runtime(World[Tick], Operating):
         self.closing = False
         self.trouble: Callable[[], str | None] = lambda: None
         """Why this host can't serve, where its backend can tell: it is not ready then."""
+        self.meter: Meter | None = meter_for(app, self.host.monotonic, exposed=False)
+        """Counts what callers use of their quotas; None: there are none."""
         self._sweep_pause = max(0.05, idle_after / 4)
         self._sweeper: Timer | None = None
         """Runs only while agents are awake."""
         app.runtime = self
+
+    def expose(self) -> None:
+        """Others than this machine can reach the app: quotas hold unless it says that there are none."""
+        self.meter = meter_for(self.app, self.host.monotonic, exposed=True)
 
     # Triggers ----------------------------------------------------------------------------------------
 

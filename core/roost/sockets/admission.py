@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 HOOK: Final = 10.0
 """Seconds that the auth hook may take."""
+LIST: Final = "list"
+"""The operation of whoever asks for the list of agents: of no agent, so its address is empty."""
 
 
 async def authenticate(runtime: Runtime, credentials: Credentials, admin_token: str | None) -> Caller | None:
@@ -60,6 +62,8 @@ async def authenticate(runtime: Runtime, credentials: Credentials, admin_token: 
         raise _failed(runtime, error) from error
     if caller is not None and caller.expires is not None and caller.expires <= runtime.host.now():
         raise expired()
+    if app.tenants is not None and credentials.operation != LIST:
+        app.tenants.check(caller, credentials.address)
     return caller
 
 

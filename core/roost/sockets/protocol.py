@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar, Final, cast
 
@@ -64,7 +64,10 @@ class Session:
         "line",
         "query",
         "runtime",
+        "spend",
     )
+    spend: Callable[[Sequence[tuple[str, int]]], object]
+    """Of a session that is counted: see metered.py."""
 
     def __init__(
         self,

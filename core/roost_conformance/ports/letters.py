@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from roost.contract.commit import LETTERS, DeadLetter, Letter
 from roost.contract.errors import Conflict, LimitExceeded, Rejected
+from roost.contract.room import Room
 from roost.ports import Store
 
 from .case import port_case
@@ -137,6 +138,28 @@ async def store_park_limit(store: Store) -> None:
     await pen.write(state=STATE, consumed=sent[0].n)
     assert (await store.park(pen.address, letter("y"), 3, 1.0)).n > sent[2].n
     await refused(LimitExceeded, store.park(pen.address, letter("z"), 3, 1.0))
+
+
+@port_case("15", "no client has more of a mailbox than its share; others and who waits already are not concerned")
+async def store_park_share(store: Store) -> None:
+    pen = Pen(store, "park-share")
+    room = Room.of(9, 3)
+    for i in range(2):
+        await store.park(pen.address, letter(f"a{i}", principal="ann"), room, 1.0)
+    for i in range(2):
+        await store.park(pen.address, letter(f"b{i}", principal="ben", next=9.0), room, 1.0)
+    last = await store.park(pen.address, letter("a2", principal="ann", next=5.0), room, 1.0)
+    before = await pen.load()
+    for more in (letter("a3", principal="ann"), letter("a4", principal="ann", next=2.0, lane="urgent")):
+        error = await refused(LimitExceeded, store.park(pen.address, more, room, 0.25))
+        assert (error.limit, error.status) == ("mailbox_share", 429)
+    assert await pen.load() == before
+    assert (await store.park(pen.address, letter("a2", principal="ann", next=5.0), room, 1.0)).n == last.n
+    await store.park(pen.address, letter("b2", principal="ben"), room, 1.0)
+    await store.park(pen.address, letter("x", principal=""), room, 1.0)
+    await store.park(pen.address, letter("y", principal="ann"), 9, 1.0)
+    await store.park(pen.address, letter("z", source="agent", principal="ann"), room, 1.0)
+    await refused(LimitExceeded, store.park(pen.address, letter("w", principal="cid"), room, 1.0))
 
 
 @port_case("15", "a letter is consumed by the commit of its tick, and by no refused one")

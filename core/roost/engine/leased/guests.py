@@ -84,7 +84,7 @@ async def _parked(tenant: Tenant, waiting: Waiting, letter: Letter, deadline: fl
             if before is not None:
                 await tenant.runtime.host.shielded(before)
             kept, until = await tenant.leases.post(
-                tenant.address, letter, room(letter, tenant.runtime.limits.mailbox), None
+                tenant.address, letter, room(letter, tenant.runtime.limits.mailbox, named=tenant.runtime.named), None
             )
         except RoostError as error:
             tenant.refuse(waiting, error)

@@ -384,7 +384,10 @@ class Tenant(Cell):
         """Make a letter durable; whoever holds the agent is rung, else a doorbell is sent."""
         later = letter.next > self.runtime.host.now()
         kept, until = await self.leases.post(
-            self.address, letter, room(letter, self.runtime.limits.mailbox), armed if later else None
+            self.address,
+            letter,
+            room(letter, self.runtime.limits.mailbox, named=self.runtime.named),
+            armed if later else None,
         )
         if later:
             await self.leases.call(self.address, kept.next - self.runtime.host.now())

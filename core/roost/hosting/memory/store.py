@@ -22,6 +22,7 @@ from ...contract.commit import (
 )
 from ...contract.listing import PAGE, cursor, position
 from ...contract.refusals import full, joined
+from ...contract.room import hogged, share_of
 from ...contract.trigger import Source
 from .rows import Rows, inbox_key
 
@@ -83,6 +84,9 @@ class MemoryStore:
                     return first
         if len(rows.letters) >= limit:
             raise full(address, len(rows.letters))
+        share, who = share_of(limit), (letter.source, letter.principal)
+        if share and sum((x.source, x.principal) == who for x in rows.letters.values()) >= share:
+            raise hogged(address, letter, share)
         letter = rows.park(letter)
         rows.armed = armed if rows.armed is None else min(rows.armed, armed)
         if letter.next > 0:

@@ -1,0 +1,81 @@
+"""Sessions that are counted: each frame uses the quotas of its caller. Without quotas the plain session serves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ..contract.errors import RoostError
+from ..engine.meter import Use, who_is
+from .line import refuse
+from .protocol import Session
+
+if TYPE_CHECKING:
+    from ..contract.address import Address
+    from ..contract.trigger import Caller, Trigger
+    from ..engine.meter import Meter
+    from ..engine.runtime import Runtime
+
+Spend = Callable[[Sequence[Use]], object]
+
+
+class Metered(Session):
+    """Mixed in before a backend's session; whoever makes it sets `spend`."""
+
+    __slots__ = ()
+
+    def text(self, data: str) -> None:
+        if self._afford(len(data)):
+            super().text(data)
+
+    def binary(self, data: bytes) -> None:
+        if self._afford(len(data)):
+            super().binary(data)
+
+    def _afford(self, size: int) -> bool:
+        """What can't be read can't be answered either, nor left out of the order: the connection ends."""
+        try:
+            self.spend((("bytes", size),))
+        except RoostError as error:
+            refuse(self.line, error)
+            self._drop()
+            return False
+        return True
+
+    def _post(self, trigger: Trigger) -> None:
+        try:
+            self.spend((("calls", 1), ("keys", 0 if trigger.id is None else 1)))
+        except RoostError as error:
+            self._answer(trigger.payload, error)
+            return
+        super()._post(trigger)
+
+
+def spender(runtime: Runtime, meter: Meter, caller: Caller | None, client: str) -> Spend:
+    """Uses the quotas of a caller. `client`: its remote address, "" unknown."""
+    who, tenant = who_is(caller, client), _tenant(runtime, caller)
+
+    def spend(uses: Sequence[Use]) -> object:
+        return meter.spend(who, caller, uses, tenant)
+
+    return spend
+
+
+async def knock(runtime: Runtime, meter: Meter, address: Address, caller: Caller | None, client: str) -> None:
+    """Count a handshake as a call, and its agent if that is new. LimitExceeded: it may not come in.
+
+    How many sockets a caller with a name has at an agent is counted by its rows, when `on_connect` runs.
+    """
+    who, tenant = who_is(caller, client), _tenant(runtime, caller)
+    meter.spend(who, caller, (("calls", 1),), tenant)
+    await meter.birth(runtime, address, who, caller, tenant)
+
+
+def seat(runtime: Runtime, meter: Meter, caller: Caller | None, client: str) -> Callable[[], None]:
+    """Take one of the seats of this host, for a host that sees its sockets end; what this returns gives it back."""
+    return meter.sit(who_is(caller, client), caller, _tenant(runtime, caller))
+
+
+def _tenant(runtime: Runtime, caller: Caller | None) -> str | None:
+    tenants = runtime.app.tenants
+    return None if tenants is None else tenants.of(caller)
