@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
 from roost.hosting.asyncio_host import AsyncioHost
-from roost.ports import Timeout
+from roost.ports import Host, Timeout
 from roost.tick import overrun
-from roost.tick.overrun import Overrun, within
+from roost.tick.overrun import Overrun, begin
 
 pytestmark = pytest.mark.anyio
+
+
+async def within(
+    host: Host, seconds: float, handler: Coroutine[Any, Any, Any], blocked: Callable[[float], None]
+) -> Any:
+    found = begin(host, host.monotonic(), seconds, handler, blocked)
+    return found[0] if isinstance(found, tuple) else await found
 
 
 def never(seconds: float) -> None:

@@ -8,32 +8,30 @@ from typing import Any, Final
 
 import pytest
 
-from roost.author.agent import Agent
-from roost.engine import cell, turn
+from roost.contract.errors import RoostError
+from roost.engine import turn
+from roost.engine.run import Run
 from roost.ports import Host
-from roost.tick.image import Image
 from roost.tick.overrun import Overrun
 
 from .mutation import Mutation
 
 
 def _kept(m: pytest.MonkeyPatch) -> None:
-    whole = turn._lend
-    last: dict[Image, Agent[Any, Any]] = {}
+    whole = turn._spoiled
 
-    async def lend(one: cell.Cell, image: Image) -> Agent[Any, Any]:
-        failed = last.get(image)
-        if failed is None or "state" not in vars(failed):
-            failed = await whole(one, image)
-        last[image] = failed
-        return failed
+    def kept(one: Run, error: RoostError) -> turn.Ended:
+        agent = one.cell.agent
+        ended = whole(one, error)
+        one.cell.agent = agent
+        return ended
 
-    m.setattr(turn, "_lend", lend)
+    m.setattr(turn, "_spoiled", kept)
 
 
 def _no_deadline(m: pytest.MonkeyPatch) -> None:
-    async def within(
-        host: Host, seconds: float, handler: Coroutine[Any, Any, Any], blocked: Callable[[float], None]
+    async def late(
+        host: Host, begun: float, seconds: float, handler: Coroutine[Any, Any, Any], blocked: Callable[[float], None]
     ) -> Any:
         timeout = host.timeout(seconds)
         try:
@@ -43,7 +41,7 @@ def _no_deadline(m: pytest.MonkeyPatch) -> None:
             raise Overrun from error
         return value
 
-    m.setattr(turn, "within", within)
+    m.setattr(turn, "begin", late)
 
 
 def _one_object(m: pytest.MonkeyPatch) -> None:

@@ -11,15 +11,16 @@ from typing import Any, Final
 
 import pytest
 
-from roost.contract.commit import Commit, Entry
+from roost.contract.commit import AlreadyHandled, Commit, Entry
 from roost.contract.errors import RoostError
 from roost.contract.result import TickResult
 from roost.contract.trigger import Occurrence
-from roost.engine import cell, delivery, inbox, mailbox, release, turn
+from roost.engine import cell, delivery, failure, inbox, mailbox, release, sending, turn
 from roost.engine import due as wake
 from roost.engine import waking as load
 from roost.engine.mailbox import Waiting
 from roost.engine.parking import Parking
+from roost.engine.run import Run
 from roost.hosting import timers
 from roost.hosting.memory import MemoryStore, rows
 from roost.sockets import protocol as session
@@ -36,18 +37,19 @@ from .sharing import SHARED
 
 
 def _split(m: pytest.MonkeyPatch) -> None:
-    whole = turn._store
+    whole = MemoryStore.commit
 
-    async def split(one: cell.Cell, waiting: Waiting, commit: Commit) -> TickResult | None:
-        first = replace(commit, kv=(), log=(), seq=commit.seq - len(commit.log), outbox=())
-        answer = await whole(one, waiting, first)
-        if answer is None and (commit.kv or commit.log or commit.outbox):
-            commit.base, commit.version = commit.version, commit.version + 1
-            commit.handled = commit.consumed = None
-            answer = await whole(one, waiting, commit)
-        return answer
+    async def split(self: MemoryStore, commit: Commit) -> Any:
+        if commit.restored or not (commit.kv or commit.log or commit.outbox):
+            return await whole(self, commit)
+        answer = await whole(self, replace(commit, kv=(), log=(), seq=commit.seq - len(commit.log), outbox=()))
+        if isinstance(answer, AlreadyHandled):
+            return answer
+        commit.base, commit.version = commit.version, commit.version + 1
+        commit.handled = commit.consumed = None
+        return await whole(self, commit)
 
-    m.setattr(turn, "_store", split)
+    m.setattr(MemoryStore, "commit", split)
 
 
 def _no_inbox(m: pytest.MonkeyPatch) -> None:
@@ -81,26 +83,28 @@ def _no_dedupe(m: pytest.MonkeyPatch) -> None:
 
 
 def _early_tells(m: pytest.MonkeyPatch) -> None:
-    whole = turn._store
+    whole = turn.write
 
-    async def store(one: cell.Cell, waiting: Waiting, commit: Commit) -> TickResult | None:
-        delivery.deliver(one, commit.outbox)
-        await one.runtime.host.sleep(0.001)
-        return await whole(one, waiting, commit)
+    async def write(one: Run, ended: turn.Ended) -> turn.Written:
+        if ended.commit is not None:
+            delivery.deliver(one.cell, ended.commit.outbox)
+            await one.cell.runtime.host.sleep(0.001)
+        return await whole(one, ended)
 
-    m.setattr(turn, "_store", store)
+    m.setattr(turn, "write", write)
 
 
 def _early_reply(m: pytest.MonkeyPatch) -> None:
-    whole = turn._store
+    whole = turn.write
 
-    async def store(one: cell.Cell, waiting: Waiting, commit: Commit) -> TickResult | None:
-        if waiting.done is not None and commit.handled is not None and commit.handled.outcome == "value":
+    async def write(one: Run, ended: turn.Ended) -> turn.Written:
+        waiting, commit = one.waiting, ended.commit
+        if waiting.done is not None and commit is not None and commit.handled is not None and ended.error is None:
             waiting.done(TickResult("value", commit.handled.value, version=commit.version))
-            await one.runtime.host.sleep(0)
-        return await whole(one, waiting, commit)
+            await one.cell.runtime.host.sleep(0)
+        return await whole(one, ended)
 
-    m.setattr(turn, "_store", store)
+    m.setattr(turn, "write", write)
 
 
 def _early_frames(m: pytest.MonkeyPatch) -> None:
@@ -108,18 +112,18 @@ def _early_frames(m: pytest.MonkeyPatch) -> None:
 
     def send(self: tick.Tick, to: tuple[str, ...], data: Any) -> None:
         whole(self, to, data)
-        one: cell.Cell = self.live.args[0]  # type: ignore[union-attr]
+        one: cell.Cell = self.live.__self__.cell  # type: ignore[union-attr]
         frames, self.frames = self.frames, []
-        one.runtime.host.spawn(release.send(one, frames, 0))
+        one.runtime.host.spawn(sending.send(one, frames, 0))
 
     m.setattr(tick.Tick, "send", send)
 
 
 def _overwrite(m: pytest.MonkeyPatch) -> None:
-    async def keeps(one: cell.Cell, waiting: Waiting, commit: Commit, lost: RoostError) -> TickResult:
-        return TickResult("transient", error=lost)
+    async def never(*_: object) -> bool:
+        return False
 
-    m.setattr(turn, "_settle", keeps)
+    m.setattr(turn, "_happened", never)
     m.setattr(rows, "check", lambda *_: None)
 
 
@@ -218,16 +222,17 @@ def _same_generation(m: pytest.MonkeyPatch) -> None:
 
 
 def _late_frames(m: pytest.MonkeyPatch) -> None:
-    whole = release.release
+    whole = release.publish
 
-    async def behind(one: cell.Cell, *rest: Any) -> None:
-        one.runtime.host.spawn(_after(one, rest))
+    async def behind(one: Run, *rest: Any) -> None:
+        one.cell.runtime.host.spawn(_after(one, rest))
 
-    async def _after(one: cell.Cell, rest: Any) -> None:
-        await one.runtime.host.sleep(one.runtime.host.entropy() % 100 / 50)
+    async def _after(one: Run, rest: Any) -> None:
+        host = one.cell.runtime.host
+        await host.sleep(host.entropy() % 100 / 50)
         await whole(one, *rest)
 
-    m.setattr(turn, "release", behind)
+    m.setattr(turn, "publish", behind)
 
 
 def _frames_as_they_come(m: pytest.MonkeyPatch) -> None:
@@ -256,7 +261,8 @@ def _failed_effects(m: pytest.MonkeyPatch) -> None:
 
 
 def _key_for_anything(m: pytest.MonkeyPatch) -> None:
-    m.setattr(turn, "_handled", _no_print(turn._handled))
+    for where in (turn, failure):
+        m.setattr(where, "handled", _no_print(inbox.handled))
     whole = inbox.replay
 
     async def replay(one: cell.Cell, waiting: Waiting, image: Image) -> bool:

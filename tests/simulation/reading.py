@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from roost.engine import cell, release, turn
+from roost.engine import cell, chunks
 from roost.engine.mailbox import Waiting
 from roost.engine.subscribers import Subscriber
 from roost.protocol.frames import stream_reset
@@ -38,14 +38,14 @@ def _untold(m: pytest.MonkeyPatch) -> None:
 
 
 def _no_reset(m: pytest.MonkeyPatch) -> None:
-    whole = release.live
+    whole = chunks.live
 
     def live(one: cell.Cell, tick: Tick, waiting: Waiting, raw: bytes) -> None:
         whole(one, tick, waiting, raw)
         rpc = getattr(waiting.trigger.payload, "rpc", None)
         one.lives = [x for x in one.lives if rpc is None or x.data != stream_reset(rpc)]
 
-    m.setattr(turn, "live", live)
+    m.setattr("roost.engine.run.live", live)
 
 
 def _runs_alike(m: pytest.MonkeyPatch) -> None:
@@ -54,7 +54,7 @@ def _runs_alike(m: pytest.MonkeyPatch) -> None:
     def chunk_id(tick: Tick, waiting: Waiting) -> str:
         return f"{waiting.trigger.id or f'{tick.seed:016x}'}.{tick.attempt}.{tick.chunks}"
 
-    m.setattr(release, "_chunk_id", chunk_id)
+    m.setattr(chunks, "_chunk_id", chunk_id)
 
 
 def _swept(m: pytest.MonkeyPatch) -> None:

@@ -131,13 +131,15 @@ class Action:
 
     __slots__ = (
         "_adapter", "_own", "_texts", "_validate", "attr", "fn", "guarded", "name", "options", "public", "result",
-        "signature", "streams",
+        "result_name", "signature", "streams",
     )  # fmt: skip
 
     def __init__(self, attr: str, fn: Callable[..., Any], options: Options, *, public: bool) -> None:
         self.attr = attr
         self.fn = fn
         self.name = options.name or attr
+        self.result_name = f"the result of {self.name}"
+        """As a refusal calls it."""
         self.options = options
         self.public = public
         self.guarded = bool(options.by or options.roles)

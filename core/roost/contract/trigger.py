@@ -1,7 +1,7 @@
 """What makes an agent run: a trigger and its payload. Plain frozen data; every field survives a JSON round trip.
 
 The clock and the entropy of a tick are inputs too. They are stamped when the tick starts, not when the
-trigger arrives (a trigger may wait), so they travel beside it: see `tick.Stamp`.
+trigger arrives (a trigger may wait), so they travel beside it: see `Tick`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic_core import to_json
 
-from ..contract.commit import Commit, DeadLetter, Entry, Frame, Hangup, Letter
+from ..contract.commit import DeadLetter, Entry, Frame, Hangup, Letter
 from ..contract.encoding import STORED_DEPTH, checked, encode
 from ..contract.errors import Conflict, LimitExceeded, NotFound, Rejected, RoostError, TransientError, Unknown
 from ..contract.result import TickResult, failed
@@ -16,11 +16,12 @@ from . import export
 from .due import load_state, missing
 from .lifecycle import move
 from .outcome import happened
-from .release import send, unsent
-from .viewing import state_frame
+from .sending import send, unsent
+from .viewing import state_or_trouble
 
 if TYPE_CHECKING:
     from ..contract.address import Address
+    from ..contract.commit import Commit
     from ..tick.image import Image
     from .cell import Cell
     from .mailbox import Waiting
@@ -73,8 +74,7 @@ async def _purge(cell: Cell, image: Image, id: str | None) -> int:
         for letter in page:
             if letter.trigger is not None or (id is not None and letter.id != id):
                 continue
-            commit = Commit(image.address, image.generation, image.version, image.version + 1, image.at, image.fence)
-            commit.sgen, commit.seq, commit.released = image.sgen, image.seq, image.version
+            commit = image.next_commit(image.at)
             commit.consumed = letter.n
             image.plan(commit, cell.parking.promised())
             await runtime.store.commit(commit)
@@ -99,8 +99,7 @@ def _commit(cell: Cell, waiting: Waiting, image: Image) -> Commit:
         commit = export.restore(payload.document, image, at)
         load_state(cell.kind, commit.state, commit.state_version)
         return commit
-    commit = Commit(image.address, image.generation, image.version, image.version + 1, at, image.fence)
-    commit.sgen, commit.seq, commit.released = image.sgen, image.seq, image.version
+    commit = image.next_commit(at)
     if kind == "destroy":
         commit.destroy = True
     elif kind == "reset":
@@ -146,7 +145,7 @@ async def _write(cell: Cell, image: Image, commit: Commit) -> None:
 
 
 def _state(cell: Cell, to: tuple[str, ...]) -> Frame:
-    return Frame(to, state_frame(cell.view)[0])
+    return Frame(to, state_or_trouble(cell.view))
 
 
 async def _close(cell: Cell, hangups: list[Hangup]) -> None:

@@ -19,6 +19,7 @@ from .attempt import attempt
 from .crossing import crossed, crosses
 from .delivery import Outgoing, bury
 from .due import build, due_now, letter_waiting
+from .failure import hide
 from .inbox import full, other_arguments, room
 from .lifecycle import Status, move
 from .mailbox import Mailbox, Waiting
@@ -26,10 +27,9 @@ from .metrics import Metrics
 from .owned import Owned
 from .parking import Parking
 from .quarantine import disarm
-from .release import reply_frames
+from .replies import reply_frames
 from .subscribers import Subscriber
 from .trouble import note
-from .turn import hide
 from .viewing import made
 from .waking import load
 

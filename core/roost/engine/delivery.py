@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from ..contract.commit import AlreadyHandled, Commit, Envelope, Handled
+from ..contract.commit import AlreadyHandled, Envelope, Handled
 from ..contract.errors import AgentError, RoostError, Unknown, Unreadable
 from ..contract.result import outcome_of, problem_bytes
 from ..contract.unsent import grave, refused_for_good
@@ -186,8 +186,7 @@ async def bury(cell: Cell, image: Image) -> None:
         if envelope.id not in image.outbox:
             continue
         at = max(cell.runtime.host.now(), image.at)
-        commit = Commit(cell.address, image.generation, image.version, image.version + 1, at, image.fence)
-        commit.sgen, commit.seq, commit.released = image.sgen, image.seq, image.version
+        commit = image.next_commit(at)
         commit.dead = (grave(envelope, error, at),)
         commit.handled = Handled(
             "agent", str(cell.address), envelope.id, b"", outcome_of(error), problem_bytes(error), at + KEEP

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..contract.address import Address
-from ..contract.commit import Commit, Letter
+from ..contract.commit import Handled, Letter, Outcome
 from ..contract.errors import LimitExceeded, Rejected, RoostError
 from ..contract.result import stored
 from ..contract.room import Room
+from ..contract.trigger import CALLERS
 from .release import reply
 
 if TYPE_CHECKING:
     from ..tick.image import Image
     from .cell import Cell
     from .mailbox import Waiting
+
+KEEP_CLIENT: Final = 24 * 3600.0
+"""Seconds a caller's key is remembered."""
+KEEP_AGENT: Final = 7 * 24 * 3600.0
+"""Seconds an envelope's id is remembered: longer than any redelivery goes on."""
 
 
 async def replay(cell: Cell, waiting: Waiting, image: Image) -> bool:
@@ -28,8 +34,7 @@ async def replay(cell: Cell, waiting: Waiting, image: Image) -> bool:
     if found is None or found.expires <= cell.runtime.host.now():
         return False
     if letter is not None:  # delivered twice: consume the copy
-        commit = Commit(cell.address, image.generation, image.version, image.version + 1, image.at, image.fence)
-        commit.sgen, commit.seq, commit.released = image.sgen, image.seq, image.version
+        commit = image.next_commit(image.at)
         commit.consumed = letter.n
         image.plan(commit, cell.parking.promised())
         try:
@@ -44,6 +49,19 @@ async def replay(cell: Cell, waiting: Waiting, image: Image) -> bool:
         raise other_arguments(trigger.id)
     await reply(cell, waiting, stored(found, image.version))
     return True
+
+
+def keyed(waiting: Waiting) -> bool:
+    """Whether its id is a caller's, so that its outcome is kept."""
+    return waiting.trigger.source in CALLERS and (waiting.letter is None or waiting.letter.keyed)
+
+
+def handled(waiting: Waiting, at: float, outcome: Outcome, value: bytes) -> Handled:
+    """What is kept of a run at `at` (epoch seconds)."""
+    trigger = waiting.trigger
+    assert trigger.id is not None
+    keep = KEEP_AGENT if trigger.source == "agent" else KEEP_CLIENT
+    return Handled(trigger.source, trigger.principal, trigger.id, waiting.fingerprint, outcome, value, at + keep)
 
 
 def other_arguments(id: str) -> Rejected:

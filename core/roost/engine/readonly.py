@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from ..author.agent import end
 from ..contract.errors import RoostError, TransientError
 from ..contract.result import TickResult, outcome_of
-from ..tick.overrun import Overrun, from_outside, within
+from ..tick.overrun import Overrun, begin, from_outside
 from ..tick.perform import perform
-from ..tick.tick import Stamp, Tick
-from .due import load_state
+from .due import build, load_state
+from .failure import hide, overran
 from .quarantine import quarantined
-from .release import breathe, live, reply
+from .release import reply
+from .run import Run
 from .trouble import note
-from .turn import blocking, hide, overran
 
 if TYPE_CHECKING:
     from ..tick.image import Image
@@ -26,9 +25,10 @@ if TYPE_CHECKING:
 async def read(cell: Cell, waiting: Waiting) -> None:
     """A readonly action: on the committed snapshot, beside any tick."""
     runtime, trigger = cell.runtime, waiting.trigger
-    started = runtime.host.monotonic()
+    host = runtime.host
+    started = host.monotonic()
     try:
-        image = await cell.glance()
+        image = await cell.glance() if cell.leases is not None or cell.image is None else cell.image
         if cell.status == "quarantined":
             raise quarantined(cell)
         result = await _run(cell, waiting, image)
@@ -36,43 +36,39 @@ async def read(cell: Cell, waiting: Waiting) -> None:
         note(cell, trigger.what, error)
         result = TickResult(outcome_of(error), error=error)
     except BaseException as error:
-        if from_outside(runtime.host, error):  # whoever waits must learn it
+        if from_outside(host, error):  # whoever waits must learn it
             cell.refuse(waiting, TransientError("the host is shutting down", code="shutting-down"))
             raise
         result = TickResult("agent-error", error=hide(cell, trigger, error))
-    if runtime.host.cancelled():
-        await runtime.host.uncancel()
-    result.duration = runtime.host.monotonic() - started
+    if host.cancelled():
+        await host.uncancel()
+    cell.used = now = host.monotonic()
+    result.duration = now - started
     cell.metrics.count("call", result.outcome, result.duration)
-    cell.used = runtime.host.monotonic()
     await reply(cell, waiting, result)
 
 
 async def _run(cell: Cell, waiting: Waiting, image: Image) -> TickResult:
-    runtime = cell.runtime
-    stamp = Stamp(max(runtime.host.now(), image.at), runtime.host.entropy())
-    tick = Tick(cell.kind, image, waiting.trigger, stamp, runtime.limits, runtime.store, readonly=True)
-    assert waiting.action is not None
-    seconds = min(runtime.limits.max_tick, waiting.action.options.timeout or runtime.limits.max_tick)
-    started = runtime.host.monotonic()
-    if waiting.trigger.deadline is not None:
-        seconds = max(0.0, min(seconds, waiting.trigger.deadline - started))
-    tick.deadline = started + seconds
+    kind, action = cell.kind, waiting.action
+    assert action is not None
+    run = Run(cell, waiting, image, readonly=True)
+    tick = run.tick
     state, version = image.state, image.state_version  # ticks go on beside this, and change the image
-    agent = await cell.build(image)
+    agent = await build(cell.runtime, kind, image)
     agent._tick = tick  # pyright: ignore[reportPrivateUsage]
-    tick.live = partial(live, cell, tick, waiting)
+    tick.live = run.live
+    host = cell.runtime.host
     try:
-        handler = perform(agent, tick, waiting, partial(breathe, cell))
-        value = await within(runtime.host, seconds, handler, partial(blocking, cell, waiting.trigger))
+        found = begin(host, host.monotonic(), run.seconds, perform(agent, tick, waiting, run.breathe), run.blocked)
+        value = found[0] if isinstance(found, tuple) else await found
     except Overrun as overrun:
-        raise overran(cell, waiting.trigger, seconds, overrun) from None
+        raise overran(cell, waiting.trigger, run.seconds, overrun) from None
     finally:
         tick.open = False
         tick.live = None
-    raw = cell.kind.to_bytes(agent.state, warnings=False)
+    raw = kind.to_bytes(agent.state, warnings=False)
     end(agent)
-    if raw != (state or cell.kind.default) and raw != cell.kind.to_bytes(load_state(cell.kind, state, version)):
+    if raw != (state or kind.default) and raw != kind.to_bytes(load_state(kind, state, version)):
         tick.open = True
         tick.put("state", None)  # raises the same error as any other write
     assert isinstance(value, bytes)

@@ -86,6 +86,14 @@ def failure(runtime: Runtime, address: Address, error: BaseException) -> AgentEr
     return hidden(error, id)
 
 
+def state_or_trouble(view: Callable[[], bytes]) -> bytes:
+    """The state as a connection is shown it; where its view fails, the frame that says so."""
+    try:
+        return frames.state(view())
+    except AgentError as error:
+        return frames.bad_frame(error)
+
+
 def state_frame(view: Callable[[], bytes]) -> tuple[bytes, str]:
     """The state as a connection is shown it, and its digest; where its view fails, the frame that says so, and ""."""
     try:

@@ -9,11 +9,11 @@ from ..contract.errors import Quarantined, RoostError, TransientError
 from ..contract.trigger import NOTHING, Disconnect, Trigger
 from ..tick.image import Image
 from .delivery import redeliver
+from .failure import hide
 from .lifecycle import move
 from .mailbox import Waiting
-from .release import send
-from .turn import hide
-from .viewing import state_frame
+from .sending import send
+from .viewing import state_or_trouble
 
 if TYPE_CHECKING:
     from .cell import Cell
@@ -82,4 +82,4 @@ async def _recover(cell: Cell, image: Image) -> None:
             cell.kick()
     behind = tuple(c for c, v in known.items() if v < image.version and c in image.connections)
     if behind and image.released < image.version and image.exists and cell.kind.stateful:
-        await send(cell, [Frame(behind, state_frame(cell.view)[0])], image.version)
+        await send(cell, [Frame(behind, state_or_trouble(cell.view))], image.version)

@@ -66,6 +66,15 @@ class Image:
         """Letters wait in the store that are not loaded."""
         return self.waiting > len(self.letters)
 
+    def next_commit(self, at: float) -> Commit:
+        """An empty commit, made at `at` (epoch seconds), that the store takes if this is what it holds."""
+        version = self.version
+        commit = Commit(self.address, self.generation, version, version + 1, at, self.fence)
+        commit.sgen = self.sgen
+        commit.seq = self.seq
+        commit.released = version
+        return commit
+
     def plan(self, commit: Commit, promised: Collection[float] = ()) -> None:
         """Fill in when `commit` leaves the agent due, and armed.
 

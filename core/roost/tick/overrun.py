@@ -32,16 +32,16 @@ class Overrun(Exception):
 class _Rest:
     """What is left of a coroutine that has been stepped and waits for `pending`."""
 
-    __slots__ = ("_blocked", "_coroutine", "_host", "_pending", "_timeout", "abandoned")
+    __slots__ = ("_blocked", "_coroutine", "_host", "_pending", "abandoned", "timeout")
+    timeout: Timeout
+    """Under which it is awaited; set before."""
 
     def __init__(
-        self, host: Host, coroutine: Coroutine[Any, Any, Any], pending: Any, timeout: Timeout,
-        blocked: Callable[[float], None],
-    ) -> None:  # fmt: skip
+        self, host: Host, coroutine: Coroutine[Any, Any, Any], pending: Any, blocked: Callable[[float], None]
+    ) -> None:
         self._host = host
         self._coroutine = coroutine
         self._pending = pending
-        self._timeout = timeout
         self._blocked = blocked
         self.abandoned = False
 
@@ -68,7 +68,7 @@ class _Rest:
                         pending = self._step(coroutine.throw, error)
                     elif pending is not None and not pending.cancel():
                         pending = self._step(coroutine.send, None)
-                    if last is None and (self._timeout.expired() or host.ending()):  # and it goes on all the same
+                    if last is None and (self.timeout.expired() or host.ending()):  # and it goes on all the same
                         last = host.timeout(LEAVE)
                         yield from last.__aenter__().__await__()
                 else:
@@ -107,22 +107,23 @@ def _drop(coroutine: Coroutine[Any, Any, Any]) -> None:
         coroutine.close()
 
 
-async def within(host: Host, seconds: float, handler: Coroutine[Any, Any, T], blocked: Callable[[float], None]) -> T:
-    """The handler's result; Overrun when it did not return within `seconds`.
+def begin(
+    host: Host, begun: float, seconds: float, handler: Coroutine[Any, Any, T], blocked: Callable[[float], None]
+) -> tuple[T] | Coroutine[Any, Any, T]:
+    """Step a handler for the first time, at `begun` by `Host.monotonic`.
 
-    `blocked` takes the seconds of each of its steps that held the loop longer than `BLOCKED`.
+    (its result,) if it never waits; otherwise what is to be awaited for the result. Either raises Overrun when the
+    handler did not return within `seconds`. `blocked` takes the seconds of each of its steps that held the loop longer
+    than `BLOCKED`.
     """
-    begun = host.monotonic()
     try:
         pending = handler.send(None)
     except StopIteration as stop:
-        spent = host.monotonic() - begun
-        if spent > BLOCKED:
+        if (spent := host.monotonic() - begun) > BLOCKED:
             blocked(spent)
         if spent > seconds:
             raise Overrun from None
-        result: T = stop.value
-        return result
+        return (stop.value,)
     except BaseException as error:
         if (spent := host.monotonic() - begun) > BLOCKED:
             blocked(spent)
@@ -131,11 +132,15 @@ async def within(host: Host, seconds: float, handler: Coroutine[Any, Any, T], bl
         raise
     if (spent := host.monotonic() - begun) > BLOCKED:
         blocked(spent)
-    timeout = host.timeout(seconds - spent)
-    running = _Rest(host, handler, pending, timeout, blocked)
+    return _goes_on(host, seconds - spent, _Rest(host, handler, pending, blocked))
+
+
+async def _goes_on(host: Host, seconds: float, running: _Rest) -> Any:
+    """The rest of a handler that waits, under a timeout."""
+    timeout = running.timeout = host.timeout(seconds)
     try:
         async with timeout:
-            rest: T = await running
+            rest = await running
     except BaseException as error:
         if timeout.expired() and not host.ending():
             overrun = Overrun()

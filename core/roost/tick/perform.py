@@ -88,15 +88,22 @@ async def _call(agent: Agent[Any, Any], tick: Tick, waiting: Runnable, call: Cal
         waiting.args, waiting.kwargs = action.bind(call.args, call.kwargs)
     if action.guarded:  # a letter's caller, or the action, may have been another when it was taken in
         action.admit(waiting.trigger.source, waiting.trigger.caller, waiting.trigger.own(tick.address))
-    if not action.streams:
-        result = await action.fn(agent, *waiting.args, **waiting.kwargs)
-        value = b"null" if result is None else encode(result, f"the result of {action.name}")
-    else:
-        value = await _stream(agent, tick, waiting, call, breathe)
-    if len(value) > tick.limits.result:
-        raise LimitExceeded(
-            f"the result of {action.name} has {len(value)} bytes; the limit is {tick.limits.result}", limit="result"
-        )
+    if action.streams:
+        return fitting(action, await _stream(agent, tick, waiting, call, breathe), tick.limits.result)
+    return answer(action, await action.fn(agent, *waiting.args, **waiting.kwargs), tick.limits.result)
+
+
+def answer(action: Action, result: Any, limit: int) -> bytes:
+    """What an action returned, as JSON."""
+    if result is None:
+        return b"null"
+    return fitting(action, encode(result, action.result_name), limit)
+
+
+def fitting(action: Action, value: bytes, limit: int) -> bytes:
+    """`value` itself; LimitExceeded `result`."""
+    if len(value) > limit:
+        raise LimitExceeded(f"the result of {action.name} has {len(value)} bytes; the limit is {limit}", limit="result")
     return value
 
 

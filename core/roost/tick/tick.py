@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from random import Random
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_json
 
@@ -38,13 +38,6 @@ def _same(stored: bytes, spec: Spec) -> bool:
         return False
 
 
-class Stamp(NamedTuple):
-    """The clock and the entropy of one tick: with its trigger, all that a replay needs."""
-
-    at: float
-    seed: int
-
-
 class Tick:
     """The recorder of one run of one handler."""
 
@@ -55,15 +48,16 @@ class Tick:
     )  # fmt: skip
 
     def __init__(
-        self, kind: Kind, image: Image, trigger: Trigger, stamp: Stamp, limits: Limits, store: Store,
-        *, readonly: bool = False, attempt: int = 1,
+        self, kind: Kind, image: Image, trigger: Trigger, at: float, seed: int, limits: Limits, store: Store,
+        readonly: bool = False, attempt: int = 1,
     ) -> None:  # fmt: skip
+        """`at`, `seed`: the clock (epoch seconds) and the entropy; with the trigger, all that a replay needs."""
         self.kind = kind
         self.image = image
         self.address: Address = image.address
         self.trigger = trigger
-        self.at = stamp.at
-        self.seed = stamp.seed
+        self.at = at
+        self.seed = seed
         self.limits = limits
         self.store = store
         self.readonly = readonly
@@ -297,19 +291,13 @@ class Tick:
         return bool(self.puts or self.schedules or self.outbox or self.rows or self.log)
 
     def commit(self, state: bytes | None) -> Commit:
-        """The commit of a tick that went well; `state` None = unchanged. LimitExceeded when it is too much."""
-        image = self.image
-        version = image.version + 1
-        commit = Commit(image.address, image.generation, image.version, version, self.at, image.fence)
+        """What is recorded, as a commit; `state` None = unchanged. LimitExceeded when it is too much."""
+        commit = self.image.next_commit(self.at)
         commit.state = state
         commit.state_version = self.kind.state_version
         commit.sgen = self.sgen
-        commit.seq = image.seq
-        commit.released = image.version
-        if self.touched:
+        if self.puts or self.schedules or self.outbox or self.rows or self.log:
             self._fill(commit)
-        if state is not None and len(state) > self.limits.state:
-            raise LimitExceeded(f"the state has {len(state)} bytes; the limit is {self.limits.state}", limit="state")
         return commit
 
     def _fill(self, commit: Commit) -> None:

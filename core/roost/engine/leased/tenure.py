@@ -21,7 +21,7 @@ from ..guest_codec import answer_of, answer_to, path_of
 from ..inbox import room
 from ..mailbox import Waiting
 from ..quarantine import disarm
-from ..release import reply_frames
+from ..replies import reply_frames
 from .guests import Line, connection, visit
 from .renewal import Keeper
 
