@@ -21,7 +21,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from roost.contract.errors import RoostError
-from roost.protocol.numbering import GAP_SECONDS, too_much
+from roost.protocol.numbering import GAP_SECONDS
+from roost.protocol.reorder import ReorderBuffer
 
 from .client import Refused
 from .keys import connection
@@ -93,48 +94,43 @@ class Lanes:
         self, cid: str, row: dict[str, Any], own: dict[int, str], token: str, run: Run, end: float, first: bool = False
     ) -> bool | None:
         """None: the lane was lost, and `own` is what was not run. `first`: the own frame is claimed already."""
-        following, count = _number(row, "next") or 1, _number(row, "count")
-        claimed = following
-        following -= first
-        waiting = {n: text for n, text in own.items() if n >= following}
+        claimed, count = _number(row, "next") or 1, _number(row, "count")
+        order = ReorderBuffer[str](claimed - first)
+        for n, text in own.items():
+            order.add(n, text, len(text))
         missing: float | None = None
         try:
             while True:
-                turn: list[str] = []
-                while following in waiting:
-                    turn.append(waiting.pop(following))
-                    following += 1
+                turn = [*order.ready()]
                 if turn:
-                    if following > claimed and not await self._claim(cid, token, following):
+                    if order.next > claimed and not await self._claim(cid, token, order.next):
                         return None
-                    claimed = following
+                    claimed = order.next
                     own.clear()
-                    own.update(waiting)
+                    own.update(order.waiting)
                     await run(turn)
                     missing = None
-                for n, found in (await self._found(cid, following)).items():
-                    waiting.setdefault(n, found)
+                for n, found in (await self._found(cid, order.next)).items():
+                    order.add(n, found, len(found))
+                waiting = order.waiting
                 if waiting and self.clock() > end:
                     for n, text in own.items():
                         if n in waiting:
                             await self._put(cid, n, text)
-                    await self._leave(cid, token, following, None)
+                    await self._leave(cid, token, order.next, None)
                     return False
-                if following in waiting:
-                    continue
                 if not waiting:
-                    risen = await self._leave(cid, token, following, count)
+                    risen = await self._leave(cid, token, order.next, count)
                     if risen is None:
                         return True
                     count = risen
-                    continue
-                missing = missing or self.clock()
-                crowded = too_much(len(waiting), sum(map(len, waiting.values())))
-                if crowded or self.clock() > missing + GAP_SECONDS + LATE:
-                    raise FrameGap(following, crowded=crowded)
-                await self.sleep(LOOK)
+                elif order.gap:
+                    missing = missing or self.clock()
+                    if order.crowded or self.clock() > missing + GAP_SECONDS + LATE:
+                        raise FrameGap(order.next, crowded=order.crowded)
+                    await self.sleep(LOOK)
         except FrameGap:
-            await self._leave(cid, token, following, None)
+            await self._leave(cid, token, order.next, None)
             raise
 
     async def _claim(self, cid: str, token: str, following: int) -> bool:

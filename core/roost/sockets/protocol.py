@@ -27,6 +27,7 @@ from ..ports import Timer
 from ..protocol import frames
 from ..protocol.incoming import OURS, Refused, read
 from ..protocol.numbering import FRAME_GAP, GAP_BYTES, GAP_SECONDS, frame_gap, too_much
+from ..protocol.reorder import ReorderBuffer
 from .admission import without_secrets
 from .line import Line, refuse
 
@@ -44,8 +45,6 @@ class Session:
     or out, finds it over."""
 
     __slots__ = (
-        "_ahead",
-        "_ahead_size",
         "_busy",
         "_clock",
         "_expires",
@@ -53,7 +52,7 @@ class Session:
         "_held",
         "_held_size",
         "_left",
-        "_next",
+        "_order",
         "_paused",
         "_refused",
         "_source",
@@ -91,10 +90,7 @@ class Session:
         self.line = line
         self._busy = 0
         self._paused = False
-        self._next = 1
-        """The number of the next frame; 0 = whatever comes next."""
-        self._ahead: dict[int, tuple[dict[str, Any], int]] | None = None
-        self._ahead_size = 0
+        self._order = ReorderBuffer[dict[str, Any]]()
         self._gap: Timer | None = None
         self._held: list[str | bytes] | None = []
         """Frames that came before `on_connect` had run, in order; None: it has."""
@@ -106,7 +102,7 @@ class Session:
     def resume(self) -> None:
         """Go on in the middle of a connection: its greeting is over, its count unknown, its frames come in order."""
         self.query = self._held = None
-        self._next = 0
+        self._order.next = 0
 
     async def open(self) -> None:
         """Greet from the committed snapshot, then queue `on_connect`: before any frame of this connection. RoostError:
@@ -172,7 +168,7 @@ class Session:
     def _drop(self) -> None:
         """The connection is refused: none of its frames is heard, those that wait neither."""
         self._refused, self._held, self._held_size = True, [], 0
-        self._ahead = None
+        self._order.clear()
 
     # The caller's time ---------------------------------------------------------------------------------
 
@@ -253,41 +249,27 @@ class Session:
         if type(seq) is not int or seq < 1:
             self.line.send_text_bytes(frames.bad_frame(Rejected("seq must be a whole number from 1", code="bad-frame")))
             return
-        if not self._next:
-            self._next = seq
-        if seq < self._next:
-            return  # a duplicate
-        if seq > self._next:
-            self._early(seq, frame, size)
+        order = self._order
+        turn = order.put(seq, frame, size)
+        if turn is None:
+            if order.crowded:
+                self._give_up(crowded=True)
+            elif self._gap is None and order.gap:
+                self._gap = self.runtime.host.call_later(GAP_SECONDS, self._give_up)
             return
-        while True:
-            self._next += 1
-            self._frame(frame, "")
-            following = self._ahead.pop(self._next, None) if self._ahead else None
-            if following is None:
-                break
-            frame, size = following
-            self._ahead_size -= size
+        while turn is not None:
+            self._frame(turn, "")
+            turn = order.take()
         if self._gap is not None:  # that one is closed; another has its own time
             self._gap.cancel()
-            self._gap = self.runtime.host.call_later(GAP_SECONDS, self._give_up) if self._ahead else None
-
-    def _early(self, seq: int, frame: dict[str, Any], size: int) -> None:
-        if self._ahead is None:
-            self._ahead = {}
-        if seq not in self._ahead:
-            self._ahead[seq] = frame, size
-            self._ahead_size += size
-        if too_much(len(self._ahead), self._ahead_size):
-            self._give_up(crowded=True)
-        elif self._gap is None:
-            self._gap = self.runtime.host.call_later(GAP_SECONDS, self._give_up)
+            self._gap = self.runtime.host.call_later(GAP_SECONDS, self._give_up) if order.gap else None
 
     def _give_up(self, *, crowded: bool = False) -> None:
-        if self._ahead:
-            self.line.send_text_bytes(frames.bad_frame(frame_gap(self._next, crowded=crowded)))
+        if self._order.gap:
+            self.line.send_text_bytes(frames.bad_frame(frame_gap(self._order.next, crowded=crowded)))
             self.line.close(FRAME_GAP, "frame-gap")
-        self._ahead = self._gap = None
+        self._order.clear()
+        self._gap = None
 
     def _rpc(self, frame: dict[str, Any]) -> None:
         id: Any = frame.get("id")
@@ -389,6 +371,6 @@ class Session:
     def _disconnect(self, code: int, reason: str) -> None:
         if self._gap is not None:
             self._gap.cancel()
-        self._ahead = None
+        self._order.clear()
         with suppress(RoostError):  # shutting down: the next host sweeps
             self.runtime.post(self.address, Trigger("disconnect", Disconnect(self.cid, code, reason), source="admin"))
