@@ -26,7 +26,7 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from roost_server.serve import Options, sources
+    from roost_server.options import Options, sources
 
     project = find_project()
     target = named(args.app, project)

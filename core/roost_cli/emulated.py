@@ -25,7 +25,7 @@ from roost.contract.errors import RoostError
 from roost.contract.visible import visible_lines
 from roost.hosting.platform import Emulator, Platform, Serving
 from roost_server.listen import Listen
-from roost_server.serve import dotenv
+from roost_server.options import dotenv
 
 from .blame import short
 from .broken import Broken

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roost.author.config import merge, nested
+from roost.hosting.platform import find
 from roost_server.listen import Listen, is_loopback
 
 from . import log
@@ -22,7 +23,7 @@ from .report import put
 
 if TYPE_CHECKING:
     from roost import App
-    from roost_server.serve import Options
+    from roost_server.options import Options
 
 Commands = Any
 """argparse's own type of `add_subparsers()` is private."""
@@ -124,7 +125,7 @@ def options(
     args: argparse.Namespace, app: App, data: Path | None, token: str | None, root: Path, listen: Listen
 ) -> Options:
     """What `serve` and `dev` give to the server."""
-    from roost_server.serve import Options  # half the start-up time of a command that only asks a server
+    from roost_server.options import Options  # half the start-up time of a command that only asks a server
 
     return Options(
         listen=listen,
@@ -139,8 +140,11 @@ def options(
 
 def serve_app(app: App, given: Options, ready: Callable[[str], None]) -> None:
     """Serve on the fastest loop there is, until a signal."""
-    from roost_server.serve import serve
+    from roost_server.options import Serves
 
+    platform = find("local")
+    assert isinstance(platform, Serves)
+    serving = platform.serve(app, given, ready)  # loads it all, before what is loaded is left to the collector
     factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
     try:
         from uvloop import new_event_loop
@@ -150,7 +154,7 @@ def serve_app(app: App, given: Options, ready: Callable[[str], None]) -> None:
         pass
     calm_collector()
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(serve(app, given, ready))
+        runner.run(serving)
         leave()  # closing the loop waits for every task and thread of the author's
 
 

@@ -1,4 +1,4 @@
-"""One server: uvicorn with the shared HTTP surface and our own WebSocket protocol, over a local backend."""
+"""One server: uvicorn with the shared HTTP surface and our own WebSocket protocol, over whatever runs the agents."""
 
 from __future__ import annotations
 
@@ -6,19 +6,15 @@ import asyncio
 import socket as sockets
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Protocol
 
 import uvicorn
 
 from roost.author.app import ASGIApp
-from roost_local.backend import LocalBackend
-from roost_local.emulate import Rules
-from roost_local.gateway import Gateway
 
 from .intake import Terms, intake_class
-from .listen import Listen
-from .socket import SocketLimits
+from .socket import Endpoint, SocketLimits
 from .upgrade import protocol_class
-from .wire import Agents
 
 DRAIN = 30.0
 """Seconds that running ticks get at SIGTERM: more than `max_tick`."""
@@ -28,10 +24,18 @@ SETTLE = 0.02
 """Seconds in which a connection that was just accepted brings its request."""
 
 
-class LocalServer(uvicorn.Server):
+class Drains(Protocol):
+    """What runs the agents of this process."""
+
+    async def drain(self, seconds: float) -> None:
+        """Take no new trigger, and let running ticks end."""
+        ...
+
+
+class AgentServer(uvicorn.Server):
     """Drains ticks before it closes connections."""
 
-    def __init__(self, config: uvicorn.Config, backend: LocalBackend) -> None:
+    def __init__(self, config: uvicorn.Config, backend: Drains) -> None:
         super().__init__(config)
         self._backend = backend
         self.install_signals = True
@@ -65,29 +69,16 @@ class LocalServer(uvicorn.Server):
 
 
 def server(
-    backend: LocalBackend,
-    surface: ASGIApp,
-    admin_token: str | None = None,
-    rules: Rules | None = None,
-    *,
-    loopback: bool = False,
-    terms: Terms | None = None,
-) -> LocalServer:
+    backend: Drains, surface: ASGIApp, endpoint: Endpoint, max_message: int, terms: Terms | None = None
+) -> AgentServer:
     """The server of a backend, not started: `await server(...).serve(sockets=[listen.bind()])`.
 
-    `rules`: of the platform whose connections are emulated. `loopback`: it listens there.
-    `terms`: what a connection may cost.
+    `endpoint`: takes the WebSockets, of messages of at most `max_message` bytes. `terms`: what a connection may cost.
     """
-    limits = backend.runtime.limits
-    largest, endpoint = limits.message_in, Agents(backend.runtime, backend.hub, admin_token, loopback=loopback)
-    if rules is not None and rules.frame is not None:
-        largest = min(largest, rules.frame)
-    if rules is not None and rules.gateway:
-        endpoint = Gateway(backend.runtime, backend.hub, admin_token, rules, loopback=loopback)
     config = uvicorn.Config(
         surface,
         http=intake_class(terms or Terms()),
-        ws=protocol_class(endpoint, SocketLimits(max_message=largest)),
+        ws=protocol_class(endpoint, SocketLimits(max_message=max_message)),
         lifespan="on",
         log_level="warning",
         access_log=False,
@@ -98,7 +89,4 @@ def server(
         timeout_graceful_shutdown=5,
         backlog=min(2048, Terms.reserve()),
     )
-    return LocalServer(config, backend)
-
-
-__all__ = ["Listen", "LocalServer", "server"]
+    return AgentServer(config, backend)

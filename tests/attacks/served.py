@@ -8,7 +8,7 @@ from roost_cli import log
 from roost_cli.serve import serve_app
 from roost_server.intake import Terms
 from roost_server.listen import Listen
-from roost_server.serve import Options
+from roost_server.options import Options
 
 from .app import app
 

@@ -21,8 +21,8 @@ from uvicorn.server import ServerState
 
 from roost_http import Surface
 from roost_local.backend import LocalBackend
+from roost_local.server import server
 from roost_local.store import SqliteStore
-from roost_server.server import server
 
 from .app import app
 

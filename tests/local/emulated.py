@@ -20,8 +20,9 @@ from roost.ports import Timer
 from roost_http import Surface
 from roost_local.backend import LocalBackend
 from roost_local.emulate import PLATFORMS
+from roost_local.server import server
 from roost_server.listen import Listen
-from roost_server.server import LocalServer, server
+from roost_server.server import AgentServer
 
 WAIT = 10.0
 TOKEN = "emulated"
@@ -109,7 +110,7 @@ class Platform:
     url: str
     host: ManualHost
     backend: LocalBackend
-    server: LocalServer
+    server: AgentServer
 
     @asynccontextmanager
     async def dial(self, path: str) -> AsyncGenerator[Peer]:

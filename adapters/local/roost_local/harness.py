@@ -20,10 +20,12 @@ from roost.hosting.memory import MemoryStore
 from roost.ports import Capabilities
 from roost_conformance.app import app as suite
 from roost_http import Surface
-from roost_server.server import Listen, LocalServer, server
+from roost_server.listen import Listen
+from roost_server.server import AgentServer
 
 from .backend import LOCAL, MEMORY, LocalBackend
 from .emulate import rules_for
+from .server import server
 
 TOKEN = "conformance"  # of a server on loopback that lives for one run
 APP = "roost.testing.app:app"
@@ -121,7 +123,7 @@ class MemoryHarness:
         self.capabilities: Capabilities = MEMORY if self._rules is None else self._rules.capabilities
         self.base_path: str | None = None if self.capabilities.connect_path else "prod"
         self._store = MemoryStore()
-        self._server: LocalServer | None = None
+        self._server: AgentServer | None = None
         self._backend: LocalBackend | None = None
         self._task: asyncio.Task[None] | None = None
         self._restless = False

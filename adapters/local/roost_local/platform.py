@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from roost.hosting.platform import Platform
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from roost.author.app import App
     from roost_conformance.harness import Harness
+    from roost_server.options import Options
 
 
 class LocalPlatform(Platform):
     """`roost serve` over one SQLite file."""
 
     name = "local"
+
+    def serve(self, app: App, options: Options, ready: Callable[[str], None]) -> Coroutine[Any, Any, None]:
+        """Serve until SIGTERM or SIGINT. `ready` gets the URL once requests are taken."""
+        from .serve import serve
+
+        return serve(app, options, ready)
 
     def harness(self) -> Harness:
         from .harness import LocalHarness

@@ -1,0 +1,36 @@
+"""The server of a local backend: sockets as they are, or as a platform's gateway would treat them."""
+
+from __future__ import annotations
+
+from roost.author.app import ASGIApp
+from roost_server import server as servers
+from roost_server.intake import Terms
+from roost_server.server import AgentServer
+from roost_server.wire import Agents
+
+from .backend import LocalBackend
+from .emulate import Rules
+from .gateway import Gateway
+
+
+def server(
+    backend: LocalBackend,
+    surface: ASGIApp,
+    admin_token: str | None = None,
+    rules: Rules | None = None,
+    *,
+    loopback: bool = False,
+    terms: Terms | None = None,
+) -> AgentServer:
+    """The server of a backend, not started: `await server(...).serve(sockets=[listen.bind()])`.
+
+    `rules`: of the platform whose connections are emulated. `loopback`: it listens there.
+    `terms`: what a connection may cost.
+    """
+    largest = backend.runtime.limits.message_in
+    endpoint = Agents(backend.runtime, backend.hub, admin_token, loopback=loopback)
+    if rules is not None and rules.frame is not None:
+        largest = min(largest, rules.frame)
+    if rules is not None and rules.gateway:
+        endpoint = Gateway(backend.runtime, backend.hub, admin_token, rules, loopback=loopback)
+    return servers.server(backend, surface, endpoint, largest, terms)
