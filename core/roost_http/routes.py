@@ -57,8 +57,9 @@ CALL: Final[Methods] = {"POST": Route(_hot)}
 """/v1/agents/{kind}/{key}/call/{action}, which the surface answers before it looks here."""
 
 
-def find(parts: list[bytes]) -> Methods | None:
-    """The methods of a path cut at its slashes (the first segment is empty); None when there is nothing there."""
+def find(parts: list[bytes], more: Mapping[bytes, Methods]) -> Methods | None:
+    """The methods of a path cut at its slashes (the first segment is empty); None when there is nothing there.
+    `more`: verbs besides ours."""
     count = len(parts)
     if count == 3 and parts[2] == b"agents":
         return LIST
@@ -67,7 +68,7 @@ def find(parts: list[bytes]) -> Methods | None:
     if count == 5:
         return AGENT
     if count == 6:
-        return VERBS.get(parts[5])
+        return VERBS.get(parts[5]) or more.get(parts[5])
     if count != 7 or not parts[6]:
         return None
     return TELL if parts[5] == b"tell" else CALL if parts[5] == b"call" else None

@@ -5,7 +5,7 @@ HTTP only: WebSockets are each backend's own wire. What is not ours goes to the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from .call import Calls
 from .exchange import Exchange
 from .lifespan import lifespan
 from .mounted import request
+from .plugged import Routes, joined
 from .site import Site
 
 CAPABILITIES: Final = b"/v1/capabilities"
@@ -35,6 +36,7 @@ class Surface:
     `runtime`: the one of this process, or a function that finds that of the request at hand. `admin_token`:
     the operator's; None closes the admin routes. `console`: served where nothing else is, unless the app has
     a `web` of its own. `loopback`: it listens there, where other names than this machine's are refused.
+    `added`: routes of other packages.
     """
 
     def __init__(
@@ -45,12 +47,16 @@ class Surface:
         admin_token: str | None,
         console: ASGIApp | None = None,
         loopback: bool = False,
+        added: Sequence[Routes] = (),
     ) -> None:
         self.app = app
         self.site = Site(app, runtime, admin_token, loopback=loopback)
         self.console = console
         self._call = Calls(self.site)
         self._openapi: bytes | None = None
+        more = joined(added)
+        self._verbs = {verb.encode(): methods for verb, methods in more.verbs.items()}
+        self._mounts = {name.encode(): mount(self.site) for name, mount in more.mounts.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -85,7 +91,8 @@ class Surface:
             await reply(send, as_problem(error), head=scope["method"] == "HEAD")
             return
         if not _is_ours(raw):
-            other = self.app.web or self.console
+            other = self._mounts.get(raw.split(b"/", 2)[1]) if self._mounts else None
+            other = other or self.app.web or self.console
             if other is not None:
                 await other(scope, receive, send)
                 return
@@ -137,7 +144,7 @@ class Surface:
 
     async def _v1(self, x: Exchange, raw: bytes) -> Answer | None:
         parts = raw.split(b"/")
-        methods = routes.find(parts)
+        methods = routes.find(parts, self._verbs)
         if methods is None:
             raise path.no_route(raw)
         answer = origin.preflight(self.app, x.given) if x.method == "OPTIONS" else None

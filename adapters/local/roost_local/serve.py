@@ -16,6 +16,7 @@ from roost.hosting.resident import OwnedStore
 from roost.ports import Capabilities
 from roost_cli.console import Front, signpost
 from roost_http import Surface
+from roost_http.plugged import installed
 from roost_server.options import Options, sources
 
 from .backend import LOCAL, MEMORY, LocalBackend
@@ -44,7 +45,9 @@ async def serve(app: App, options: Options, ready: Callable[[str], None]) -> Non
         if not (loopback or options.listen.uds):
             backend.runtime.expose()
         console = None if options.console is None else signpost
-        surface = Surface(app, backend.runtime, admin_token=options.admin_token, console=console, loopback=loopback)
+        surface = Surface(
+            app, backend.runtime, admin_token=options.admin_token, console=console, loopback=loopback, added=installed()
+        )
         front: ASGIApp = surface
         listening = [sock]
         if options.console is not None:
