@@ -7,10 +7,12 @@ import asyncio
 import os
 import socket
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from roost.contract.errors import Rejected
+from roost.hosting.folders import private
 from roost.hosting.platform import emulator
 from roost_server.listen import Listen
 
@@ -85,15 +87,26 @@ def run(args: argparse.Namespace) -> int:
         if args.open:
             webbrowser.open(supervisor.page)
 
-    console = _beside(listening.getsockname()[1] if args.port else 0)
+    console = _apart(project.token.with_name("console-port"))
     with listening, console:
         supervisor = Supervisor(listening, console, given, token, watch, first)
         return supervisor.run()
 
 
-def _beside(port: int) -> socket.socket:
-    """A socket for the console page: at the next port where that is free, so that its address stays."""
+def _apart(kept: Path) -> socket.socket:
+    """A socket for the console page, at a port that was chosen at random for this project once and is in `kept`.
+
+    A service worker that a page left behind answers for its origin for ever. So the console is where no app is served,
+    neither this one nor one of another project, not even next time.
+    """
     try:
-        return Listen(port=port + 1 if 0 < port < 65535 else 0).bind()
-    except Rejected:
+        found = int(kept.read_text())
+        return Listen(port=found if 0 < found < 65536 else 0).bind()
+    except (OSError, ValueError):
+        made = Listen(port=0).bind()
+    except Rejected:  # another `roost dev` of this project has it
         return Listen(port=0).bind()
+    with suppress(OSError):
+        private(kept.parent)
+        kept.write_text(f"{made.getsockname()[1]}\n")
+    return made

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Final
 
-from .guarantees import GUARANTEES, RULES, Guarantee
+from .guarantees import RULES, Guarantee
 from .report import CaseResult, Document, Result
 
 STYLE: Final = """\
@@ -29,6 +29,10 @@ details { border-top: 1px solid var(--line) } summary { padding: .5rem 0; cursor
 summary b { font-weight: 600 }
 pre { overflow-x: auto; padding: .75rem; background: var(--card); border-radius: .5rem; font-size: .85em }
 """
+TABLE: Final = """\
+<h2>Guarantees</h2>
+<table><thead><tr><th>promise</th><th>here</th><th>proved by</th></tr></thead><tbody>{rows}</tbody></table>
+"""
 MARKS: Final = {
     "kept": "good", "broken": "bad", "not shown": "none", "passed": "good", "failed": "bad", "needs a harness": "none",
 }  # fmt: skip
@@ -37,8 +41,9 @@ MARKS: Final = {
 def page(found: Document) -> str:
     """The whole page."""
     summary = found.summary()
-    title = f"Roost conformance: {found.backend}"
-    rows = "".join(_guarantee(g, summary.verdict(g)) for g in GUARANTEES)
+    title = found.titled
+    rows = "".join(_guarantee(g, summary.verdict(g)) for g in found.guarantees)
+    promises = TABLE.format(rows=rows) if rows else ""
     count = {what: found.count(what) for what in ("passed", "failed", "needs a harness")}
     cards = "".join(f'<div><b class="{MARKS[what] if n else ""}">{n}</b>{what}</div>' for what, n in count.items())
     can = ", ".join(f"{name.replace('_', ' ')}: {_plain(value)}" for name, value in found.capabilities.items())
@@ -54,9 +59,7 @@ def page(found: Document) -> str:
 <div class="totals">{cards}</div>
 <p>{escape(found.totals)}.</p>
 <p class="soft">What it can do: {escape(can)}.</p>
-<h2>Guarantees</h2>
-<table><thead><tr><th>promise</th><th>here</th><th>proved by</th></tr></thead><tbody>{rows}</tbody></table>
-<h2>Cases, by the rule they prove</h2>
+{promises}<h2>Cases, by the rule they prove</h2>
 {"".join(_rule(rule, cases) for rule, cases in found.by_rule())}
 </body></html>
 """

@@ -38,7 +38,8 @@ class CaseResult(BaseModel):
 class Head(BaseModel):
     """What was examined, by what, when. `modes`: those that were run."""
 
-    format: Literal["roost-conformance"] = "roost-conformance"
+    format: Literal["roost-conformance", "roost-security"] = "roost-conformance"
+    """The functional suite's, or that of the attacks."""
     schema_version: Literal[1] = 1
     deployment: str
     backend: str
@@ -50,6 +51,16 @@ class Head(BaseModel):
     catalogue: int
     """Cases that there are."""
     modes: list[Mode]
+
+    @property
+    def guarantees(self) -> Sequence[Guarantee]:
+        """What its cases can prove together."""
+        return GUARANTEES if self.format == "roost-conformance" else ()
+
+    @property
+    def titled(self) -> str:
+        name = "conformance" if self.format == "roost-conformance" else "security"
+        return f"Roost {name}: {self.backend}"
 
 
 class Summary(Head):
@@ -88,7 +99,7 @@ class Document(Head):
         if left:
             said += f"; {left} of {self.catalogue} cases not chosen"
         missing = [mode for mode in MODES if mode not in self.modes]
-        if missing:
+        if missing and self.format == "roost-conformance":
             said += f"; the mode {' and '.join(missing)} not run: it needs a harness"
         return said
 
@@ -105,7 +116,7 @@ class Document(Head):
             passed=[n for n in named("passed") if n not in failed and n not in unable],
             failed=failed,
             needs_harness=unable,
-            absent=[name for name in CASES if name not in chosen],
+            absent=[name for name in CASES if name not in chosen] if self.format == "roost-conformance" else [],
         )
 
     def by_rule(self) -> list[tuple[str, list[CaseResult]]]:
@@ -150,13 +161,12 @@ def text(found: Document) -> str:
     """For people, on paper."""
     summary = found.summary()
     lines = [
-        f"Roost conformance: {found.backend} at {found.deployment}",
+        f"{found.titled} at {found.deployment}",
         f"{found.at:%Y-%m-%d %H:%M} UTC, Roost {found.version}, suite {found.suite}, modes: {', '.join(found.modes)}",
         "",
         found.totals,
-        "",
-        "Guarantees",
-        *(f"  {summary.verdict(g):<10} {g.promise}" for g in GUARANTEES),
+        *(("", "Guarantees") if found.guarantees else ()),
+        *(f"  {summary.verdict(g):<10} {g.promise}" for g in found.guarantees),
     ]
     for rule, cases in found.by_rule():
         lines += ["", f"Rule {rule}: {RULES.get(rule, rule)}" if rule.isdigit() else RULES.get(rule, rule)]

@@ -42,6 +42,13 @@ def refuse_foreign(app: App, given: Mapping[bytes, bytes]) -> None:
     check_origin(app.origins, {name: given[raw].decode("latin-1") for name, raw in _TELLING if raw in given})
 
 
+def refuse_embedded(app: App, given: Mapping[bytes, bytes]) -> None:
+    """The same of what only reads, but for links that are followed: no page sees where its visitor goes then. As part
+    of a foreign page an answer can't be read either, but whether it loads tells what exists."""
+    if given.get(b"sec-fetch-mode") != b"navigate" or given.get(b"sec-fetch-dest") != b"document":
+        refuse_foreign(app, given)
+
+
 def preflight(app: App, headers: Mapping[bytes, bytes]) -> Answer | None:
     """The answer to a preflight; None when it is none, or the agent's to answer: no origins are configured."""
     origin = headers.get(b"origin")

@@ -155,6 +155,8 @@ class Surface:
             return _not_allowed(x, routes.allow(methods))
         if x.method not in ("GET", "HEAD"):
             origin.refuse_foreign(self.app, x.given)
+        elif b"origin" in x.given or b"sec-fetch-site" in x.given:
+            origin.refuse_embedded(self.app, x.given)
         await self._admit(x, parts, route.admin)
         return await route.handler(x)
 

@@ -21,7 +21,9 @@ from pydantic_core import to_json
 
 from roost.author.app import ASGIApp
 from roost.contract.errors import NotFound, Rejected, RoostError, problem
+from roost.contract.hosts import is_loopback_name, name_in
 from roost_http.asgi import read
+from roost_http.door import Door
 
 KILLED: Final = 137
 """Exit code of a process that was killed, as shells show it."""
@@ -41,7 +43,6 @@ KEY_BYTES: Final = 200
 SIGN: Final = """<!doctype html><meta charset="utf-8"><title>Roost</title>
 <body style="font: 16px/1.6 system-ui; margin: 4rem auto; max-width: 34rem"><h1>Roost serves here</h1>
 <p>The page to look at the agents has an address of its own: the link that <code>roost dev</code> printed.</p>"""
-LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Console:
@@ -58,9 +59,11 @@ class Console:
         self._key = key
         self._used = used
         self._app = to_json({"kinds": kinds, "data": data, "emulate": emulate})
+        self._door = Door((), loopback=True)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         try:
+            self._door.given(scope["headers"])
             if scope["path"] == "/_roost/session" and scope["method"] == "POST":
                 status, kind, body = 200, "application/json", self._session(scope, await read(receive, KEY_BYTES, None))
             else:
@@ -119,12 +122,8 @@ class Console:
 
     @staticmethod
     def _at_home(headers: Mapping[str, str]) -> None:
-        """Rejected 403 under another machine's name (DNS rebinding), or for a page of another origin."""
+        """Rejected 403 for a page of another origin. The door has seen the host."""
         host, origin = headers.get("host", ""), headers.get("origin")
-        if not is_loopback_host(host):
-            raise Rejected(
-                f"the console works on localhost and 127.0.0.1 only, not on {host[:100]!r}", code="bad-host", status=403
-            )
         if (origin is not None and not _is_at(origin, host)) or headers.get("sec-fetch-site", "none") not in HOME:
             raise Rejected("this is for the console page alone", code="bad-origin", status=403)
 
@@ -184,8 +183,8 @@ def _headers(scope: Any) -> dict[str, str]:
 def is_loopback_host(host: str) -> bool:
     """Whether a Host header names this machine."""
     try:
-        return (urlsplit(f"//{host}").hostname or "") in LOOPBACK
-    except ValueError:
+        return is_loopback_name(name_in(host))
+    except Rejected:
         return False
 
 

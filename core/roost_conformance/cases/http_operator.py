@@ -167,7 +167,7 @@ def _resolved(doc: dict[str, Any], node: Any, depth: int = 0) -> Any:
     return node
 
 
-@case("http", "a page of an allowed origin may call and read; of a foreign one it may change nothing")
+@case("http", "a page of an allowed origin may call and read; of a foreign one it may do neither")
 async def origins_over_http(stage: Stage) -> None:
     key = stage.key()
     path = stage.path("clerk", key, "call", "add")
@@ -194,6 +194,9 @@ async def origins_over_http(stage: Stage) -> None:
         _allowed(await http.post(path, json={"args": ["x"]}, headers={"origin": FRIEND}), 422)
         _allowed(await http.get(stage.path("clerk", key, "state"), headers={"origin": FRIEND}), 200)
         _allowed(await http.get(f"/agents/page/{key}", headers={"origin": FRIEND}), 200)
+        for given in ({"origin": "https://foe.example"}, {"sec-fetch-site": "cross-site", "sec-fetch-dest": "object"}):
+            for rest in ("", "/state", "/events"):  # what loads in a foreign page, unread, tells what exists
+                problem_of(await http.get(stage.path("clerk", key) + rest, headers=given), 403, "bad-origin")
         answer = await http.post(path, json={"args": [1]}, headers={"origin": stage.url})
         assert answer.status_code == 200, "a page of our own may call"
 

@@ -145,9 +145,19 @@ async def test_foreign_origins_may_read_nothing_and_change_nothing_under_v1() ->
         assert await r.frozen() == []
         answer = await r.http.post("/v1/agents/counter/a/call/increment", headers={"origin": "http://roost.test"})
         assert answer.status_code == 200
-        answer = await r.http.get("/v1/agents/counter/a/state", headers={"origin": THERE})
-        assert answer.status_code == 200
-        assert "access-control-allow-origin" not in answer.headers
+        for given in (
+            {"origin": THERE}, {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"},
+            {"sec-fetch-site": "same-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "object"},
+        ):  # fmt: skip
+            for path in ("", "/state", "/events?follow=false"):
+                answer = await r.http.get(f"/v1/agents/counter/a{path}", headers=given)
+                refused(answer, 403, "bad-origin")
+                assert "access-control-allow-origin" not in answer.headers
+        for given in (
+            {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"},
+            {"sec-fetch-site": "same-origin", "sec-fetch-mode": "cors"}, {"sec-fetch-site": "none"},
+        ):  # fmt: skip
+            assert (await r.http.get("/v1/agents/counter/a/state", headers=given)).status_code == 200
 
 
 async def test_authors_may_do_their_own_cors() -> None:

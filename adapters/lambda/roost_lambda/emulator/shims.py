@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import re
+import secrets
 import sys
 import threading
 from contextvars import ContextVar
@@ -78,6 +80,7 @@ def endpoints() -> None:
         for name in OWN:
             found.pop(name, None)
         found |= {"AWS_ACCESS_KEY_ID": gate.key(), "AWS_SECRET_ACCESS_KEY": "any"}
+        found["AWS_LAMBDA_RUNTIME_API"] += f"/{FRONT}"
         at = re.fullmatch(r"https://(\w+)\.execute-api\.[^/]+/(\w+)", found.get(CONNECTIONS, ""))
         if at:
             found[CONNECTIONS] = f"{base}/_aws/execute-api/{at[1]}/{at[2]}"
@@ -87,6 +90,8 @@ def endpoints() -> None:
 
 
 CONNECTIONS = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
+FRONT = secrets.token_hex(16)
+"""In front of every path of a port from which a function takes its events: AWS's client can send no header of ours."""
 
 
 def logs_at_once() -> None:
@@ -115,8 +120,8 @@ def show_logs() -> None:
 
 
 def runtime_api() -> None:
-    """The port from which a function takes its events: no page may. It answers in two small writes, too: with Nagle's
-    algorithm each costs a delayed acknowledgement."""
+    """The port from which a function takes its events and where it leaves its answers: for that function alone, which
+    knows FRONT. It answers in two small writes, too: with Nagle's algorithm each costs a delayed acknowledgement."""
     made = inside.runtime.ProvidedWorker._build_handler_class
 
     def built(worker: Any, *given: Any) -> Any:
@@ -124,14 +129,18 @@ def runtime_api() -> None:
 
         class Guarded(handler):  # type: ignore[misc]  # ministack's, made anew for each function
             disable_nagle_algorithm = True
+            path: str
 
             def parse_request(self) -> bool:
                 if not super().parse_request():  # pyright: ignore[reportUnknownMemberType]
                     return False
                 names = [name.lower() for name in self.headers]
-                if gate.is_of_a_page(names) or not gate.is_here(self.headers.get_all("host") or []):
+                front, rest = self.path[: len(FRONT) + 1], self.path[len(FRONT) + 1 :]
+                known = hmac.compare_digest(front.encode("latin-1", "replace"), b"/" + FRONT.encode())
+                if not known or gate.is_of_a_page(names) or not gate.is_here(self.headers.get_all("host") or []):
                     self.send_error(403)
                     return False
+                self.path = rest
                 return True
 
         return Guarded

@@ -26,7 +26,30 @@ if TYPE_CHECKING:
 
 BUCKET: Final = "roost-code"
 PATIENCE: Final = 60.0
-BOOTSTRAP: Final = '#!/bin/sh\nexec {python} -m awslambdaric "$_HANDLER"\n'
+BOOTSTRAP: Final = """#!/bin/sh
+exec {python} -c '
+import sys
+from awslambdaric import lambda_runtime_client
+from awslambdaric.__main__ import main
+
+made = lambda_runtime_client.BaseLambdaRuntimeClient.call_rapid
+
+
+def call_rapid(self, method, endpoint, *more, **named):
+    # Of all its calls, those that tell of a failed start take an address for a host and a port, and nothing else.
+    address = self.lambda_runtime_address
+    self.lambda_runtime_address, _, front = address.partition("/")
+    try:
+        made(self, method, "/" + front + endpoint, *more, **named)
+    finally:
+        self.lambda_runtime_address = address
+
+
+lambda_runtime_client.BaseLambdaRuntimeClient.call_rapid = call_rapid
+sys.argv[0] = "awslambdaric"
+sys.exit(main(sys.argv))
+' "$_HANDLER"
+"""
 REGION: Final = "us-east-1"
 _VARIABLES: Final = "    Environment:\n      Variables:\n"
 """Of Globals: what every function gets."""

@@ -1,0 +1,66 @@
+"""What is the operator's, and tokens that are nobody's."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .attack import attack
+from .target import JSON, TOKEN, Target
+
+NOBODY: Final = (
+    (), (f"Authorization: Bearer {TOKEN}",), ("Authorization: Bearer",), ("Authorization: Bearer ",),
+    ("Authorization: Basic YWRtaW46YWRtaW4=",), ("Authorization: Bearer *",), ("Authorization: Bearer null",),
+    (f"X-Roost-Admin-Token: {TOKEN}",), ("X-Forwarded-User: admin", "X-Forwarded-For: 127.0.0.1"),
+    ("X-HTTP-Method-Override: GET",), ("Cookie: token=admin; session=admin",),
+)  # fmt: skip
+
+
+ROUTES: Final = (
+    "DELETE ", "GET /dead-letters", "POST /dead-letters", "DELETE /dead-letters", "GET /letters", "DELETE /letters",
+    "GET /export", "PUT /export", "POST /disconnect", "POST /hibernate", "POST /migrate", "POST /reset",
+)  # fmt: skip
+
+
+@attack("S6", "operators' routes are for who has an operator's token, however it is left out")
+async def operators_routes_want_a_token(t: Target) -> None:
+    for given in NOBODY:
+        for rest in ROUTES:
+            method, _, path = rest.partition(" ")
+            answer = await t.ask(f"{method} {t.agent}{path}", JSON, *given, body=b"" if method == "GET" else b"{}")
+            assert answer.status in (401, 403), (given, rest, answer)
+    await t.absent()
+
+
+@attack("S2", "nothing a client sends makes it an agent, the operator or the app")
+async def names_of_others_open_nothing(t: Target) -> None:
+    for given in (
+        ("Roost-Source: operator", "Roost-Principal: admin"), ("X-Roost-Caller: admin",), ("Roost-Caller: agent",),
+        ("X-Roost-Internal: 1",), ("Roost-Guest: 1",), ("CF-Worker: roost",), ("X-Amzn-Trace-Id: Root=1",),
+    ):  # fmt: skip
+        for path in ("/export", "/dead-letters"):
+            answer = await t.ask(f"GET {t.agent}{path}", *given)
+            assert answer.status in (401, 403), (given, path, answer)
+    for path in ("/roost", "/_internal", f"/v1/internal/{t.kind}/{t.key}", "/alarm", f"/agents/nope/{t.key}/roost"):
+        answer = await t.ask(f"POST {path}", JSON, body=b'{"op":"export"}')
+        assert answer.status < 500 and b"roost-export" not in answer.body, (path, answer)
+    await t.absent()
+
+
+@attack("S15", "no answer holds a token that was sent, in a header or in a query")
+async def tokens_are_not_echoed(t: Target) -> None:
+    for path in (
+        f"/v1/agents?token={TOKEN}", f"{t.agent}?token={TOKEN}", f"{t.agent}/events?access_token={TOKEN}&after=x",
+        f"/nowhere?token={TOKEN}", f"/agents/nope/{t.key}?ticket={TOKEN}", f"{t.agent}/export?token={TOKEN}",
+    ):  # fmt: skip
+        for given in (
+            (),
+            (f"Authorization: Bearer {TOKEN}",),
+            (f"Authorization: Basic {TOKEN}", f"Cookie: token={TOKEN}"),
+        ):
+            answer = await t.ask(f"GET {path}", *given)
+            said = answer.body + repr(answer.headers).encode()
+            assert answer.status < 500 and TOKEN.encode() not in said, (path, given, answer)
+    answer = await t.open(
+        t.socket("no-such-kind", query=f"token={TOKEN}&ticket={TOKEN}"), f"Authorization: Bearer {TOKEN}"
+    )
+    assert TOKEN not in repr(answer), answer
