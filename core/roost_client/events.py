@@ -65,8 +65,9 @@ async def follow_events(
         if not follow:
             params["follow"] = "false"
         parser = Parser(last_id, retry)
+        more: list[bool] = []
         try:
-            async with aclosing(Inner(_window(http, path, params, parser, last))) as window:
+            async with aclosing(Inner(_window(http, path, params, parser, last, more))) as window:
                 async for event in window:
                     opened, failures, last = True, 0, event.seq
                     yield event
@@ -77,16 +78,19 @@ async def follow_events(
                 raise
             pause = backoff.delay(failures, error.retry_after)
             failures += 1
-        if not follow:
+        if not follow and not any(more):
             return
         last_id, retry = parser.last_id, parser.retry
         await backoff.sleep(pause)
 
 
-async def _window(http: Http, path: str, params: Params, parser: Parser, last: int) -> AsyncGenerator[Event, None]:
+async def _window(
+    http: Http, path: str, params: Params, parser: Parser, last: int, more: list[bool]
+) -> AsyncGenerator[Event, None]:
     async with http.open("GET", path, params=params, last_id=parser.last_id, silence=SILENCE) as answer:
         if not is_event_stream(answer):
             raise bad_answer(f"GET {path}: the answer is no stream of events; is this a Roost server?")
+        more.append("roost-more" in answer.headers)
         async with aclosing(Inner(read_events(answer, parser))) as all_sent:
             async for sent in all_sent:
                 event = event_of(sent, last)

@@ -3,11 +3,10 @@ readers could understand differently."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from roost.contract.errors import Rejected
+from roost.contract.doubled import check_authorization, doubled
 from roost.contract.hosts import Hosts
 
 from .asgi import Header
@@ -18,8 +17,6 @@ SINGLE: Final = frozenset({
 })  # fmt: skip
 """Headers that decide who asks, what for, and where a body ends."""
 KNOWN: Final = 256
-_JOINED: Final = re.compile(rb",\s*[A-Za-z][A-Za-z0-9-]*\s+\S")
-"""Platforms join a repeated header with commas: `Bearer a, Bearer b`."""
 
 
 class Door:
@@ -41,8 +38,8 @@ class Door:
         if host not in self._known:
             self._check(host)
         authorization = found.get(b"authorization")
-        if authorization is not None and b"," in authorization and _JOINED.search(authorization):
-            raise _doubled(b"authorization")
+        if authorization is not None and b"," in authorization:
+            check_authorization(authorization.decode("latin-1"))
         return found
 
     def _check(self, host: bytes | None) -> None:
@@ -54,8 +51,4 @@ class Door:
 def _refuse_doubled(names: list[bytes]) -> None:
     for name in sorted(SINGLE.intersection(names)):
         if names.count(name) > 1:
-            raise _doubled(name)
-
-
-def _doubled(name: bytes) -> Rejected:
-    return Rejected(f"the header {name.decode()} is given more than once", code="doubled-header")
+            raise doubled(name.decode())

@@ -9,6 +9,7 @@ entry, which never runs backwards, tells that from a duplicate.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,20 +17,24 @@ from pydantic_core import to_json
 
 from roost.contract.address import Address
 from roost.contract.commit import Entry
-from roost.contract.errors import RoostError
+from roost.contract.errors import RoostError, problem
 from roost.contract.pages import Pages
 from roost.engine.runtime import Runtime
 from roost.engine.subscribers import Item, Subscriber
 
 from . import query
 from .answer import Answer, fault
+from .asgi import Header
 from .exchange import Exchange
 from .sse import COMMENT, HEADERS, HEARTBEAT, event, within
 
 RETRY: Final = b"retry: 1000\n\n"
 """Milliseconds after which the reader comes back when the window closes."""
+SOON: Final = b"retry: 10\n\n"
+MORE: Final[Header] = (b"roost-more", b"1")
+"""Of an answer that ends before the log does, where none can be sent in pieces."""
 ANSWER: Final = 1 << 20
-"""Bytes of entries in one JSON answer, about; `more` says that there are others."""
+"""Bytes of entries in one JSON answer, about; `more` says that there are others. In one that can't be streamed, too."""
 PAGE: Final = 1000
 KINDS: Final = 100
 
@@ -72,15 +77,48 @@ async def events(x: Exchange) -> Answer | None:
         x.runtime.app.kind(x.address.kind)
         return Answer(200, b"", [*HEADERS])
     capable = x.runtime.capabilities
-    window = capable.sse_window if capable.http_stream and want.follow else 0.0
+    window = capable.sse_window if want.follow else 0.0
     reader = Reader(x.runtime, x.address, want)
-    if window <= 0:
-        parts = [part async for part in reader.backlog()]
-        return Answer(200, b"".join([RETRY, *parts]), [*HEADERS])
     client = x.scope.get("client")
     with x.site.readers.one(x.address, x.caller.principal if x.caller else f"at {client[0] if client else ''}"):
-        await _follow(x, reader, window)
+        if not capable.http_stream:
+            return await _some(reader)
+        await (_follow(x, reader, window) if window > 0 else _all(x, reader))
     return None
+
+
+async def _some(reader: Reader) -> Answer:
+    """As much of the log as one answer holds; the reader comes back for the rest at once, by the number it has seen."""
+    parts, size = [b""], 0
+    async with aclosing(reader.backlog()) as backlog:
+        async for part in backlog:
+            parts.append(part)
+            size += len(part)
+            if size > ANSWER:
+                return Answer(200, b"".join([SOON, *parts]), [*HEADERS, MORE])
+    return Answer(200, b"".join([RETRY, *parts]), [*HEADERS])
+
+
+async def _all(x: Exchange, reader: Reader) -> None:
+    """The log as it is now, in pieces: a slow reader holds one of them."""
+    begun = False
+    try:
+        async with aclosing(reader.backlog()) as backlog:
+            first = await anext(backlog, b"")
+            await x.begin(200, HEADERS)
+            begun = True
+            await x.write(RETRY + first)
+            async for part in backlog:
+                await x.write(part)
+        await x.end()
+    except OSError:
+        pass  # the reader left
+    except Exception as error:
+        if not begun:
+            raise
+        known = error if isinstance(error, RoostError) else fault(x.host, error, f"{x.address} events")
+        await x.write(event("error", to_json(problem(known))))
+        await x.end()
 
 
 async def _page(x: Exchange, want: Wanted) -> Answer:

@@ -45,9 +45,11 @@ class Terms:
     head_timeout: float = 10.0
     """From the first byte of a head, or from the connection, to the end of the head."""
     body_timeout: float = 30.0
-    """Without a byte of a body that is waited for."""
+    """In which a body that is waited for ends, or goes on by at least `rate` for so long."""
     stall_timeout: float = 60.0
-    """Without a byte taken of an answer."""
+    """In which an answer is read, or at least `rate` for so long of it."""
+    rate: int = 512
+    """Bytes a second. Without it a byte now and then would keep a connection, and what its request holds, for hours."""
     connections: int | None = None
     """None: as the limit of open files allows."""
 
@@ -145,6 +147,8 @@ class Intake(HttpToolsProtocol):
         self._moved = False  # in the last bytes, something came to an end or a body went on
         self._silent = 0  # bytes since then
         self._taken = 0  # bytes that the head at hand can have
+        self._timed = False  # its body has begun to be waited for
+        self._got = 0  # bytes of it since then, or since there were enough
         self._dropped: int | None = None  # not None: refused, and what still comes is dropped
         self._dying = False
         self._buffered = 0
@@ -180,7 +184,7 @@ class Intake(HttpToolsProtocol):
             if not self._inside:
                 self._shared().waiting.pop(self, None)
             elif not self.refused:
-                self._shared().until(self, self.terms.body_timeout if self._headed else self.terms.head_timeout)
+                self._wait()
             return
         self._silent = self._taken
         if self.refused or self.transport.is_closing():
@@ -193,7 +197,15 @@ class Intake(HttpToolsProtocol):
             self._refuse(self._too_large())
             return
         if self not in self._shared().waiting:
-            self._shared().until(self, self.terms.body_timeout if self._headed else self.terms.head_timeout)
+            self._wait()
+
+    def _wait(self) -> None:
+        """For the rest of the head, or for the body to go on as fast as it must."""
+        if not self._headed:
+            self._shared().until(self, self.terms.head_timeout)
+        elif not self._timed or self._got >= self.terms.rate * self.terms.body_timeout:
+            self._timed, self._got = True, 0
+            self._shared().until(self, self.terms.body_timeout)
 
     def handle_websocket_upgrade(self) -> None:
         if self._dropped is None:
@@ -202,7 +214,7 @@ class Intake(HttpToolsProtocol):
             super().handle_websocket_upgrade()
 
     def on_message_begin(self) -> None:
-        self._inside, self._headed = True, False
+        self._inside, self._headed, self._timed = True, False, False
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -225,6 +237,7 @@ class Intake(HttpToolsProtocol):
         if self._dropped is None:
             if not self.cycle.response_complete:
                 self._moved = True
+            self._got += len(body)
             super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -259,9 +272,10 @@ class Intake(HttpToolsProtocol):
         """Its time is over."""
         if self._inside and self._headed and not self.cycle.response_complete:
             if self.flow.read_paused or self.cycle.waiting_for_100_continue:  # it is we who don't read
+                self._got = 0
                 self._shared().until(self, self.terms.body_timeout)
                 return
-            wait = f"{self.terms.body_timeout:g} s passed without a byte of the body"
+            wait = f"less than {self.terms.rate} bytes a second of the body came in {self.terms.body_timeout:g} s"
             self._refuse(Rejected(wait, code="body-timeout", status=408))
         elif self._inside and not self._headed and self._dropped is None:
             wait = f"the head of the request did not come within {self.terms.head_timeout:g} s"
@@ -270,9 +284,9 @@ class Intake(HttpToolsProtocol):
             self.cut()
 
     def unread(self) -> None:
-        """Nothing of its answer may have been read for too long."""
+        """Of its answer little was read for too long."""
         size = self.transport.get_write_buffer_size()
-        if size >= self._buffered:
+        if size > self._buffered - self.terms.rate * self.terms.stall_timeout:
             self.cut()
             return
         self._buffered = size

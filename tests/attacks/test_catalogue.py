@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Final
+from typing import Any, Final
 
 import httpx
 import pytest
@@ -17,7 +17,13 @@ from roost_conformance.security.target import Target, look
 from tests.local.server import TOKEN
 
 pytestmark = pytest.mark.anyio
-SAID: Final = {"backend": "open", "version": "0", "restless": False, "capabilities": {}, "kinds": ["counter"]}
+SAID: Final[dict[str, Any]] = {
+    "backend": "open",
+    "version": "0",
+    "restless": False,
+    "capabilities": {},
+    "kinds": ["counter"],
+}
 FRAMES: Final = (b'{"type":"cf_agent_identity"}', b'{"type":"cf_agent_mcp_servers"}')
 HARMLESS: Final = {"requests-do-not-hide-in-one-another"}
 """Shown by what ran, and nothing runs there."""

@@ -156,6 +156,42 @@ def test_a_body_that_stops(server: Attacked, path: str, form: str) -> None:
     server.lives()
 
 
+@pytest.mark.parametrize("path", [CALL, "/agents/counter/intake"])
+def test_a_body_that_drips(server: Attacked, path: str) -> None:
+    with dial(server.url) as peer:
+        peer.sendall(request(f"POST {path}", HOST, "Content-Type: application/json", "Content-Length: 1000"))
+        began = time.monotonic()
+        with suppress(OSError):
+            while time.monotonic() - began < 5:
+                peer.sendall(b" ")
+                time.sleep(0.05)
+        assert time.monotonic() - began < 5
+    server.lives()
+
+
+def test_a_body_that_is_slow_and_goes_on(server: Attacked) -> None:
+    with dial(server.url) as peer:
+        peer.sendall(request("POST /agents/counter/slow", HOST, "Content-Length: 3000"))
+        for _ in range(30):
+            peer.sendall(b" " * 100)
+            time.sleep(0.08)
+        assert read_answer(peer)[0] == 200
+
+
+def test_an_answer_that_is_sipped(server: Attacked) -> None:
+    for _ in range(20):
+        httpx.post(f"{server.url}/v1/agents/counter/sipped/call/fill", json={"args": [40, 20_000]}, timeout=10)
+    before = server.files()
+    with dial(server.url) as peer:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        peer.sendall(request("GET /v1/agents/counter/sipped/events?follow=false", HOST, "Accept: text/event-stream"))
+        edge = time.monotonic() + 15
+        while server.files() > before or edge - time.monotonic() > 14:
+            peer.recv(1)
+            assert time.monotonic() < edge
+            time.sleep(0.02)
+
+
 @pytest.mark.parametrize(
     "chunk",
     [b"1;" + b"x" * 60_000, b"0\r\n" + b"X-Trailer: 1\r\n" * 8000, b"0\r\nX-Trailer: " + b"x" * MIB],

@@ -41,6 +41,11 @@ def test_a_handshake_without_a_query() -> None:
     )
 
 
+def test_headers_that_come_twice_are_seen_as_both() -> None:
+    found = decode(event("CONNECT", headers={"Host": "b"}, multiValueHeaders={"Host": ["a", "b"], "X": ["1"]}))
+    assert isinstance(found, Opened) and found.headers == {"host": "a, b"}
+
+
 def test_a_frame_and_an_end() -> None:
     assert decode(event("MESSAGE", body="hé")) == Framed("L0SM9cOFvHcCIhw=", "hé")
     young = decode(event("MESSAGE", body="x", context={"connectedAt": 1_800_000_000_500}))

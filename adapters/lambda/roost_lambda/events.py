@@ -20,7 +20,8 @@ RESUME: Final = "roost.resume"
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """$connect. Header names are lower-case; of a repeated query parameter the last counts."""
+    """$connect. Header names are lower-case, values of a repeated one joined by commas; of a repeated query parameter
+    the last counts."""
 
     cid: str
     query: Mapping[str, str]
@@ -62,6 +63,8 @@ def opened(event: Mapping[str, Any]) -> Opened:
     sent: Mapping[str, Any] = event.get("headers") or {}
     asked: Mapping[str, Any] = event.get("queryStringParameters") or {}
     headers = {k.lower(): str(v) for k, v in sent.items()}
+    several: Mapping[str, Any] = event.get("multiValueHeaders") or {}
+    headers |= {k.lower(): ", ".join(map(str, v)) for k, v in several.items() if len(v) > 1}
     query = {k: str(v) for k, v in asked.items()}
     many: Mapping[str, Any] = event.get("multiValueQueryStringParameters") or {}
     doubled = tuple(name for name in OURS if len(many.get(name) or ()) > 1)

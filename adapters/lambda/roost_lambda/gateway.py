@@ -17,6 +17,7 @@ from pydantic_core import from_json, to_json
 from roost.author.app import Credentials
 from roost.contract.address import Address
 from roost.contract.caller import document, from_document, source_of
+from roost.contract.doubled import check_authorization
 from roost.contract.errors import NotFound, RoostError
 from roost.contract.hosts import Hosts, check_origin
 from roost.contract.trigger import Caller, Connect, Disconnect, Trigger
@@ -105,6 +106,7 @@ class Gateway:
         runtime, query = self._backend.runtime, opened.query
         self._hosts.check(opened.headers.get("host"))
         refuse_doubled(opened.doubled)
+        check_authorization(opened.headers.get("authorization"))
         address = by_query(runtime.app, query)
         check_transport(query)
         check_origin(runtime.app.origins, opened.headers)

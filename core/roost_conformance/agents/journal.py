@@ -15,6 +15,12 @@ class Journal(Agent):
             self.record(kind, {"n": number})
 
     @action
+    async def pour(self, count: int, size: int) -> None:
+        """Entries of `size` characters."""
+        for _ in range(count):
+            self.record("poured", "x" * size)
+
+    @action
     async def tear(self, count: int) -> None:
         """Entries that never were: the tick fails."""
         for number in range(count):

@@ -163,6 +163,23 @@ async def stream_of_events_has_a_window(stage: Stage) -> None:
         await stage.until(_read_by(journal, 0))  # who leaves is not kept
 
 
+@case("19", "a log longer than one answer may be is read to its end; an answer that can't be streamed ends before it")
+async def long_logs_are_read_in_parts(stage: Stage) -> None:
+    async with stage.agent("journal") as journal:
+        for _ in range(4):
+            await journal.call("pour", 8, 100_000)
+        assert [e.seq async for e in journal.events(follow=False)] == [*range(1, 33)]
+        path = stage.path("journal", journal.address.key, "events")
+        async with stage.http() as http:
+            answer = await http.get(f"{path}?follow=false", headers={"accept": "text/event-stream"})
+        assert answer.status_code == 200
+        sizes = answer.text.count("event: poured")
+        if stage.capabilities.http_stream:
+            assert sizes == 32 and "roost-more" not in answer.headers, (sizes, answer.headers)
+        else:
+            assert 10 <= sizes < 20 and answer.headers["roost-more"] == "1", (sizes, answer.headers)
+
+
 def _read_by(journal: AgentHandle, count: int) -> Callable[[], Awaitable[bool]]:
     async def probe() -> bool:
         return bool((await journal.status())["subscribers"] == count)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class Attack:
     drive: Drive
 
 
+FILES: Final = ("paths", "headers", "pages", "operators", "bodies", "answers", "handshakes")
 ATTACKS: Final[dict[str, Attack]] = {}
 
 
@@ -40,6 +42,6 @@ def attack(line: str, title: str) -> Callable[[Drive], Drive]:
 
 def catalogue() -> list[Attack]:
     """All attacks in the order of their files."""
-    from . import answers, bodies, handshakes, headers, operators, pages, paths  # noqa: F401  they register
-
+    for name in FILES:
+        import_module(f"{__package__}.{name}")
     return list(ATTACKS.values())

@@ -53,7 +53,10 @@ class Connection:
         self._turns = asyncio.Semaphore(EACH)
         _, self._account, self._region = inside.apigateway._api_owner(api)
         self._source = (scope.get("client") or ("127.0.0.1", 0))[0]
-        self._headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        self._all: dict[str, list[str]] = {}
+        for k, v in scope["headers"]:
+            self._all.setdefault(k.decode("latin-1").lower(), []).append(v.decode("latin-1"))
+        self._headers = {k: v[-1] for k, v in self._all.items()}
         self._row: dict[str, Any] = {}
 
     async def serve(self) -> None:
@@ -74,7 +77,7 @@ class Connection:
     async def _connect(self) -> int:
         query = parse_qs(self._scope.get("query_string", b"").decode(), keep_blank_values=True)
         event = {
-            "headers": self._headers, "multiValueHeaders": {k: [v] for k, v in self._headers.items()},
+            "headers": self._headers, "multiValueHeaders": self._all,
             "queryStringParameters": {k: v[-1] for k, v in query.items()} or None,
             "multiValueQueryStringParameters": query or None,
         }  # fmt: skip
