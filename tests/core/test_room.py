@@ -9,7 +9,7 @@ from roost.contract.commit import Envelope, Letter
 from roost.contract.errors import LimitExceeded
 from roost.contract.room import share_of
 from roost.contract.trigger import Call, Caller, Lane
-from roost.engine.inbox import room
+from roost.engine.room import room
 from roost.testing import world
 
 pytestmark = pytest.mark.anyio

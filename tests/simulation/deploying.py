@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import pytest
 
-from roost.contract.commit import Busy, Commit, Snapshot
+from roost.contract.commit import Busy, Snapshot
 from roost.contract.errors import Quarantined
-from roost.engine import cell
+from roost.engine import cell, quarantine
 from roost.engine import due as wake
 
 from .mutation import Mutation
@@ -28,16 +28,16 @@ def _state_begun_anew(m: pytest.MonkeyPatch) -> None:
 
 
 def _letters_dropped(m: pytest.MonkeyPatch) -> None:
-    whole = cell.Cell.quarantine
+    whole = quarantine.quarantine
 
-    async def quarantine(self: cell.Cell, error: Quarantined) -> None:
-        await whole(self, error)
-        if (image := self.image) is not None and image.letters:
-            commit = Commit(self.address, image.generation, image.version, image.version + 1, image.at, seq=image.seq)
-            await self.runtime.store.commit(replace(commit, consumed=min(image.letters)))
-            self.forget()
+    async def drops(one: cell.Cell, error: Quarantined) -> None:
+        await whole(one, error)
+        if (image := one.image) is not None and image.letters:
+            await one.runtime.store.commit(replace(image.next_commit(image.at), consumed=min(image.letters)))
+            one.forget()
 
-    m.setattr(cell.Cell, "quarantine", quarantine)
+    m.setattr("roost.engine.attempt.quarantine", drops)
+    m.setattr("roost.engine.waking.quarantine", drops)
 
 
 def _older_runs(m: pytest.MonkeyPatch) -> None:

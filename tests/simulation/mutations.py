@@ -20,6 +20,7 @@ from roost.engine import due as wake
 from roost.engine import waking as load
 from roost.engine.mailbox import Waiting
 from roost.engine.parking import Parking
+from roost.engine.pump import Pump
 from roost.engine.run import Run
 from roost.hosting import timers
 from roost.hosting.memory import MemoryStore, rows
@@ -185,7 +186,7 @@ def _stale_runs(m: pytest.MonkeyPatch) -> None:
 
 def _early_rings(m: pytest.MonkeyPatch) -> None:
     due, missing = wake.due_now, wake.missing
-    m.setattr("roost.engine.cell.due_now", lambda kind, image, now, queued: due(kind, image, now + 1.5, queued))
+    m.setattr("roost.engine.waking.due_now", lambda kind, image, now, queued: due(kind, image, now + 1.5, queued))
     m.setattr("roost.engine.attempt.missing", lambda image, trigger, now: missing(image, trigger, now + 1.5))
 
 
@@ -288,19 +289,17 @@ def _late_letter(m: pytest.MonkeyPatch) -> None:
 
 
 def _hot_alarm(m: pytest.MonkeyPatch) -> None:
-    async def look(self: cell.Cell) -> None:
+    async def look(self: Pump[cell.Cell], one: cell.Cell) -> None:
         try:
-            image = await self.ready()
+            image = await load.ready(one)
         except RoostError:
-            await self.rearm_later()
+            await one.rearm_later()
             return
-        for waiting, mark in wake.due_now(self.kind, image, self.runtime.host, self.queued):
-            self.queued.add(mark)
-            self.mailbox.put(waiting)
-        if not len(self.mailbox):
-            await self.arm(image.armed)
+        load.line_up(one, image)
+        if not len(one.mailbox):
+            await one.arm(image.armed)
 
-    m.setattr(cell.Cell, "_look", look)
+    m.setattr(Pump, "look", look)
 
 
 def _loud_alarm(m: pytest.MonkeyPatch) -> None:
@@ -328,20 +327,13 @@ def _unpromised(m: pytest.MonkeyPatch) -> None:
 
 
 def _old_snapshot(m: pytest.MonkeyPatch) -> None:
-    async def ready(self: cell.Cell) -> Image:
-        while self.image is None:
-            if self.loading is not None:
-                await self.runtime.host.shielded(self.loading)
-                continue
-            self.loading = self.runtime.host.future()
-            try:
-                await load.load(self)
-            finally:
-                self.loading.set_result(None)
-                self.loading = None
-        return self.image
+    whole = load.load
 
-    m.setattr(cell.Cell, "ready", ready)
+    async def certain(one: cell.Cell) -> None:
+        await whole(one)
+        one.doubted = False
+
+    m.setattr(load, "load", certain)
 
 
 MUTATIONS: Final = (

@@ -11,9 +11,9 @@ import pytest
 
 from roost.contract.commit import Commit, Envelope
 from roost.engine import cell, delivery
-from roost.engine.delivery import Aside, Outgoing
-from roost.engine.leased import tenure
+from roost.engine.leased import giving
 from roost.engine.leased.tenure import Tenant
+from roost.engine.outgoing import Aside, Outgoing
 from roost.tick.image import Image
 
 from .mutation import Mutation
@@ -61,11 +61,11 @@ def _not_reloaded(m: pytest.MonkeyPatch) -> None:
 
 
 def _short_look(m: pytest.MonkeyPatch) -> None:
-    m.setattr(tenure, "LETTERS", 10**9)
-    parked = Tenant._gather
+    m.setattr(giving, "LETTERS", 10**9)
+    parked = giving._gather
 
-    async def gather(self: Tenant, image: Image) -> None:
-        store = self.runtime.store
+    async def gather(one: Tenant, image: Image) -> None:
+        store = one.runtime.store
         whole = store.parked
 
         async def few(address: Any, after: int, limit: int) -> Any:
@@ -73,11 +73,11 @@ def _short_look(m: pytest.MonkeyPatch) -> None:
 
         m.setattr(store, "parked", few)
         try:
-            await parked(self, image)
+            await parked(one, image)
         finally:
             m.setattr(store, "parked", whole)
 
-    m.setattr(Tenant, "_gather", gather)
+    m.setattr(giving, "_gather", gather)
 
 
 def _settled_early(m: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 
 from roost.engine.leased import guests as visit
+from roost.engine.leased import pump
 from roost.engine.leased import tenure as tenant
 from roost_lambda import backend, keys, rows
 from roost_lambda.change import Change
@@ -145,7 +146,7 @@ def _import_hides(m: pytest.MonkeyPatch) -> None:
 
 def _racing_frames(m: pytest.MonkeyPatch) -> None:
     m.setattr(visit, "connection", lambda trigger: "")
-    m.setattr(tenant, "connection", lambda trigger: "")
+    m.setattr(pump, "connection", lambda trigger: "")
 
 
 def _late_state(m: pytest.MonkeyPatch) -> None:

@@ -195,7 +195,7 @@ class Action:
         try:
             if self._texts:
                 args, kwargs = [to_json(x) for x in args], {k: to_json(x) for k, x in kwargs.items()}
-            bound: tuple[tuple[Any, ...], dict[str, Any]] = self._validate(ArgsKwargs(tuple(args), dict(kwargs)))
+            bound: tuple[tuple[Any, ...], dict[str, Any]] = self._validate(ArgsKwargs(tuple(args), {**kwargs}))
             return bound
         except ValidationError as error:
             names = [*self.signature.parameters]

@@ -28,8 +28,9 @@ DOCUMENT: Final = 5
 
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
-_HUGE: Final = re.compile(rb"[eE]\+?[0-9]{3}|[0-9]{300}")
-"""Where a number may be that a double can't hold: it would be read as infinity."""
+_SCALE: Final = bytes.maketrans(b"E123456789", b"e000000000")
+_HUGE: Final = (b"e000", b"e+000", b"0" * 300)
+"""Where a number may be, its digits told apart no more, that a double can't hold: it would be read as infinity."""
 _SHAPE: Final = bytes.maketrans(b"{}", b"[]")
 _NO_SHAPE: Final = bytes(c for c in range(256) if c not in b'[]{}"')
 _ZEROS: Final = bytes(0x30 if 0x30 <= c <= 0x39 else 0x20 for c in range(256))
@@ -89,7 +90,7 @@ def parse(data: bytes, what: str, levels: int = DEPTH) -> Any:
         value = from_json(data, allow_inf_nan=False)
     except ValueError as error:
         raise Rejected(f"{what} is not JSON: {error}", code="bad-json") from None
-    if _HUGE.search(data) is not None and _infinite(value):
+    if infinite(data, value):
         raise Rejected(f"{what} is not JSON: a number is out of range", code="bad-json")
     return value
 
@@ -168,7 +169,9 @@ def _finite(data: bytes) -> bool:
 
 def infinite(data: bytes, value: Any) -> bool:
     """Whether a number in `data` was too large for a double, and is infinity in its `value`."""
-    return _HUGE.search(data) is not None and _infinite(value)
+    plain = data.translate(_SCALE)
+    exponent, signed, digits = _HUGE
+    return (exponent in plain or signed in plain or (len(plain) >= 300 and digits in plain)) and _infinite(value)
 
 
 def _infinite(value: Any) -> bool:

@@ -32,8 +32,13 @@ def joined(first: Letter, again: Letter) -> Letter:
             return first
     except (ValueError, TypeError, KeyError):
         pass  # what can't be read asks for nothing else that could be compared
-    raise Rejected(
-        f"the idempotency key {again.id!r} was used with another action or other arguments; use a new key",
+    raise other_arguments(again.id)
+
+
+def other_arguments(id: str) -> Rejected:
+    """A key that was used for something else."""
+    return Rejected(
+        f"the idempotency key {id!r} was used with another action or other arguments; use a new key",
         code="key-reused",
         status=422,
     )

@@ -17,6 +17,7 @@ from .due import load_state, missing
 from .lifecycle import move
 from .outcome import happened
 from .sending import send, unsent
+from .settling import settle
 from .viewing import state_or_trouble
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ async def administer(cell: Cell, waiting: Waiting, image: Image) -> None:
             result = absent
         elif kind == "export":
             if cell.settled:
-                await cell.settle()
+                await settle(cell)
             result = TickResult("value", await _export(cell, image))
         elif isinstance(waiting.trigger.payload, Purge):
             result = TickResult("value", to_json({"purged": await _purge(cell, image, waiting.trigger.payload.id)}))

@@ -8,12 +8,13 @@ from ..contract.errors import Quarantined, RoostError, TransientError
 from ..contract.result import TickResult
 from ..contract.trigger import NEVER_CREATE, NOTHING, Connect, Trigger
 from .admin import ADMIN, administer
-from .due import missing
+from .due import build, missing
 from .inbox import replay
 from .mailbox import Waiting
-from .quarantine import quarantined
+from .quarantine import quarantine, quarantined
 from .trouble import note
 from .turn import turn
+from .waking import ready
 
 if TYPE_CHECKING:
     from .cell import Cell
@@ -25,7 +26,7 @@ async def attempt(cell: Cell, waiting: Waiting) -> None:
     try:
         if trigger.deadline is not None and trigger.deadline <= cell.runtime.host.monotonic():
             raise TransientError("nobody waits for this any more: its deadline passed in the queue", code="deadline")
-        image = cell.image or await cell.ready()
+        image = cell.image or await ready(cell)
         if waiting.letter is not None and waiting.letter.n not in image.letters:
             cell.finish(waiting, TickResult("stale"))  # the agent was destroyed meanwhile
             return
@@ -49,21 +50,22 @@ async def attempt(cell: Cell, waiting: Waiting) -> None:
         if trigger.id is not None and trigger.source != "schedule" and await replay(cell, waiting, image):
             return
         if cell.agent is None and trigger.kind != "disconnect":  # its row leaves, whether its hook can run or not
-            cell.agent = await cell.build(image)
+            cell.lent = None
+            cell.agent = await build(cell.runtime, cell.kind, image)
         if image.state is None and trigger.kind not in NEVER_CREATE and "on_start" in cell.kind.hooks:
             await _start(cell)
-            if (cell.image or await cell.ready()).state is None:
+            if (cell.image or await ready(cell)).state is None:
                 raise TransientError("the agent could not be started", code="not-started")
-            image = cell.image or await cell.ready()
+            image = cell.image or await ready(cell)
         await turn(cell, waiting, image)
     except Quarantined as error:
-        await cell.quarantine(error)
+        await quarantine(cell, error)
         if waiting.letter is None:
             cell.refuse(waiting, error)
         else:
             cell.queued.discard(waiting.letter.n)
     except RoostError as error:
-        note(cell, trigger.what, error)
+        note(cell.runtime.log, cell.address, trigger.what, error)
         cell.refuse(waiting, error)
         if waiting.letter is not None:
             cell.queued.discard(waiting.letter.n)

@@ -6,45 +6,42 @@ overlap; everything that writes the agent's rows and depends on its image happen
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from ..contract.commit import Busy, Envelope, Frame, Letter, Snapshot
-from ..contract.errors import AgentError, Quarantined, RoostError, TransientError
+from ..contract.errors import AgentError, RoostError, TransientError
+from ..contract.refusals import full, other_arguments
 from ..contract.result import TickResult, failed
 from ..contract.trigger import Disconnect, Occurrence
-from ..tick.image import Image
-from ..tick.overrun import from_outside
-from .attempt import attempt
 from .crossing import crossed, crosses
-from .delivery import Outgoing, bury
-from .due import build, due_now, letter_waiting
-from .failure import hide
-from .inbox import full, other_arguments, room
-from .lifecycle import Status, move
+from .due import letter_waiting
 from .mailbox import Mailbox, Waiting
 from .metrics import Metrics
+from .outgoing import Outgoing
 from .owned import Owned
 from .parking import Parking
-from .quarantine import disarm
 from .replies import reply_frames
-from .subscribers import Subscriber
+from .room import room
 from .trouble import note
 from .viewing import made
-from .waking import load
 
 if TYPE_CHECKING:
     from ..author.agent import Agent
     from ..author.kind import Kind
     from ..contract.address import Address
+    from ..contract.commit import Busy, Envelope, Frame, Letter, Snapshot
     from ..ports import Future, Timer
-    from .runtime import Runtime
+    from ..tick.image import Image
+    from .lifecycle import Status
+    from .shared import Shared
+    from .subscribers import Subscriber
 
 
 REARM: Final = 5.0
 """Seconds after which a wake that failed is tried again."""
-SETTLE: Final = 64
-"""Delivered envelopes that are forgotten in one write, at the latest."""
+Work: TypeAlias = Callable[[Any], Coroutine[Any, Any, None]]
+"""Takes the cell."""
 
 
 class Cell(Owned):
@@ -53,11 +50,13 @@ class Cell(Owned):
     __slots__ = (
         "address", "agent", "ahead", "armed", "asks", "doubted", "flight", "image", "kind", "leases", "lent",
         "lives", "loading", "look", "mailbox", "metrics", "naps", "outgoing", "parking", "pumping",
-        "queued", "refused", "runtime", "settled", "status", "subscribers", "task", "used",
+        "queued", "refused", "runtime", "settled", "status", "subscribers", "task", "used", "work",
     )  # fmt: skip
 
-    def __init__(self, runtime: Runtime, kind: Kind, address: Address) -> None:
+    def __init__(self, runtime: Shared, kind: Kind, address: Address, work: Work) -> None:
         self.runtime = runtime
+        self.work = work
+        """Runs what waits, until nothing does."""
         self.leases = runtime.leases
         """How hosts take turns; None = this one owns the agent."""
         self.kind = kind
@@ -177,105 +176,7 @@ class Cell(Owned):
         """See that the pump runs."""
         if not self.pumping:
             self.pumping = True
-            self.task = self.runtime.host.spawn(self._pump(), eager=eager)
-
-    # The pump ----------------------------------------------------------------------------------------
-
-    async def _pump(self) -> None:
-        runtime = self.runtime
-        try:
-            while True:
-                if self.look:
-                    self.look = False
-                    if self.doubted:
-                        self.doubted = False
-                        self.forget()
-                    await self._look()
-                if len(self.settled) >= SETTLE:
-                    await self.settle()
-                waiting = self.mailbox.take()
-                if waiting is not None:
-                    await self._guarded(waiting)
-                    if runtime.restless or self.naps:
-                        self.forget()
-                        self._napped()
-                elif self.settled:
-                    await self.settle()
-                elif self.image is not None and self.image.more and not self.image.letters:
-                    self.forget()  # the next letters are loaded with the next snapshot
-                    self.look = True
-                elif not self.look and (self.leases is None or await self.rest()):
-                    break
-        finally:
-            self.pumping = False
-            if self.naps:
-                self.forget()
-                self._napped()
-            self.used = runtime.host.monotonic()
-            if len(self.mailbox):  # only a cancelled pump leaves any
-                for one in self.mailbox.clear():
-                    self.refuse(one, TransientError("the host is shutting down", code="shutting-down"))
-            if self.leases is not None:
-                self.ended()
-
-    async def _guarded(self, waiting: Waiting) -> None:
-        """Whatever happens to the pump, nobody waits for ever."""
-        try:
-            await attempt(self, waiting)
-        except BaseException as error:  # a defect of Roost or of the store: nothing is known to be stored
-            self.forget()
-            host = self.runtime.host
-            if from_outside(host, error):
-                self.refuse(waiting, TransientError("the host is shutting down", code="shutting-down"))
-                raise
-            if host.cancelled():
-                await host.uncancel()
-            self.refuse(waiting, hide(self, waiting.trigger, error))
-
-    def _napped(self) -> None:
-        for one in self.naps:
-            if not one.done():
-                one.set_result(None)
-        self.naps.clear()
-
-    async def _look(self) -> None:
-        image = self.image
-        try:
-            if image is None:
-                image = await self.ready()  # loading looks too
-            elif self.status == "quarantined":
-                await disarm(self)  # a letter came
-            else:
-                self.line_up(image)
-        except RoostError:
-            await self.rearm_later()
-            return
-        if not len(self.mailbox) and self.status != "quarantined":
-            now = self.runtime.host.now()
-            at = image.armed  # early, or nothing: never a tick; in the past: what is under way takes long
-            await self.arm(at if at is None or at > now else now + REARM)
-
-    def line_up(self, image: Image) -> None:
-        """Queue what is due and is not in line yet."""
-        for waiting, mark in due_now(self.kind, image, self.runtime.host, self.queued):
-            self.queued.add(mark)
-            self.mailbox.put(waiting)
-
-    async def settle(self) -> None:
-        """Forget the envelopes that were delivered."""
-        ids, self.settled = self.settled, []
-        try:
-            image = await self.ready()
-            if self.refused:
-                await bury(self, image)
-            armed = image.settle(ids, self.runtime.host.now(), self.parking.promised())
-            await self.runtime.store.settle(self.address, ids, armed)
-            await (disarm(self) if self.status == "quarantined" else self.arm(armed))
-        except RoostError:
-            self.refused.clear()
-            self.forget()  # redelivered after the next load: the receiver knows the ids
-        finally:
-            self.flight.difference_update(ids)
+            self.task = self.runtime.host.spawn(self.work(self), eager=eager)
 
     # Waking ------------------------------------------------------------------------------------------
 
@@ -283,35 +184,6 @@ class Cell(Owned):
         """The agent as stored."""
         found, self.ahead = self.ahead, None
         return found or await self.runtime.store.load(self.address)
-
-    async def glance(self) -> Image:
-        """The image that a reader beside the ticks sees."""
-        return self.image or await self.ready()
-
-    async def ready(self) -> Image:
-        """The image, loaded if need be."""
-        while self.image is None:
-            if self.loading is not None:
-                await self.runtime.host.shielded(self.loading)
-                continue
-            self.loading = self.runtime.host.future()
-            self.doubted = False
-            try:
-                await load(self)
-                if self.doubted:  # a letter came after the snapshot was read
-                    self.forget()
-            except BaseException:  # half done is not done: the next one begins anew
-                self.forget()
-                raise
-            finally:
-                self.loading.set_result(None)
-                self.loading = None
-        return self.image
-
-    async def build(self, image: Image) -> Agent[Any, Any]:
-        """The author's object over the committed state."""
-        self.lent = None
-        return await build(self.runtime, self.kind, image)
 
     def view(self) -> bytes:
         """The committed state as clients see it, as JSON. AgentError: its view fails; said once a commit."""
@@ -331,12 +203,6 @@ class Cell(Owned):
         return image.view
 
     # Trouble -----------------------------------------------------------------------------------------
-
-    async def quarantine(self, error: Quarantined) -> None:
-        if self.status != "quarantined":
-            self.metrics.failed(error, self.runtime.host.now())
-            self.status = move(self.status, "quarantined")
-            await disarm(self)
 
     async def rearm_later(self) -> None:
         """A wake failed for a passing reason: try again in a while, never for ever in a hot loop."""
@@ -366,7 +232,7 @@ class Cell(Owned):
                 self.address, letter, room(letter, runtime.limits.mailbox, named=runtime.named), armed
             )
         except TransientError as error:
-            note(self, letter.action, error)
+            note(runtime.log, self.address, letter.action, error)
             self.doubt()  # it may wait there after all
             raise
         self.put_letter(letter)

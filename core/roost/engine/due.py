@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from ..author.kind import Kind
     from ..ports import Host
     from ..tick.image import Image
-    from .runtime import Runtime
+    from .shared import Shared
 
 
-async def build(runtime: Runtime, kind: Kind, image: Image) -> Agent[Any, Any]:
+async def build(runtime: Shared, kind: Kind, image: Image) -> Agent[Any, Any]:
     """The author's object. Quarantined when the stored state does not validate, migrated or not."""
     agent: Agent[Any, Any] = object.__new__(kind.cls)
     agent.state = load_state(kind, image.state, image.state_version)

@@ -10,20 +10,20 @@ from ..contract.pages import Pages
 from .due import load_state
 
 if TYPE_CHECKING:
+    from ..author.kind import Kind
     from ..contract.address import Address
-    from ..contract.commit import DeadLetter
+    from ..contract.commit import DeadLetter, Snapshot
     from ..ports import Store
-    from .operating import Operating
+    from .cell import Cell
 
 
-async def describe(runtime: Operating, address: Address) -> dict[str, Any]:
-    """Status, metrics, version and next wake; waking nobody."""
-    found = await runtime.existing(address)
-    cell = runtime.cells.get(address)
+def describe(found: Snapshot, kind: Kind, cell: Cell | None, subscribers: int, size: int) -> dict[str, Any]:
+    """Status, metrics, version and next wake. `size`: bytes stored."""
+    address = found.address
     status = cell.status if cell is not None else "asleep"
     if status != "quarantined":
         try:
-            load_state(runtime.app.kind(address.kind), found.state, found.state_version)
+            load_state(kind, found.state, found.state_version)
         except TransientError:
             pass  # stored by a newer deploy: no damage (rule 12)
         except RoostError:
@@ -36,9 +36,9 @@ async def describe(runtime: Operating, address: Address) -> dict[str, Any]:
             for s in sorted(found.schedules, key=lambda s: (s.due, s.key))
         ],
         "connections": len(found.connections),
-        "subscribers": len(runtime.subscribers.get(address, ())),
+        "subscribers": subscribers,
         "mailbox": max(found.waiting, len(cell.mailbox) if cell is not None else 0),
-        "dead_letters": found.dead, "outbox": len(found.outbox), "stored_bytes": await runtime.store.size(address),
+        "dead_letters": found.dead, "outbox": len(found.outbox), "stored_bytes": size,
         "metrics": cell.metrics.dump() if cell is not None else None,
     }  # fmt: skip
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from math import floor
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
@@ -19,9 +19,8 @@ from ..contract.quotas import DEFAULT, UNLIMITED, Plan, Quotas, Rate, quota_of
 if TYPE_CHECKING:
     from ..author.app import App
     from ..contract.address import Address
-    from ..contract.commit import Row
+    from ..contract.commit import Row, Snapshot
     from ..contract.trigger import Caller
-    from ..engine.runtime import Runtime
 
 CALLERS: Final = 10_000
 Who: TypeAlias = tuple[str, str]
@@ -29,6 +28,14 @@ Who: TypeAlias = tuple[str, str]
 remote address) of whoever sends credentials that the hook refuses."""
 Use: TypeAlias = tuple[str, int]
 """(quota, amount)."""
+
+
+class Registry(Protocol):
+    """Knows which agents exist; the runtime is one."""
+
+    @property
+    def cells(self) -> Mapping[Address, Any]: ...
+    async def snapshot(self, address: Address) -> Snapshot: ...
 
 
 class Counts(Protocol):
@@ -174,7 +181,7 @@ class Meter:
                 raise terms.spent("calls", rate, over, "this address, whose credentials were refused,")
 
     async def birth(
-        self, runtime: Runtime, address: Address, who: Who | None, caller: Caller | None, tenant: str | None = None
+        self, runtime: Registry, address: Address, who: Who | None, caller: Caller | None, tenant: str | None = None
     ) -> None:
         """Count the agent if this request would make it. LimitExceeded `quota_created`."""
         if who is None or address in self._known:

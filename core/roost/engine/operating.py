@@ -7,43 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 from ..contract.address import Address
 from ..contract.caller import caller_of, source_of
-from ..contract.commit import Busy, Entry, Frame, Page, Snapshot
+from ..contract.commit import Entry, Frame, Page, Snapshot
 from ..contract.errors import NotFound, Rejected, TransientError
 from ..protocol import frames
 from .export import dead_letter, legibly, waiting_letter
 from .inspection import dead_page, describe
+from .shared import Shared
+from .viewing import view_of
 
 if TYPE_CHECKING:
-    from ..author.app import App
-    from ..author.kind import Kind
-    from ..ports import Host, Store, Wire
     from .cell import Cell
-    from .subscribers import Subscriber
 
 
-class Operating:
+class Operating(Shared):
     """The part of a runtime that operators use."""
 
-    app: App
-    store: Store
-    wire: Wire
-    host: Host
     cells: dict[Address, Cell]
-    subscribers: dict[Address, set[Subscriber]]
 
     if TYPE_CHECKING:  # the runtime's own
 
         def cell(self, address: Address) -> Cell: ...
-        def view_of(self, kind: Kind, found: Snapshot) -> bytes: ...
         async def hibernate(self, address: Address) -> bool: ...
-
-    async def snapshot(self, address: Address) -> Snapshot:
-        """The agent as stored; it need not exist."""
-        self.app.kind(address.kind)
-        found = await self.store.load(address)
-        if isinstance(found, Busy):
-            raise TransientError("another host works on this agent", code="busy")
-        return found
 
     async def existing(self, address: Address) -> Snapshot:
         """The agent as stored; NotFound if there is none."""
@@ -55,11 +39,14 @@ class Operating:
     async def view(self, address: Address) -> tuple[bytes, int]:
         """(view of the committed state as JSON, version)."""
         found = await self.existing(address)
-        return self.view_of(self.app.kind(address.kind), found), found.version
+        return view_of(self, self.app.kind(address.kind), found), found.version
 
     async def status(self, address: Address) -> dict[str, Any]:
         """Status, metrics, version and next wake; waking nobody."""
-        return await describe(self, address)
+        found = await self.existing(address)
+        size = await self.store.size(address)
+        subscribers = len(self.subscribers.get(address, ()))
+        return describe(found, self.app.kind(address.kind), self.cells.get(address), subscribers, size)
 
     async def page(self, kind: str | None, prefix: str, cursor: str | None, limit: int) -> Page:
         if kind is not None:

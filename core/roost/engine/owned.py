@@ -16,10 +16,6 @@ class Owned:
 
     __slots__ = ()
 
-    async def rest(self) -> bool:
-        """Give the agent back; False = something came up."""
-        return True
-
     def ended(self) -> None:
         """The pump is over."""
 
@@ -36,6 +32,9 @@ class Owned:
 
     def vanished(self, cid: str) -> None:
         """The wire found a connection gone."""
+
+    def quarantined(self) -> None:
+        """Nothing runs here: whoever waits elsewhere must learn it."""
 
     def undelivered(self, failures: int) -> bool:
         """A receiver was not reached, so often in a row; whether to give it up until the next load."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ..contract.errors import Quarantined
+from .lifecycle import move
 
 if TYPE_CHECKING:
     from .cell import Cell
@@ -26,3 +27,12 @@ async def disarm(cell: Cell) -> None:
     at = cell.runtime.host.now() + REVISIT if owes else None
     await cell.runtime.store.arm(cell.address, at)
     await cell.arm(at)
+
+
+async def quarantine(cell: Cell, error: Quarantined) -> None:
+    """Its stored state can't be read: nothing runs until newer code can, or it is reset."""
+    if cell.status != "quarantined":
+        cell.metrics.failed(error, cell.runtime.host.now())
+        cell.status = move(cell.status, "quarantined")
+        await disarm(cell)
+    cell.quarantined()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..author.agent import end
 from ..contract.errors import RoostError, TransientError
 from ..contract.result import TickResult, outcome_of
+from ..tick.image import Image
 from ..tick.overrun import Overrun, begin, from_outside
 from ..tick.perform import perform
 from .due import build, load_state
@@ -15,9 +16,9 @@ from .quarantine import quarantined
 from .release import reply
 from .run import Run
 from .trouble import note
+from .waking import ready
 
 if TYPE_CHECKING:
-    from ..tick.image import Image
     from .cell import Cell
     from .mailbox import Waiting
 
@@ -28,12 +29,15 @@ async def read(cell: Cell, waiting: Waiting) -> None:
     host = runtime.host
     started = host.monotonic()
     try:
-        image = await cell.glance() if cell.leases is not None or cell.image is None else cell.image
+        if cell.leases is not None:  # as committed, taking no lease
+            image = Image(await cell.runtime.snapshot(cell.address))
+        else:
+            image = cell.image or await ready(cell)
         if cell.status == "quarantined":
             raise quarantined(cell)
         result = await _run(cell, waiting, image)
     except RoostError as error:
-        note(cell, trigger.what, error)
+        note(cell.runtime.log, cell.address, trigger.what, error)
         result = TickResult(outcome_of(error), error=error)
     except BaseException as error:
         if from_outside(host, error):  # whoever waits must learn it

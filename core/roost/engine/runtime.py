@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from pydantic import BaseModel
 
-from ..author.agent import World
-from ..author.config import own_copy
-from ..author.resource import Resource, Resources, declared
 from ..contract.address import Address
 from ..contract.caller import source_of, stored
-from ..contract.commit import Envelope, Frame, Letter, Snapshot
+from ..contract.commit import Envelope, Letter, Snapshot
 from ..contract.encoding import encode_arguments
-from ..contract.errors import LimitExceeded, RoostError, TransientError
+from ..contract.errors import LimitExceeded, TransientError
 from ..contract.fingerprint import fingerprint, fingerprint_of
+from ..contract.refusals import other_arguments
 from ..contract.result import TickResult, failed
 from ..contract.trigger import Call, Caller, Lane, Trigger
 from ..tick.asker import TickAsker
 from ..tick.image import REDELIVER
 from ..tick.outbound import Keys
 from ..tick.tick import Tick
-from .cell import Cell
-from .inbox import crowded, other_arguments
+from .cell import Cell, Work
 from .lifecycle import move
 from .mailbox import Waiting
-from .meter import Meter, meter_for
+from .meter import meter_for
 from .operating import Operating
+from .pump import Pump
 from .readonly import read
+from .room import crowded
 from .subscribers import Subscriber
 from .viewing import view_of
 
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     import httpx
 
     from ..author.action import Action
-    from ..author.agent import Agent
     from ..author.app import App
     from ..author.kind import Kind
     from ..ports import Capabilities, Ports, Timer
@@ -51,7 +49,7 @@ GRACE: Final = 0.05
 """Seconds past its deadline that a running tick gets to report its own end."""
 
 
-class Runtime(World[Tick], Operating):
+class Runtime(Operating):
     """Runs the agents of one app in one process.
 
     `idle_after`: seconds until an idle agent leaves memory. `restless`: forget it between any two ticks, a
@@ -68,33 +66,20 @@ class Runtime(World[Tick], Operating):
         idle_after: float = 10.0,
         restless: bool = False,
     ) -> None:
-        self.app = app
-        self.store, self.courier, self.wire = ports.store, ports.courier, ports.wire
-        self.alarms, self.host, self.fetch = ports.alarms, ports.host, ports.fetch
-        self.leases = ports.leases
+        super().__init__(app, ports, config, restless=restless)
         self._cell: type[Cell] = Cell
+        self._work: Work = Pump[Cell]().run
         if ports.leases is not None:
+            from .leased.pump import LeasedPump
             from .leased.tenure import Tenant
 
-            self._cell = Tenant
+            self._cell, self._work = Tenant, LeasedPump().run
         self.capabilities = capabilities
-        self.limits = app.limits
-        self.named = app.auth is not None
-        """Clients can be told apart, so one has no more than its share."""
-        self.around = app.around
-        self.config = dict(config or {})
         self.idle_after = idle_after
-        self.restless = restless
-        self.log = logging.getLogger("roost")
-        self.cells: dict[Address, Cell] = {}
-        self.subscribers: dict[Address, set[Subscriber]] = {}
-        self.resources = Resources(self.host, self.log, app.limits.max_tick)
-        self._needs: dict[str, tuple[Resource[Any], ...]] = {k.name: declared(k.cls) for k in app.kinds.values()}
+        self.cells = {}
         self.closing = False
         self.trouble: Callable[[], str | None] = lambda: None
         """Why this host can't serve, where its backend can tell: it is not ready then."""
-        self.meter: Meter | None = meter_for(app, self.host.monotonic, exposed=False)
-        """Counts what callers use of their quotas; None: there are none."""
         self._sweep_pause = max(0.05, idle_after / 4)
         self._sweeper: Timer | None = None
         """Runs only while agents are awake."""
@@ -110,7 +95,7 @@ class Runtime(World[Tick], Operating):
         """The resident part of an agent; NotFound for a kind the app has not."""
         found = self.cells.get(address)
         if found is None:
-            found = self.cells[address] = self._cell(self, self.app.kind(address.kind), address)
+            found = self.cells[address] = self._cell(self, self.app.kind(address.kind), address, self._work)
             if self._sweeper is None:
                 self._sweeper = self.host.call_later(self._sweep_pause, self._sweep)
         return found
@@ -152,20 +137,21 @@ class Runtime(World[Tick], Operating):
         """Queue a trigger without waiting. RoostError: refused at once, nothing was queued."""
         if self.closing:
             raise TransientError("the host is shutting down", code="shutting-down")
-        kind = self.app.kind(address.kind)
+        cell = self.cells.get(address)
+        kind = self.app.kind(address.kind) if cell is None else cell.kind
         waiting = Waiting(trigger, done, live)
         payload = trigger.payload
         if isinstance(payload, Call):
-            action = waiting.action = kind.action(payload.action)
+            action = waiting.action = kind.actions.get(payload.action) or kind.action(payload.action)
             if action.guarded:
                 action.admit(trigger.source, trigger.caller, trigger.own(address))
             waiting.args, waiting.kwargs = action.bind(payload.args, payload.kwargs)
             if action.options.readonly:
-                self.host.spawn(read(self.cell(address), waiting), eager=True)
+                self.host.spawn(read(cell or self.cell(address), waiting), eager=True)
                 return
             if trigger.id is not None:
                 waiting.fingerprint = fingerprint_of(payload.action, payload.args, payload.kwargs)
-        self.cell(address).put(waiting)
+        (cell or self.cell(address)).put(waiting)
 
     async def tell(
         self, address: Address, call: Call, *, id: str | None = None, caller: Caller | None = None,
@@ -264,21 +250,6 @@ class Runtime(World[Tick], Operating):
         kind = self.app.kind(to.kind)
         return kind.target(name) if internal else kind.action(name)
 
-    async def furnish(self, agent: Agent[Any, Any]) -> None:
-        """Give a new agent object what is not its state."""
-        kind = agent._kind  # pyright: ignore[reportPrivateUsage]
-        agent._world = self  # pyright: ignore[reportPrivateUsage]
-        agent.config = self.config_of(kind)
-        needs = self._needs.get(kind.name)
-        agent._resources = await self.resources.need(needs) if needs else {}  # pyright: ignore[reportPrivateUsage]
-
-    def config_of(self, kind: Kind) -> BaseModel:
-        """A kind's config, as a copy that is the agent's own: what one changes no other sees."""
-        config = self.config.get(kind.name)
-        if config is None:
-            config = self.config[kind.name] = kind.config_type()
-        return own_copy(config)
-
     def view_of(self, kind: Kind, found: Snapshot) -> bytes:
         """The view of a snapshot, as JSON. AgentError: it failed, and the log has it."""
         return view_of(self, kind, found)
@@ -331,13 +302,6 @@ class Runtime(World[Tick], Operating):
                 cell = self.cells.get(address)
                 if cell is not None:
                     cell.subscribers = None
-
-    async def send_late(self, address: Address, late: Sequence[Frame]) -> None:
-        """Frames that no tick released: refusals."""
-        try:
-            await self.wire.send(address, late, 0)
-        except RoostError as error:
-            self.log.warning("%s: frames were lost: %s", address, error.message)
 
     async def drain(self, seconds: float) -> None:
         """Refuse new triggers and let running ticks end."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from logging import Logger
+
+    from ..contract.address import Address
     from ..contract.errors import RoostError
-    from .cell import Cell
 
 STORAGE: Final = frozenset({"storage", "store", "unknown"})
 """Codes of a store that can't do its work; one that is busy, or was written by somebody else, is in order."""
 
 
-def note(cell: Cell, what: str, error: RoostError) -> None:
+def note(log: Logger, address: Address, what: str, error: RoostError) -> None:
     """Once for each run that the store fails."""
     if error.code in STORAGE:
-        cell.runtime.log.error("%s %s was not stored: %s", cell.address, what, error.message)
+        log.error("%s %s was not stored: %s", address, what, error.message)

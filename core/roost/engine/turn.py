@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ..author.agent import succeed
 from ..contract.commit import AlreadyHandled, Commit
 from ..contract.errors import AgentError, Conflict, RoostError, Unknown
+from ..contract.refusals import other_arguments
 from ..contract.result import TickResult, failed, outcome_of, stored
 from ..contract.trigger import Occurrence
 from ..tick.around import wrapped
@@ -19,7 +20,7 @@ from ..tick.state import as_committed, changed
 from .chunks import carried_out, streams, void
 from .due import build
 from .failure import attempted, hide, overran
-from .inbox import handled, keyed, other_arguments
+from .inbox import handled, keyed
 from .outcome import happened
 from .release import publish
 from .run import Run
@@ -135,7 +136,7 @@ def _spoiled(one: Run, error: RoostError) -> Ended:
     if isinstance(error, AgentError) and error.id is None:
         error.id = f"{runtime.host.entropy():016x}"
         runtime.log.error("%s %s failed [%s]: %s", cell.address, trigger.kind, error.id, error.message)
-    note(cell, trigger.what, error)
+    note(cell.runtime.log, cell.address, trigger.what, error)
     payload = trigger.payload
     if error.code == NO_ZONE and isinstance(payload, Occurrence) and one.image.schedules[payload.key].next is None:
         runtime.log.error("%s: %s", cell.address, error.message)  # at its first attempt
@@ -198,7 +199,7 @@ def _undone(one: Run, lost: TickResult) -> TickResult:
     if lost.error is None and tick.chunks and streams(waiting):
         lost = failed(carried_out())
     if lost.error is not None:
-        note(cell, waiting.trigger.what, lost.error)
+        note(cell.runtime.log, cell.address, waiting.trigger.what, lost.error)
     tick.discard()
     void(cell, tick, waiting)
     return lost

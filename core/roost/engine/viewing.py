@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ..author.kind import Kind
     from ..contract.address import Address
     from ..contract.commit import Row, Snapshot
-    from .runtime import Runtime
+    from .shared import Shared
 
 
 class Onlooker(World[Any]):
@@ -50,13 +50,13 @@ class Onlooker(World[Any]):
 ONLOOKER = Onlooker()
 
 
-def view_of(runtime: Runtime, kind: Kind, found: Snapshot) -> bytes:
+def view_of(runtime: Shared, kind: Kind, found: Snapshot) -> bytes:
     """The view of a snapshot. AgentError: it failed, and the log has it."""
     return made(runtime, kind, found.address, found.at, found.connections, found.state, found.state_version)
 
 
 def made(
-    runtime: Runtime, kind: Kind, address: Address, at: float, rows: Iterable[Row], raw: bytes | None, version: int
+    runtime: Shared, kind: Kind, address: Address, at: float, rows: Iterable[Row], raw: bytes | None, version: int
 ) -> bytes:
     """The view as JSON, in the shape of today's model, whoever stored the state. AgentError: the log has it."""
     state = load_state(kind, raw, version)
@@ -77,7 +77,7 @@ def made(
         raise failure(runtime, address, error) from error
 
 
-def failure(runtime: Runtime, address: Address, error: BaseException) -> AgentError:
+def failure(runtime: Shared, address: Address, error: BaseException) -> AgentError:
     """What callers are told of a view that failed; the log gets it all."""
     id = f"{runtime.host.entropy():016x}"
     runtime.log.error("%s view failed [%s]", address, id, exc_info=error)

@@ -9,14 +9,44 @@ from ..contract.errors import Quarantined, RoostError, TransientError
 from ..contract.trigger import NOTHING, Disconnect, Trigger
 from ..tick.image import Image
 from .delivery import redeliver
+from .due import build, due_now
 from .failure import hide
 from .lifecycle import move
 from .mailbox import Waiting
+from .quarantine import quarantine
 from .sending import send
 from .viewing import state_or_trouble
 
 if TYPE_CHECKING:
     from .cell import Cell
+
+
+async def ready(cell: Cell) -> Image:
+    """The image, loaded if need be."""
+    while cell.image is None:
+        if cell.loading is not None:
+            await cell.runtime.host.shielded(cell.loading)
+            continue
+        cell.loading = cell.runtime.host.future()
+        cell.doubted = False
+        try:
+            await load(cell)
+            if cell.doubted:  # a letter came after the snapshot was read
+                cell.forget()
+        except BaseException:  # half done is not done: the next one begins anew
+            cell.forget()
+            raise
+        finally:
+            cell.loading.set_result(None)
+            cell.loading = None
+    return cell.image
+
+
+def line_up(cell: Cell, image: Image) -> None:
+    """Queue what is due and is not in line yet."""
+    for waiting, mark in due_now(cell.kind, image, cell.runtime.host, cell.queued):
+        cell.queued.add(mark)
+        cell.mailbox.put(waiting)
 
 
 async def load(cell: Cell) -> None:
@@ -41,9 +71,10 @@ async def load(cell: Cell) -> None:
     cell.armed = armed if armed is not None and armed > runtime.host.now() else None  # what has rung is spent
     if image.exists:
         try:
-            cell.agent = await cell.build(image)
+            cell.lent = None
+            cell.agent = await build(runtime, cell.kind, image)
         except Quarantined as error:
-            await cell.quarantine(error)
+            await quarantine(cell, error)
             redeliver(cell, image)
             return
         except RoostError:
@@ -64,7 +95,7 @@ async def load(cell: Cell) -> None:
 async def _recover(cell: Cell, image: Image) -> None:
     """Letters, overdue schedules, envelopes, ghosts, unreleased state (rules 8, 22, 25)."""
     runtime = cell.runtime
-    cell.line_up(image)
+    line_up(cell, image)
     if len(cell.mailbox):
         cell.kick()
     redeliver(cell, image)

@@ -23,6 +23,7 @@ from ..contract.trigger import Call, Caller, CallerSource, Connect, Disconnect, 
 from ..engine.quarantine import quarantined
 from ..engine.runtime import Runtime
 from ..engine.viewing import state_frame
+from ..engine.waking import ready
 from ..ports import Timer
 from ..protocol import frames
 from ..protocol.incoming import OURS, Refused, read
@@ -117,7 +118,7 @@ class Session:
         runtime, address = self.runtime, self.address
         cell = runtime.cell(address)
         if cell.image is None:
-            await cell.ready()
+            await ready(cell)
         if cell.status == "quarantined":
             raise quarantined(cell)
         seen, shown = "", list[bytes]()

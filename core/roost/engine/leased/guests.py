@@ -10,12 +10,12 @@ from ...contract.errors import RoostError, TransientError, Unreadable
 from ...contract.result import TickResult, failed
 from ..admin import ADMIN
 from ..guest_codec import PATIENCE, answered, pack
-from ..inbox import room
+from ..room import room
+from .line import Line
 
 if TYPE_CHECKING:
     from ...contract.commit import Letter
     from ...contract.trigger import Trigger
-    from ...ports import Future
     from ..mailbox import Waiting
     from .tenure import Tenant
 
@@ -25,18 +25,6 @@ LOOK: Final = 5.0
 """Seconds after which whoever waits looks for itself, when nobody should hold the agent any more."""
 LATE: Final = 1.5
 """Seconds after a deadline until a parked trigger is taken back: by then its tick, if it ran, has committed."""
-
-
-class Line:
-    """The frames of one connection that are parked from here: one after the other, as they came (rule 16)."""
-
-    __slots__ = ("last", "left")
-
-    def __init__(self) -> None:
-        self.left = 0
-        """How many are not answered yet. Until then those that follow are parked too, lest they overtake."""
-        self.last: Future[None] | None = None
-        """Done once the last of them is parked."""
 
 
 def visit(tenant: Tenant, waiting: Waiting) -> None:

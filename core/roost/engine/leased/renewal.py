@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Final
 from ...contract.errors import RoostError
 
 if TYPE_CHECKING:
-    from ...ports import Timer
-    from .tenure import Tenant
+    from logging import Logger
+
+    from ...contract.address import Address
+    from ...ports import Host, Leases, Timer
 
 RENEW: Final = 2.0
 """Seconds after which a lease that is still needed is renewed: three may fail before it ends."""
@@ -17,27 +19,29 @@ RENEW: Final = 2.0
 class Keeper:
     """One timer an agent, which ends by itself once the agent is given back."""
 
-    __slots__ = ("_tenant", "_timer")
+    __slots__ = ("_address", "_host", "_leases", "_log", "_timer")
 
-    def __init__(self, tenant: Tenant) -> None:
-        self._tenant = tenant
+    def __init__(self, leases: Leases, address: Address, host: Host, log: Logger) -> None:
+        self._leases = leases
+        self._address = address
+        self._host = host
+        self._log = log
         self._timer: Timer | None = None
 
     def begin(self) -> None:
         """The agent was taken."""
         if self._timer is None:
-            self._timer = self._tenant.runtime.host.call_later(RENEW, self._due)
+            self._timer = self._host.call_later(RENEW, self._due)
 
     def _due(self) -> None:
         self._timer = None
-        if self._tenant.leases.holds(self._tenant.address):
-            self._tenant.runtime.host.spawn(self._renew())
+        if self._leases.holds(self._address):
+            self._host.spawn(self._renew())
 
     async def _renew(self) -> None:
-        tenant = self._tenant
         try:
-            await tenant.leases.renew(tenant.address)
+            await self._leases.renew(self._address)
         except RoostError as error:
-            tenant.runtime.log.warning("%s: its lease was not renewed: %s", tenant.address, error.message)
-        if tenant.leases.holds(tenant.address):
+            self._log.warning("%s: its lease was not renewed: %s", self._address, error.message)
+        if self._leases.holds(self._address):
             self.begin()
