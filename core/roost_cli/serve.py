@@ -7,10 +7,12 @@ import asyncio
 import gc
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from roost.author.config import merge, nested
+from roost.contract.errors import Rejected
 from roost.hosting.platform import find
 from roost_server.listen import Listen, is_loopback
 
@@ -24,6 +26,8 @@ from .report import put
 if TYPE_CHECKING:
     from roost import App
     from roost_server.options import Options
+    from roost_server.proxies import Proxies
+    from roost_server.tls import Certificate
 
 Commands = Any
 """argparse's own type of `add_subparsers()` is private."""
@@ -43,6 +47,17 @@ def add(commands: Commands) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=port, default=8787, help="0 takes any free one (default: %(default)s)")
     parser.add_argument("--uds", type=Path, metavar="PATH", help="listen on a Unix socket instead")
+    parser.add_argument("--tls-cert", type=Path, metavar="PEM", help="serve TLS: the certificate and its chain")
+    parser.add_argument("--tls-key", type=Path, metavar="PEM", help="the certificate's key; SIGHUP reads both again")
+    parser.add_argument(
+        "--proxy", action="append", default=[], metavar="NETWORK",
+        help="a proxy in front, such as 10.0.0.0/8 (or unix): its word is taken for who the client is. It must set or "
+        "remove X-Forwarded-For, -Proto and -Host itself",
+    )  # fmt: skip
+    parser.add_argument(
+        "--proxy-header", choices=("x-forwarded", "forwarded"), default="x-forwarded",
+        help="the headers that the proxies set (default: %(default)s)",
+    )  # fmt: skip
     add_serving(parser)
     parser.set_defaults(run=run)
 
@@ -101,16 +116,45 @@ def run(args: argparse.Namespace) -> int:
     project = find_project()
     target = named(args.app, project)
     app = load_app(target, project)
-    if args.uds is None and not is_loopback(args.host) and app.auth is None and not app.public:
-        raise Complaint(f"--host {args.host} can be reached from other machines, and {open_to_all(target)}", BROKEN)
+    exposed = args.uds is None and not is_loopback(args.host)
+    if (exposed or args.proxy) and app.auth is None and not app.public:
+        where = f"--host {args.host} can be reached from other machines" if exposed else "a proxy lets others in"
+        raise Complaint(f"{where}, and {open_to_all(target)}", BROKEN)
     data = data_file(args.data, project.data)
     where = MEMORY if data is None else short(str(data))
 
     def ready(url: str) -> None:
         put(f"roost: serving {target} on {url} (data {where})")
 
-    serve_app(app, options(args, app, data, token, project.root, Listen(args.host, args.port, args.uds)), ready)
+    given = options(args, app, data, token, project.root, Listen(args.host, args.port, args.uds))
+    serve_app(app, replace(given, certificate=certificate(args), proxies=proxies(args)), ready)
     return 0
+
+
+def certificate(args: argparse.Namespace) -> Certificate | None:
+    """Of --tls-cert and --tls-key. Complaint: one is missing, or they can't be used."""
+    if args.tls_cert is None and args.tls_key is None:
+        return None
+    if args.tls_cert is None or args.tls_key is None:
+        raise Complaint("--tls-cert and --tls-key belong together: name both PEM files", USAGE)
+    from roost_server.tls import Certificate
+
+    try:
+        return Certificate(args.tls_cert, args.tls_key)
+    except Rejected as error:
+        raise Complaint(error.message, USAGE) from error
+
+
+def proxies(args: argparse.Namespace) -> Proxies | None:
+    """Of --proxy. Complaint: a network that can't be read."""
+    if not args.proxy:
+        return None
+    from roost_server.proxies import Proxies
+
+    try:
+        return Proxies(args.proxy, args.proxy_header)
+    except Rejected as error:
+        raise Complaint(error.message, USAGE) from error
 
 
 def open_to_all(named: str) -> str:

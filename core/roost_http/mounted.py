@@ -10,7 +10,7 @@ from roost.contract.errors import AgentError, NotFound
 from roost.contract.trigger import Request, Trigger
 
 from . import origin, path
-from .answer import Answer, fault
+from .answer import NO_SNIFF, Answer, fault
 from .asgi import Header
 from .exchange import Exchange
 
@@ -68,4 +68,6 @@ def _headers(given: list[tuple[str, str]], *, keep_origin: bool) -> list[Header]
         if name in OURS or (name == "access-control-allow-origin" and not keep_origin):
             continue
         out.append((name.encode("latin-1"), value.encode("latin-1")))
+    if not any(name == NO_SNIFF[0] for name, _ in out):  # what an agent was given is not read as a page
+        out.append(NO_SNIFF)
     return out

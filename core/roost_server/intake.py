@@ -66,7 +66,7 @@ class Terms:
         return 1 << 20 if files == resource.RLIM_INFINITY else max(RESERVE, files // 8)
 
 
-def intake_class(terms: Terms) -> type[asyncio.Protocol]:
+def intake_class(terms: Terms) -> type[Intake]:
     """A class for `uvicorn.Config(http=...)`."""
     given = terms
 
@@ -301,6 +301,10 @@ class Intake(HttpToolsProtocol):
             self._dying = True
             watch.dying += 1
         self.transport.abort()
+
+    def room(self, open: int) -> bool:
+        """Whether there is room for this connection, which is not made yet, besides so many."""
+        return self._shared().room(open)
 
     # Refusing
 

@@ -46,12 +46,13 @@ class Listen:
             where = self.uds or f"{self.host}:{self.port}"
             raise Rejected(f"can't listen on {where}: {error.strerror}; choose another with --port or --uds") from error
 
-    def url(self, sock: sockets.socket) -> str:
+    def url(self, sock: sockets.socket, *, secure: bool = False) -> str:
         """Where a client finds `sock`: a URL with the real port, or `unix:PATH`."""
         if self.uds is not None:
             return f"unix:{self.uds}"
         host, port = sock.getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        scheme = "https" if secure else "http"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     @staticmethod
     def _bind_unix(path: Path) -> sockets.socket:

@@ -14,6 +14,8 @@ from roost.author.config import from_environment
 
 from .intake import Terms
 from .listen import Listen
+from .proxies import Proxies
+from .tls import Certificate
 
 DATA = Path(".roost/agents.db")
 
@@ -33,6 +35,10 @@ class Options:
     """The project's: of `.env` and pyproject.toml. None: the one we are in."""
     terms: Terms = field(default_factory=Terms)
     """What a connection may cost before its request is known."""
+    certificate: Certificate | None = None
+    """TLS. SIGHUP reads its files again."""
+    proxies: Proxies | None = None
+    """Whose word is taken for who the client is."""
     emulate: str | None = None
     """A platform whose rules hold here too."""
     console: ASGIApp | None = None

@@ -13,13 +13,16 @@ import uvicorn
 from roost.author.app import ASGIApp
 
 from .intake import Terms, intake_class
+from .proxies import Behind, Proxies
 from .socket import Endpoint, SocketLimits
+from .tls import Certificate, secured
 from .upgrade import protocol_class
 
 DRAIN = 30.0
 """Seconds that running ticks get at SIGTERM: more than `max_tick`."""
 
 
+HSTS = ("strict-transport-security", "max-age=31536000")
 SETTLE = 0.02
 """Seconds in which a connection that was just accepted brings its request."""
 
@@ -69,16 +72,28 @@ class AgentServer(uvicorn.Server):
 
 
 def server(
-    backend: Drains, surface: ASGIApp, endpoint: Endpoint, max_message: int, terms: Terms | None = None
+    backend: Drains,
+    surface: ASGIApp,
+    endpoint: Endpoint,
+    max_message: int,
+    terms: Terms | None = None,
+    *,
+    certificate: Certificate | None = None,
+    proxies: Proxies | None = None,
+    loopback: bool = False,
 ) -> AgentServer:
     """The server of a backend, not started: `await server(...).serve(sockets=[listen.bind()])`.
 
     `endpoint`: takes the WebSockets, of messages of at most `max_message` bytes. `terms`: what a connection may cost.
+    `certificate`: TLS on all its sockets. `proxies`: whose word is taken for who the client is. `loopback`: it listens
+    there, and is nobody's site.
     """
+    intake = intake_class(terms or Terms())
     config = uvicorn.Config(
-        surface,
-        http=intake_class(terms or Terms()),
-        ws=protocol_class(endpoint, SocketLimits(max_message=max_message)),
+        surface if proxies is None else Behind(surface, proxies),
+        http=intake if certificate is None else secured(intake, certificate),
+        ws=protocol_class(endpoint, SocketLimits(max_message=max_message), proxies),
+        headers=[HSTS] if certificate is not None and not loopback else None,
         lifespan="on",
         log_level="warning",
         access_log=False,

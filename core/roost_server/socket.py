@@ -38,7 +38,7 @@ class Handshake:
     headers: tuple[tuple[bytes, bytes], ...]
     """Names in lower case, in the order sent."""
     client: str
-    """The peer's IP; "" on a Unix socket. A proxy's `X-Forwarded-For` is not looked at."""
+    """The peer's IP, or what a named proxy says it is; "" on a Unix socket."""
     scheme: str
     """"ws" or "wss"."""
 

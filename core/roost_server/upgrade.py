@@ -18,6 +18,7 @@ from websockets.exceptions import InvalidHeader
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
+from .proxies import Proxies, hosted
 from .pulse import Pulse
 from .socket import Endpoint, Handshake, Listener, SocketLimits
 from .stream import Stream, log
@@ -28,13 +29,16 @@ if TYPE_CHECKING:
     from websockets.http11 import Response
 
 
-def protocol_class(endpoint: Endpoint, limits: SocketLimits | None = None) -> type[asyncio.Protocol]:
+def protocol_class(
+    endpoint: Endpoint, limits: SocketLimits | None = None, proxies: Proxies | None = None
+) -> type[asyncio.Protocol]:
     """A class for `uvicorn.Config(ws=...)`."""
-    agents, terms = endpoint, limits or SocketLimits()
+    agents, terms, named = endpoint, limits or SocketLimits(), proxies
 
     class AgentUpgrade(Upgrade):
         endpoint = agents
         limits = terms
+        proxies = named
         listener = None
 
     return AgentUpgrade
@@ -45,6 +49,7 @@ class Upgrade(asyncio.Protocol):
 
     endpoint: ClassVar[Endpoint]
     limits: ClassVar[SocketLimits]
+    proxies: ClassVar[Proxies | None]
     listener: ClassVar[Listener | None]
 
     def __init__(
@@ -105,6 +110,9 @@ class Upgrade(asyncio.Protocol):
         peer: object = transport.get_extra_info("peername")
         client = str(cast("tuple[object, ...]", peer)[0]) if isinstance(peer, tuple) else ""
         scheme = "wss" if transport.get_extra_info("sslcontext") else "ws"
+        if self.proxies is not None and (seen := self.proxies.seen(client, headers)) is not None:
+            client, headers = seen.client, tuple(hosted(headers, seen.host))
+            scheme = {"https": "wss", "http": "ws"}.get(seen.scheme or "", scheme)
         stream = Stream(self._shared(), transport)
         stream.begin(Handshake(path, query, headers, client, scheme))
         return stream

@@ -42,7 +42,7 @@ async def serve(app: App, options: Options, ready: Callable[[str], None]) -> Non
             restless=options.restless,
         )
         loopback = options.listen.loopback
-        if not (loopback or options.listen.uds):
+        if options.proxies is not None or not (loopback or options.listen.uds):
             backend.runtime.expose()
         console = None if options.console is None else signpost
         surface = Surface(
@@ -54,18 +54,23 @@ async def serve(app: App, options: Options, ready: Callable[[str], None]) -> Non
             listening.append(options.console_listen.bind())
             stack.callback(listening[-1].close)
             front = Front(surface, options.console, listening[-1].getsockname()[1])
-        running = server(backend, front, options.admin_token, rules, loopback=loopback, terms=options.terms)
+        running = server(
+            backend, front, options.admin_token, rules, loopback=loopback, terms=options.terms,
+            certificate=options.certificate, proxies=options.proxies,
+        )  # fmt: skip
         running.install_signals = False  # uvicorn would raise the signal again once it has stopped
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, running.handle_exit, number, None)
+        if options.certificate is not None:
+            loop.add_signal_handler(signal.SIGHUP, options.certificate.renew)
         backend.start()
         stack.push_async_callback(backend.stop)
         task = asyncio.ensure_future(running.serve(sockets=listening))
         while not running.started and not task.done():  # noqa: ASYNC110 uvicorn has no event for it
             await asyncio.sleep(0.005)
         if running.started:
-            ready(options.listen.url(sock))
+            ready(options.listen.url(sock, secure=options.certificate is not None))
         await task
         if not running.started and not running.should_exit:
             raise RoostError("the app's web side did not start; its error is above", code="not-started")

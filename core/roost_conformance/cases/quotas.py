@@ -74,7 +74,7 @@ async def quotas_by_kind(stage: Stage) -> None:
 
             async def all_of_them(key: str = key, made: int = made) -> bool:
                 async with stage.agent("counter", key) as counter:
-                    return bool((await counter.state())["count"] == made)
+                    return bool(await counter.call("increment", 0) == made)
 
             await stage.until(all_of_them)
 
