@@ -1,0 +1,68 @@
+"""A job's journal (docs/contract.md, rules 33-36): a log of rows at dense positions, each a list of facts.
+
+A row is written by one conditional insert at the next position, so that whoever is not the job's executor any more
+writes nothing. Its facts are what happened since the row before, in the order in which the job's body hears of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal, TypeAlias, cast
+
+from pydantic_core import from_json, to_json
+
+from .errors import Unreadable
+from .record import record
+
+FactKind: TypeAlias = Literal["claim", "started", "value", "failed", "unknown", "cancelled", "fired", "cancel", "ended"]
+
+RESUMES: Final[frozenset[FactKind]] = frozenset({"value", "failed", "unknown", "fired", "cancel"})
+"""Facts that the body hears. The others are for executors and for whoever reads the journal."""
+
+
+@record
+class Fact:
+    """One thing that happened to a job."""
+
+    kind: FactKind
+    at: float
+    """Epoch seconds, by the clock of the executor; the body's clock from this fact on."""
+    id: str = ""
+    """Of a call `{branch}:{n}`, of a timer `{branch}:t{n}`, of a claim its number; else empty."""
+    name: str = ""
+    """What a call asked for. It is compared on replay, and identifies nothing."""
+    fingerprint: bytes = b""
+    """16 bytes over a call's arguments, compared like `name`; empty where there were none."""
+    data: bytes = b"null"
+    """JSON: the value, the error's problem document, the owner of a claim, the outcome of the job."""
+
+
+@record
+class JournalRow:
+    """What one insert wrote."""
+
+    position: int
+    """From 1, without a gap."""
+    facts: tuple[Fact, ...]
+
+
+def write(facts: Sequence[Fact]) -> bytes:
+    """The facts of one row as bytes: a line of JSON that tells what follows, then each fact's data, unchanged."""
+    head = [[f.kind, f.at, f.id, f.name, f.fingerprint.hex(), len(f.data)] for f in facts]
+    return b"\n".join((to_json(head), b"".join([f.data for f in facts])))
+
+
+def read(position: int, data: bytes) -> JournalRow:
+    """The inverse of `write`. Unreadable: these bytes are no row."""
+    try:
+        head, _, rest = data.partition(b"\n")
+        facts: list[Fact] = []
+        start = 0
+        for kind, at, id, name, fingerprint, size in cast("list[list[Any]]", from_json(head)):
+            facts.append(Fact(kind, float(at), id, name, bytes.fromhex(fingerprint), rest[start : start + size]))
+            start += size
+        if start != len(rest):
+            raise ValueError(f"{len(rest)} bytes of data, where the facts tell of {start}")
+    except (ValueError, TypeError) as error:
+        raise Unreadable(f"row {position} of the journal can't be read: {error}") from error
+    return JournalRow(position, tuple(facts))

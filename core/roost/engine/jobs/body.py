@@ -1,0 +1,216 @@
+"""The body of a job: a coroutine on a loop of its own that facts of the journal resume. No I/O, and no clock.
+
+Whoever runs it delivers facts in the order of the journal, the recorded ones first, and does what it asks for. Live or
+replayed, it hears the same facts one at a time, and asks for the same (docs/contract.md, rule 33).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from hashlib import blake2b
+from typing import Any, Final, cast
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from ...contract.encoding import encode
+from ...contract.errors import AgentError, RoostError, from_problem, problem
+from ...contract.journal import RESUMES, Fact
+from .loop import BodyLoop, Timer, body_loop
+from .ordered import OrderedTask, PendingCall
+
+
+class Diverged(AgentError):
+    """The journal holds what the body does not ask for: its code changed under a running job."""
+
+    default_code = "diverged"
+
+
+class StepFailed(AgentError):
+    """A step ended in an error. The same when it happens and when it is replayed."""
+
+    default_code = "step-failed"
+
+    def __init__(self, type: str, message: str, *, code: str = "step-failed") -> None:
+        super().__init__(message, code=code)
+        self.type = type
+        """The name of the exception's class."""
+
+    def __str__(self) -> str:
+        return f"{self.type}: {self.message}"
+
+
+class StepUnknown(AgentError):
+    """A step that may run once at most had begun when its host died. Whether it took effect nobody here knows."""
+
+    default_code = "step-unknown"
+
+
+_WHY: Final = (
+    "the code of the job changed while it ran, or its body reads what differs from run to run: "
+    "a clock, random numbers of its own, the order of a set, a global"
+)
+
+
+class Body:
+    """One life of a body, from its first row. `make` gives the coroutine, for the loop it will run on."""
+
+    def __init__(self, make: Callable[[BodyLoop], Coroutine[Any, Any, Any]], salt: int, at: float) -> None:
+        self.loop = body_loop(salt, at)
+        self._make = make
+        self._root: OrderedTask | None = None
+        self._asked: list[PendingCall] = []
+
+    def begin(self) -> None:
+        """Run to where it first waits. Like `deliver`, from a plain callback: inside no task."""
+        Context().run(self._begin)
+        self.loop.pump()
+
+    def _begin(self) -> None:
+        host = asyncio._get_running_loop()
+        asyncio._set_running_loop(self.loop)
+        try:
+            self._root = cast(OrderedTask, self.loop.create_task(self._make(self.loop)))
+        finally:
+            asyncio._set_running_loop(host)
+
+    @property
+    def done(self) -> bool:
+        """The body returned or raised. What the journal holds beyond that it never hears."""
+        return self._root is not None and self._root.done()
+
+    def outcome(self) -> Any:
+        """What it returned; raises what it raised."""
+        assert self._root is not None
+        return self._root.result()
+
+    def deliver(self, fact: Fact) -> None:
+        """Resume it by the next fact, and run to where it waits again. Diverged: it asks for something else."""
+        loop = self.loop
+        loop.now = max(loop.now, fact.at)
+        if fact.kind not in RESUMES or self.done:
+            return
+        if fact.kind == "cancel":
+            assert self._root is not None
+            self._root.cancel()
+        elif fact.kind == "fired":
+            timer = loop.timers.get(fact.id)
+            if timer is not None:
+                loop.fire(timer)
+            elif not loop.knows(fact.id):
+                raise _diverged(fact, None)
+        else:
+            self._outcome(fact)
+        loop.pump()
+
+    def _outcome(self, fact: Fact) -> None:
+        call = self.loop.wanted.get(fact.id)
+        if call is None:
+            call = self.loop.passed.get(fact.id)
+            if call is None or not _same(call, fact):
+                raise _diverged(fact, call)
+            return  # the body took it back meanwhile
+        if not _same(call, fact):
+            raise _diverged(fact, call)
+        del self.loop.wanted[fact.id]
+        if fact.kind == "value":
+            try:
+                value = call.decode(fact.data)
+            except (ValidationError, ValueError) as error:
+                raise Diverged(
+                    f"the journal keeps a result of {fact.name} ({fact.id}) that its return annotation does not read: "
+                    f"{error}. {_WHY}"
+                ) from error
+            call.set_result(value)
+        elif fact.kind == "failed":
+            call.set_exception(read_failure(fact.data))
+        else:
+            call.set_exception(
+                StepUnknown(
+                    f"{fact.name} had begun when its host died, and runs once at most: whether it took effect is not "
+                    "known"
+                )
+            )
+
+    def asked(self) -> list[PendingCall]:
+        """What it asked for since this was last read, in that order, without what it took back."""
+        fresh, self._asked = self._asked, []
+        return [call for call in fresh if call.id in self.loop.wanted]
+
+    # What Run asks through -----------------------------------------------------------------------------
+
+    def now(self) -> float:
+        return self.loop.now
+
+    def branch(self) -> str:
+        return self.loop.branch()
+
+    def ask(
+        self,
+        name: str,
+        arguments: bytes,
+        work: Any,
+        decode: Callable[[bytes], Any] = from_json,
+        *,
+        once: bool = False,
+    ) -> asyncio.Future[Any]:
+        """Ask for something, from inside the body. Its identity is given here, before any await."""
+        loop = self.loop
+        fingerprint = blake2b(arguments, digest_size=16).digest()
+        call = PendingCall(loop, loop.next_call(), name, fingerprint, work, decode, once)
+        loop.wanted[call.id] = call
+        self._asked.append(call)
+        return call
+
+    # Time ----------------------------------------------------------------------------------------------
+
+    def next_timer(self) -> Timer | None:
+        """The timer that is due first; of two the one that was set first."""
+        return min(self.loop.timers.values(), key=_when, default=None)
+
+    def due(self, now: float) -> list[str]:
+        """Timers that are due, in the order in which they fire."""
+        return [t.id for t in sorted(self.loop.timers.values(), key=_when) if t.when() <= now]
+
+    def close(self) -> None:
+        """Done: end what it left behind. Else put it away; a new one goes on from the journal."""
+        if self.done:
+            self.loop.end()
+        else:
+            self.loop.put_away()
+
+
+def failure(error: BaseException) -> bytes:
+    """An exception of a step as it is kept: nothing of it but its type, its message, and what an error of ours says."""
+    doc: dict[str, Any] = {"detail": str(error), "code": StepFailed.default_code, "ours": False}
+    if isinstance(error, RoostError):
+        doc = problem(error) | {"ours": True}
+    doc["error"] = type(error).__name__
+    return encode(doc, "the error of a step")
+
+
+def read_failure(data: bytes) -> RoostError:
+    """What the body gets for it. Rejected keeps its class; everything else is a StepFailed that names it."""
+    doc = from_json(data)
+    if doc.get("ours") and doc["error"] == "Rejected":
+        return from_problem(doc)
+    return StepFailed(str(doc["error"]), str(doc["detail"]), code=str(doc["code"]))
+
+
+def _when(timer: Timer) -> float:
+    return timer.when()
+
+
+def _same(call: PendingCall, fact: Fact) -> bool:
+    return call.name == fact.name and call.fingerprint == fact.fingerprint
+
+
+def _diverged(fact: Fact, call: PendingCall | None) -> Diverged:
+    what = fact.name or "a time that passed"
+    if call is None:
+        asks = "nothing"
+    else:
+        asks = call.name if call.name != fact.name else f"{call.name} with other arguments"
+    return Diverged(f"the journal keeps {what} ({fact.id}) where the body now asks for {asks}: {_WHY}")
