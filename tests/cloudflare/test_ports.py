@@ -1,14 +1,15 @@
-"""The object's store keeps every promise of the port, inside workerd."""
+"""The object's store keeps every promise of the port inside workerd, and bodies of jobs replay there."""
 
 from __future__ import annotations
 
 import asyncio
 
 from roost_cloudflare.ports import run
+from roost_conformance.bodies.case import BODY_CASES
 from roost_conformance.ports import PORT_CASES
 
 
 def test_ports() -> None:
     found = asyncio.run(run())
-    assert found.keys() == PORT_CASES.keys()
+    assert found.keys() == PORT_CASES.keys() | BODY_CASES.keys()
     assert {name: trace for name, trace in found.items() if trace is not None} == {}

@@ -11,8 +11,7 @@ from roost.contract.journal import Fact, JournalRow, read, write
 from roost.engine.jobs.body import failure
 from roost.engine.jobs.execution import Execution
 from roost.engine.jobs.ordered import PendingCall
-
-from .lives import embody
+from roost_conformance.bodies.lives import embody
 
 
 @dataclass

@@ -8,9 +8,9 @@ import pytest
 
 from roost.contract.journal import RESUMES
 from roost.engine.jobs.execution import Execution
+from roost_conformance.bodies.lives import embody
 
 from .executors import World
-from .lives import embody
 
 
 def outcome(world: World) -> bytes:

@@ -6,35 +6,25 @@ from random import Random
 
 import pytest
 
-from .lives import Life
+from roost_conformance.bodies.again import every_life
 
-PROGRAMS = 300
-CHUNK = 60
+PROGRAMS = 150
+CHUNK = 50
 
 
-def lives(seed: int, noise: Random) -> int:
-    """Every life of one program; how many facts its first one heard."""
-    others: list[object] = [object() for _ in range(noise.randint(0, 3000))]  # addresses differ from life to life
-    first = Life(seed)
-    first.go_on(Random(seed * 7 + 1))
-    facts = first.facts
-    first.close()
-    for killed in range(len(facts) + 1):
-        again = Life(seed)
-        again.hear(facts[:killed])
-        assert again.looks == first.looks[: killed + 1], f"program {seed}, replayed up to fact {killed}"
-        again.go_on(Random(killed))  # another future
-        again.close()
-        replayed = Life(seed)
-        replayed.hear(again.facts)
-        assert replayed.looks == again.looks, f"program {seed}, killed after fact {killed}, gone on and replayed"
-        replayed.close()
-        del others[: len(others) // 3]
-    return len(facts)
+def lives(first: int) -> None:
+    noise = Random(first)
+    assert sum(every_life(seed, noise) for seed in range(first, first + CHUNK)) > CHUNK
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # lanes cancelled before they began
 @pytest.mark.parametrize("first", range(0, PROGRAMS, CHUNK))
 def test_a_program_takes_the_same_path_again(first: int) -> None:
-    noise = Random(first)
-    assert sum(lives(seed, noise) for seed in range(first, first + CHUNK)) > CHUNK
+    lives(first)
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("first", range(PROGRAMS, 5000, CHUNK))
+def test_more_programs_take_the_same_path_again(first: int) -> None:
+    lives(first)

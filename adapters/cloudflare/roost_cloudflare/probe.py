@@ -1,4 +1,4 @@
-"""The port suite inside workerd: every address an object of its own, driven by the Worker that `GET /ports` asks.
+"""The port suite and the cases of bodies inside workerd: every address an object, driven by the Worker that answers.
 
 Test code: no deployment has these classes. What a method is given and gives back crosses as a pickle, because
 the suite compares records whole.
@@ -20,6 +20,7 @@ from roost.contract.errors import RoostError, from_problem
 from roost.contract.listing import position
 from roost.contract.result import problem_bytes
 from roost.ports import Store
+from roost_conformance.bodies.case import BODY_CASES
 from roost_conformance.ports import PORT_CASES
 
 from . import http, interop
@@ -108,11 +109,13 @@ class Default(interop.WorkerEntrypoint):  # type: ignore[misc]  # the SDK has no
         if path == "/healthz":
             doc: Any = "ok"
         elif path == "/ports":
-            doc = list(PORT_CASES)
+            doc = [*PORT_CASES, *BODY_CASES]
         else:
             began, trace = time.monotonic(), None
             try:
-                await PORT_CASES[path.rpartition("/")[2]].drive(cast(Store, Remote(self.env)))
+                name = path.rpartition("/")[2]
+                body = BODY_CASES.get(name)
+                await (PORT_CASES[name].drive(cast(Store, Remote(self.env))) if body is None else body())
             except Exception:
                 trace = traceback.format_exc()
             doc = {"seconds": time.monotonic() - began, "trace": trace}

@@ -1,4 +1,4 @@
-"""A job's journal (docs/contract.md, rules 33-36): a log of rows at dense positions, each a list of facts.
+"""A job's journal (docs/decisions/011): a log of rows at dense positions, each a list of facts.
 
 A row is written by one conditional insert at the next position, so that whoever is not the job's executor any more
 writes nothing. Its facts are what happened since the row before, in the order in which the job's body hears of them.
@@ -58,7 +58,10 @@ def read(position: int, data: bytes) -> JournalRow:
         head, _, rest = data.partition(b"\n")
         facts: list[Fact] = []
         start = 0
-        for kind, at, id, name, fingerprint, size in cast("list[list[Any]]", from_json(head)):
+        lines: Any = from_json(head)
+        if type(lines) is not list:
+            raise ValueError("it does not begin with a list of facts")
+        for kind, at, id, name, fingerprint, size in cast("list[list[Any]]", lines):
             facts.append(Fact(kind, float(at), id, name, bytes.fromhex(fingerprint), rest[start : start + size]))
             start += size
         if start != len(rest):

@@ -1,7 +1,7 @@
 """The body of a job: a coroutine on a loop of its own that facts of the journal resume. No I/O, and no clock.
 
 Whoever runs it delivers facts in the order of the journal, the recorded ones first, and does what it asks for. Live or
-replayed, it hears the same facts one at a time, and asks for the same (docs/contract.md, rule 33).
+replayed, it hears the same facts one at a time, and asks for the same (docs/decisions/011).
 """
 
 from __future__ import annotations

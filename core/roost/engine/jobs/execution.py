@@ -8,7 +8,7 @@ States of an execution, and who moves it on:
     running    -> ended       `written`: the row with the outcome is durable
     any        -> lost        `lost`: another executor wrote at our position; what we know of the job is out of date
 
-The position is the fence (docs/contract.md, rule 36): the only write is an insert at the next position, one at a time,
+The position is the fence (docs/decisions/011): the only write is an insert at the next position, one at a time,
 and the body hears of what it holds once it is durable.
 """
 

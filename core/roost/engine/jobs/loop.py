@@ -1,7 +1,7 @@
 """The event loop of a job's body: no I/O, FIFO, its clock the journal's, run by a plain callback of the host's loop.
 
 Only facts of the journal resume the body, one at a time, each until nothing is ready. So whatever asyncio offers
-(gather, task groups, queues, timeouts) does the same when the job is replayed (docs/contract.md, rule 33).
+(gather, task groups, queues, timeouts) does the same when the job is replayed (docs/decisions/011).
 
 `pump` must not run inside a task: CPython 3.14 and Pyodide keep one running task a thread, not one a loop.
 """
