@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from roost.contract.errors import RoostError
+from roost.contract.operators import Operators
 from roost_server.listen import Listen
 
 from . import log
@@ -44,6 +45,7 @@ def main(given: dict[str, Any]) -> int:
         app = load_app(given["app"], Project(Path(given["root"])))
         data = None if given["data"] is None else Path(given["data"])
         token = os.environ["ROOST_ADMIN_TOKEN"]
+        operators = Operators.from_environment(os.environ)
         kinds = outline(app)
 
         def used(following: str) -> None:
@@ -55,7 +57,7 @@ def main(given: dict[str, Any]) -> int:
         def ready(url: str) -> None:
             line.sendall(json.dumps({"url": url, "kinds": kinds, "auth": app.auth is not None}).encode() + b"\n")
 
-        made = options(args, app, data, token, Path(given["root"]), Listen(fd=given["listen"]))
+        made = options(args, app, data, operators, Path(given["root"]), Listen(fd=given["listen"]))
         serve_app(app, made.with_dev(args.emulate, console, Listen(fd=given["console"])), ready)
     except Complaint as complaint:
         say(f"roost: {plain(str(complaint))}")

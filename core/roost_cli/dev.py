@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from roost.contract.errors import Rejected
+from roost.contract.operators import Operators
 from roost.hosting.folders import private
 from roost.hosting.platform import emulator
 from roost_server.listen import Listen
@@ -56,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
     for text in config_lines(args.config):
         split_config(text)
     watch = None if args.no_reload else Watch([project.root, Path.cwd()])
+    Operators.from_environment(os.environ)
     if args.on is not None:
         from .emulated import Emulated
 

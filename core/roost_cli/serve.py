@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from roost.author.config import merge, nested
 from roost.contract.errors import Rejected
+from roost.contract.operators import ADVICE, Operators
 from roost.hosting.platform import find
 from roost_server.listen import Listen, is_loopback
 
@@ -106,11 +107,11 @@ def seconds(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     log.set_up(args.log_level)
-    token = os.environ.get("ROOST_ADMIN_TOKEN") or None
-    if args.uds is None and not is_loopback(args.host) and token is None:
+    operators = Operators.from_environment(os.environ)
+    if args.uds is None and not is_loopback(args.host) and not operators:
         raise Complaint(
             f"--host {args.host} can be reached from other machines: set ROOST_ADMIN_TOKEN first "
-            "(any secret text), so that the admin routes are yours alone",
+            f"(a secret text; {ADVICE}), so that the admin routes are yours alone",
             USAGE,
         )
     project = find_project()
@@ -126,7 +127,7 @@ def run(args: argparse.Namespace) -> int:
     def ready(url: str) -> None:
         put(f"roost: serving {target} on {url} (data {where})")
 
-    given = options(args, app, data, token, project.root, Listen(args.host, args.port, args.uds))
+    given = options(args, app, data, operators, project.root, Listen(args.host, args.port, args.uds))
     serve_app(app, replace(given, certificate=certificate(args), proxies=proxies(args)), ready)
     return 0
 
@@ -166,7 +167,7 @@ def open_to_all(named: str) -> str:
 
 
 def options(
-    args: argparse.Namespace, app: App, data: Path | None, token: str | None, root: Path, listen: Listen
+    args: argparse.Namespace, app: App, data: Path | None, operators: Operators, root: Path, listen: Listen
 ) -> Options:
     """What `serve` and `dev` give to the server."""
     from roost_server.options import Options  # half the start-up time of a command that only asks a server
@@ -175,7 +176,7 @@ def options(
         listen=listen,
         data=data,
         idle_after=args.idle_after,
-        admin_token=token,
+        admin_token=operators,
         restless=args.restless or os.environ.get("ROOST_RESTLESS") == "1",
         config=parse_config(args.config, app),
         directory=root,

@@ -8,6 +8,8 @@ from typing import Any, Self, TypedDict, TypeVar, cast, overload
 from urllib.parse import urlsplit
 
 import httpx
+from pydantic_core import to_json
+from websockets.asyncio.client import ClientConnection
 
 from roost.contract.address import Address
 
@@ -29,6 +31,15 @@ class AgentRow(TypedDict):
     version: int
 
 
+class AuditEntry(TypedDict):
+    """`kind`: asked, done or refused. `data`: who, what, kind, key, client, and, once it is known, status."""
+
+    seq: int
+    kind: str
+    at: float
+    data: dict[str, Any]
+
+
 class Client:
     """Talks to the deployment at `url`, with `token` as the bearer where it asks for one.
 
@@ -36,6 +47,7 @@ class Client:
     call and tell an idempotency key and repeats it, and reads, that often after a transient error. WebSockets
     are at `socket_url` where that differs from `url`; `base_path` is the one path they share where the
     platform has no path per agent (API Gateway's stage). `transport` replaces the network of HTTP requests.
+    `tickets`: each WebSocket is opened with a ticket asked for over HTTP; the token is sent with no handshake.
     """
 
     def __init__(
@@ -48,6 +60,7 @@ class Client:
         transport: httpx.AsyncBaseTransport | None = None,
         base_path: str | None = None,
         socket_url: str | None = None,
+        tickets: bool = False,
         retries: int = 0,
         backoff: Backoff | None = None,
     ) -> None:
@@ -61,6 +74,7 @@ class Client:
         self._timeout = timeout
         self._base_path = base_path
         self._socket_url = socket_url or self.url
+        self._tickets = tickets
         self._http = Http(
             self.url,
             headers=self._headers,
@@ -133,6 +147,22 @@ class Client:
                 return
             params["cursor"] = cursor
 
+    async def audit(self, *, after: int = 0, limit: int = 1000) -> AsyncGenerator[AuditEntry, None]:
+        """What operators did and what was refused, oldest first, after the entry of that number; fetched `limit` at a
+        time. For operators; the oldest entries go when there are many."""
+        while True:
+            page = await self._http.fetch("GET", "/v1/audit", params={"after": after, "limit": limit})
+            try:
+                rows = cast("list[AuditEntry]", page["events"])
+                for row in rows:
+                    yield row
+                    after = row["seq"]
+                more = len(rows) == limit or bool(page.get("more"))
+            except (TypeError, KeyError):
+                raise bad_answer("GET /v1/audit: the answer is no page of entries") from None
+            if not (rows and more):
+                return
+
     async def health(self) -> Document:
         """What the deployment says of its health; TransientError when it is not well."""
         return cast(Document, await self._http.fetch("GET", "/healthz"))
@@ -142,5 +172,29 @@ class Client:
         return cast(Document, await self._http.fetch("GET", "/openapi.json"))
 
     def _dialer(self, address: Address, label: str, query: Mapping[str, str] | None, /) -> Dial:
-        url = socket_url(self._socket_url, address, base_path=self._base_path, label=label, query=query)
-        return dialer(url, self._headers, self._timeout)
+        def dial(more: Mapping[str, str], headers: Mapping[str, str]) -> Dial:
+            asked = {**(query or {}), **more}
+            url = socket_url(self._socket_url, address, base_path=self._base_path, label=label, query=asked)
+            return dialer(url, headers, self._timeout)
+
+        if not self._tickets:
+            return dial({}, self._headers)
+        bare = {k: v for k, v in self._headers.items() if k.lower() != "authorization"}
+
+        async def with_ticket() -> ClientConnection:
+            return await dial({"ticket": await self.ticket(*address)}, bare)()
+
+        return with_ticket
+
+    async def ticket(self, kind: str | type[Any], key: str, /) -> str:
+        """A ticket that opens one WebSocket to that agent, once, within 30 s: for `?ticket=` of the handshake."""
+        found = await self._http.fetch(
+            "POST", "/v1/tickets", body=to_json({"kind": kind_of(kind), "key": key}).decode()
+        )
+        try:
+            ticket: object = found["ticket"]
+        except (TypeError, KeyError):
+            ticket = None
+        if not isinstance(ticket, str):
+            raise bad_answer("POST /v1/tickets: the answer has no ticket")
+        return ticket

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import httpx
 
-from .client import AgentRow, Client
+from .client import AgentRow, AuditEntry, Client
 from .handle import Document
 from .portal import Portal
 from .retry import Backoff
@@ -31,6 +31,7 @@ class SyncClient:
         transport: httpx.AsyncBaseTransport | None = None,
         base_path: str | None = None,
         socket_url: str | None = None,
+        tickets: bool = False,
         retries: int = 0,
         backoff: Backoff | None = None,
     ) -> None:
@@ -42,6 +43,7 @@ class SyncClient:
             transport=transport,
             base_path=base_path,
             socket_url=socket_url,
+            tickets=tickets,
             retries=retries,
             backoff=backoff,
         )
@@ -77,6 +79,14 @@ class SyncClient:
     ) -> Iterator[AgentRow]:
         """All agents, fetched `limit` at a time."""
         return self._portal.iterate(self._client.agents(kind=kind, prefix=prefix, limit=limit))
+
+    def ticket(self, kind: str | type[Any], key: str, /) -> str:
+        """A ticket that opens one WebSocket to that agent, once, within 30 s."""
+        return self._portal.run(lambda: self._client.ticket(kind, key))
+
+    def audit(self, *, after: int = 0, limit: int = 1000) -> Iterator[AuditEntry]:
+        """What operators did and what was refused, oldest first."""
+        return self._portal.iterate(self._client.audit(after=after, limit=limit))
 
     def health(self) -> Document:
         """What the deployment says of its health."""

@@ -74,7 +74,7 @@ async def events(x: Exchange) -> Answer | None:
     if "application/json" in accept and "text/event-stream" not in accept:
         return await _page(x, want)
     if x.head:
-        x.runtime.app.kind(x.address.kind)
+        x.runtime.kind(x.address.kind)
         return Answer(200, b"", [*HEADERS])
     capable = x.runtime.capabilities
     window = capable.sse_window if want.follow else 0.0

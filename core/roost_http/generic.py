@@ -65,6 +65,8 @@ ANSWERS: Final[dict[str, Node]] = {
     "Export": _object(
         {"format": {"const": "roost-export"}, "schema": {"type": "integer"}, "kind": TEXT, "sha256": TEXT}, closed=False
     ),
+    "Wanted": _object({"kind": TEXT, "key": TEXT}),
+    "Ticket": _object({"ticket": {**TEXT, "description": "For `?ticket=` of the handshake."}, "expires": TIME}),
     "Page": _object(
         {
             "agents": {

@@ -178,6 +178,18 @@ def _agents(kinds: list[str]) -> dict[str, Node]:
     )  # fmt: skip
     call["responses"].update(call_responses)
     return {
+        "/v1/audit": {
+            "get": _operation(
+                "audit", "What operators did, and what was refused.", ref("Events"), (422,), stream=True, admin=True,
+                parameters=events_query,
+            )
+        },
+        "/v1/tickets": {
+            "post": _operation(
+                "ticket", "A ticket that opens one WebSocket, once.", ref("Ticket"), (*seen, *ANY_BODY, 429),
+                body=_body(ref("Wanted"), required=True), status=201,
+            )
+        },
         "/v1/agents": {
             "get": _operation("list", "A page of all agents.", ref("Page"), (400, 422), parameters=list_query)
         },

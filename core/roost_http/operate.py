@@ -6,7 +6,6 @@ import re
 from typing import Final
 from urllib.parse import quote
 
-from roost.contract.caller import OPERATOR
 from roost.contract.encoding import DEPTH, DOCUMENT
 from roost.contract.trigger import NOTHING, Import, Purge, Trigger, TriggerKind
 
@@ -17,8 +16,8 @@ from .exchange import Exchange
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-def _trigger(kind: TriggerKind) -> Trigger:
-    return Trigger(kind, NOTHING, source="admin", caller=OPERATOR, lane="urgent")
+def _trigger(x: Exchange, kind: TriggerKind) -> Trigger:
+    return Trigger(kind, NOTHING, source="admin", caller=x.caller, lane="urgent")
 
 
 async def hibernate(x: Exchange) -> Answer:
@@ -37,7 +36,7 @@ async def disconnect(x: Exchange) -> Answer:
 
 async def export(x: Exchange) -> Answer:
     """GET .../export: the agent as a document, offered as a file."""
-    document = await x.dispatch(_trigger("export"))
+    document = await x.dispatch(_trigger(x, "export"))
     name = f"{x.address.kind}-{x.address.key}.json"
     plain = _UNSAFE.sub("_", name)[:100]
     disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
@@ -49,7 +48,7 @@ async def restore(x: Exchange) -> Answer:
     document = await x.json(x.runtime.limits.export, "export", DEPTH + DOCUMENT)
     if not isinstance(document, dict):
         raise body.bad("it must be an exported document, an object")
-    trigger = Trigger("import", Import(document), source="admin", caller=OPERATOR)  # pyright: ignore[reportUnknownArgumentType] (JSON)
+    trigger = Trigger("import", Import(document), source="admin", caller=x.caller)  # pyright: ignore[reportUnknownArgumentType] (JSON)
     return Answer(200, await x.dispatch(trigger))
 
 
@@ -61,7 +60,7 @@ async def letters(x: Exchange) -> Answer:
 
 async def purge(x: Exchange) -> Answer:
     """DELETE .../letters[?id=]: what waits goes, unrun; for some seconds at most, so ask again until none is left."""
-    trigger = Trigger("purge", Purge(query.plain(x.query, "id")), source="admin", caller=OPERATOR, lane="urgent")
+    trigger = Trigger("purge", Purge(query.plain(x.query, "id")), source="admin", caller=x.caller, lane="urgent")
     return Answer(200, await x.dispatch(trigger))
 
 
@@ -72,14 +71,14 @@ async def purge_dead(x: Exchange) -> Answer:
 
 async def migrate(x: Exchange) -> Answer:
     """POST .../migrate: store the state as today's model has it."""
-    return Answer(200, await x.dispatch(_trigger("migrate")))
+    return Answer(200, await x.dispatch(_trigger(x, "migrate")))
 
 
 async def reset(x: Exchange) -> Answer:
     """POST .../reset: a first state again."""
-    return Answer(200, await x.dispatch(_trigger("reset")))
+    return Answer(200, await x.dispatch(_trigger(x, "reset")))
 
 
 async def destroy(x: Exchange) -> Answer:
     """DELETE .../{key}: leaves a tombstone; a later call starts a fresh agent."""
-    return Answer(200, await x.dispatch(_trigger("destroy")))
+    return Answer(200, await x.dispatch(_trigger(x, "destroy")))

@@ -37,6 +37,11 @@ def address(app: App, kind: bytes, key: bytes) -> Address:
     return Address(app.kind(segment(kind)).name, check_key(segment(key), app.limits.key, status=414))
 
 
+def named(app: App, kind: str, key: str) -> Address:
+    """The address that a body names."""
+    return Address(app.kind(kind).name, check_key(key, app.limits.key))
+
+
 def mounted(app: App, kind: bytes, key: bytes) -> Address:
     """`address`, with the 400 that clients of Cloudflare's Agents SDK get for a kind that isn't there."""
     try:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from . import agents, events, operate
+from . import agents, events, operate, tickets
 from .answer import Answer
 from .exchange import Exchange
 
@@ -15,10 +15,17 @@ Handler = Callable[[Exchange], Awaitable[Answer | None]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`admin`: for the bearer of the admin token only; all others are for whom the auth hook lets in."""
+    """`admin`: for operators only; all others are for whom the auth hook lets in. `quiet`: the audit log does not name
+    it, for nothing durable changes and nothing is told."""
 
     handler: Handler
     admin: bool = False
+    quiet: bool = False
+
+    @property
+    def what(self) -> str:
+        """As the audit log calls it."""
+        return self.handler.__name__.replace("restore", "import").replace("_", "-")
 
 
 async def _hot(x: Exchange) -> Answer:
@@ -26,6 +33,14 @@ async def _hot(x: Exchange) -> Answer:
 
 
 Methods = Mapping[str, Route]
+
+AUDIT: Final = Route(events.events, admin=True, quiet=True)
+
+DEPLOYMENT: Final[Mapping[bytes, Methods]] = {
+    b"audit": {"GET": AUDIT},
+    b"tickets": {"POST": Route(tickets.ticket)},
+}
+"""/v1/{name}"""
 
 LIST: Final[Methods] = {"GET": Route(agents.agents)}
 """/v1/agents"""
@@ -43,7 +58,7 @@ VERBS: Final[Mapping[bytes, Methods]] = {
     },
     b"letters": {"GET": Route(operate.letters, admin=True), "DELETE": Route(operate.purge, admin=True)},
     b"disconnect": {"POST": Route(operate.disconnect, admin=True)},
-    b"hibernate": {"POST": Route(operate.hibernate, admin=True)},
+    b"hibernate": {"POST": Route(operate.hibernate, admin=True, quiet=True)},
     b"export": {"GET": Route(operate.export, admin=True), "PUT": Route(operate.restore, admin=True)},
     b"migrate": {"POST": Route(operate.migrate, admin=True)},
     b"reset": {"POST": Route(operate.reset, admin=True)},
@@ -61,8 +76,8 @@ def find(parts: list[bytes], more: Mapping[bytes, Methods]) -> Methods | None:
     """The methods of a path cut at its slashes (the first segment is empty); None when there is nothing there.
     `more`: verbs besides ours."""
     count = len(parts)
-    if count == 3 and parts[2] == b"agents":
-        return LIST
+    if count == 3:
+        return LIST if parts[2] == b"agents" else DEPLOYMENT.get(parts[2])
     if count < 5 or parts[2] != b"agents" or not parts[3] or not parts[4]:
         return None
     if count == 5:

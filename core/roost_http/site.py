@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from roost.author.app import App, Credentials
 from roost.contract.address import Address
-from roost.contract.caller import OPERATOR
 from roost.contract.errors import Rejected, RoostError
+from roost.contract.operators import Operators
 from roost.contract.quotas import UNLIMITED
 from roost.contract.trigger import Caller
 from roost.engine.meter import Meter, network, who_is
@@ -35,17 +34,22 @@ def remote(scope: Scope) -> str:
 class Site:
     """`runtime`: the one of this process, or what finds that of the request at hand."""
 
-    __slots__ = ("_found", "_runtime", "admin_token", "app", "door", "guarded", "readers")
+    __slots__ = ("_found", "_runtime", "app", "door", "guarded", "operators", "readers")
 
     def __init__(
-        self, app: App, runtime: Runtime | Callable[[], Runtime], admin_token: str | None, *, loopback: bool = False
+        self,
+        app: App,
+        runtime: Runtime | Callable[[], Runtime],
+        operators: Operators,
+        *,
+        loopback: bool = False,
     ) -> None:
         self.app = app
         self.door = Door(app.hosts, loopback=loopback)
         self.readers = Readers()
         self._found = runtime if isinstance(runtime, Runtime) else None
         self._runtime = runtime
-        self.admin_token = admin_token or None
+        self.operators = operators
         self.guarded = app.auth is not None or app.quotas not in (None, UNLIMITED) or self._metered
         """Who calls matters, or how often."""
 
@@ -73,7 +77,7 @@ class Site:
         self, scope: Scope, address: Address, authorization: bytes | None, operation: str
     ) -> Caller | None:
         """Who asks, as the app's auth hook says; the admin's token passes too. RoostError: refused."""
-        if self.app.auth is None and (authorization is None or self.admin_token is None):
+        if self.app.auth is None and (authorization is None or not self.operators):
             return None
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
         client = remote(scope)
@@ -82,11 +86,11 @@ class Site:
         )
         meter = self.meter
         if meter is None:
-            return await authenticate(self.runtime, credentials, self.admin_token)
+            return await authenticate(self.runtime, credentials, self.operators)
         stranger = "refused", network(client)
         meter.check(stranger)
         try:
-            return await authenticate(self.runtime, credentials, self.admin_token)
+            return await authenticate(self.runtime, credentials, self.operators)
         except RoostError as error:
             if error.status in (401, 403):
                 meter.spend(stranger, None, (("calls", 1),))
@@ -124,17 +128,18 @@ class Site:
 
         return fields, counted
 
-    def admin(self, authorization: bytes | None) -> Caller:
-        """The operator. Rejected: 403 as long as no token is configured, 401 for any other token."""
-        if self.admin_token is None:
+    def operator(self, authorization: bytes | None) -> Caller:
+        """Which operator it is. Rejected: 403 as long as there is none, 401 for any other token."""
+        if not self.operators:
             raise Rejected(
                 "this is for the operator, and none is configured: set ROOST_ADMIN_TOKEN", code="no-admin-token",
                 status=403,
             )  # fmt: skip
         scheme, _, token = (authorization or b"").partition(b" ")
-        if scheme.lower() != b"bearer" or not hmac.compare_digest(token.strip(), self.admin_token.encode()):
+        found = self.operators.who(token.strip()) if scheme.lower() == b"bearer" else None
+        if found is None:
             raise Rejected(
                 "this is for the operator: send the admin token as `Authorization: Bearer ...`", code="unauthorized",
                 status=401,
             )  # fmt: skip
-        return OPERATOR
+        return found

@@ -12,12 +12,14 @@ from typing import Any, Final
 from roost import __version__
 from roost.author.app import App
 from roost.contract.errors import Rejected, RoostError, TransientError
+from roost.contract.operators import Operators
 from roost.engine.runtime import Runtime
 from roost.sockets.admission import LIST
 
-from . import openapi, origin, path, routes
+from . import openapi, origin, path, routes, tickets
 from .answer import Answer, as_json, as_problem, fault, reply
 from .asgi import ASGIApp, Left, Receive, Scope, Send
+from .audited import operated
 from .call import Calls
 from .exchange import Exchange
 from .lifespan import lifespan
@@ -27,15 +29,16 @@ from .site import Site
 
 CAPABILITIES: Final = b"/v1/capabilities"
 OWN: Final = frozenset({b"/healthz", b"/readyz", b"/openapi.json", CAPABILITIES})
-ROOTS: Final = frozenset({b"/agents", b"/v1/agents"})
+ROOTS: Final = frozenset({b"/agents", b"/v1/agents", b"/v1/tickets", b"/v1/audit"})
 
 
 class Surface:
     """Serve it with any ASGI server.
 
     `runtime`: the one of this process, or a function that finds that of the request at hand. `admin_token`:
-    the operator's; None closes the admin routes. `console`: served where nothing else is, unless the app has
-    a `web` of its own. `loopback`: it listens there, where other names than this machine's are refused.
+    the operator's, or several operators; None closes the admin routes. `console`: served where nothing else is,
+    unless the app has a `web` of its own. `loopback`: it listens there, where other names than this machine's are
+    refused.
     `added`: routes of other packages.
     """
 
@@ -44,13 +47,13 @@ class Surface:
         app: App,
         runtime: Runtime | Callable[[], Runtime],
         *,
-        admin_token: str | None,
+        admin_token: str | Operators | None,
         console: ASGIApp | None = None,
         loopback: bool = False,
         added: Sequence[Routes] = (),
     ) -> None:
         self.app = app
-        self.site = Site(app, runtime, admin_token, loopback=loopback)
+        self.site = Site(app, runtime, Operators.of(admin_token), loopback=loopback)
         self.console = console
         self._call = Calls(self.site)
         self._openapi: bytes | None = None
@@ -157,26 +160,27 @@ class Surface:
             origin.refuse_foreign(self.app, x.given)
         elif b"origin" in x.given or b"sec-fetch-site" in x.given:
             origin.refuse_embedded(self.app, x.given)
-        await self._admit(x, parts, route.admin)
-        return await route.handler(x)
+        if not route.admin:
+            await self._admit(x, parts)
+            return await route.handler(x)
+        return await operated(x, route, parts)
 
-    async def _admit(self, x: Exchange, parts: list[bytes], admin: bool) -> None:
+    async def _admit(self, x: Exchange, parts: list[bytes]) -> None:
+        if parts[2] == b"tickets":
+            await tickets.admit(x)
+            return
         if len(parts) == 3:  # the list is of all agents, and the hook judges one
             if self.app.tenants is not None:
                 await x.admit(LIST)
                 if self.app.tenants.of(x.caller) is None:  # an outsider lists nothing
-                    x.caller = self.site.admin(x.authorization)
+                    x.caller = self.site.operator(x.authorization)
             elif self.app.auth is not None:
-                x.caller = self.site.admin(x.authorization)
+                x.caller = self.site.operator(x.authorization)
             return
-        if admin:
-            x.caller = self.site.admin(x.authorization)
         x.address = path.address(self.app, parts[3], parts[4])
         if len(parts) == 7:
             x.action = path.text(parts[6], "the action's name")
-        if not admin:
-            what = f"tell:{x.action}" if x.action else "status" if len(parts) == 5 else parts[5].decode()
-            await x.admit(what)
+        await x.admit(f"tell:{x.action}" if x.action else "status" if len(parts) == 5 else parts[5].decode())
 
 
 def _is_ours(raw: bytes) -> bool:

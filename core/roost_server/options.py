@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from roost.author.app import App, ASGIApp
 from roost.author.config import from_environment
+from roost.contract.operators import Operators
 
 from .intake import Terms
 from .listen import Listen
@@ -27,7 +28,7 @@ class Options:
     listen: Listen = field(default_factory=Listen)
     data: Path | None = DATA
     idle_after: float = 10.0
-    admin_token: str | None = None
+    admin_token: str | Operators | None = None
     restless: bool = False
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     """Config from the command line: {kind: {field: text}}."""

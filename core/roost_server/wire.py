@@ -8,6 +8,7 @@ from roost.author.app import Credentials
 from roost.contract.address import Address
 from roost.contract.errors import NotSupported, RoostError, TransientError
 from roost.contract.hosts import check_origin
+from roost.contract.operators import Operators
 from roost.contract.trigger import Caller
 from roost.engine.runtime import Runtime
 from roost.sockets.admission import authenticate, by_path, by_query, check_transport, read_query
@@ -50,10 +51,12 @@ class MeteredSession(Metered, LocalSession):
 class Agents:
     """The socket endpoint of the local server."""
 
-    def __init__(self, runtime: Runtime, hub: Hub, admin_token: str | None = None, *, loopback: bool = False) -> None:
+    def __init__(
+        self, runtime: Runtime, hub: Hub, admin_token: str | Operators | None = None, *, loopback: bool = False
+    ) -> None:
         self.runtime = runtime
         self.hub = hub
-        self.admin_token = admin_token
+        self.operators = Operators.of(admin_token)
         self.door = Door(runtime.app.hosts, loopback=loopback)
 
     def claims(self, path: str) -> bool:
@@ -86,7 +89,7 @@ class Agents:
         check_transport(query)
         check_origin(runtime.app.origins, headers)
         credentials = Credentials(headers, query, address, True, handshake.client, "connect", "GET")
-        caller: Caller | None = await authenticate(runtime, credentials, self.admin_token)
+        caller: Caller | None = await authenticate(runtime, credentials, self.operators)
         cid = f"{runtime.host.entropy():016x}"
         label, meter = query.get("_pk", cid)[:255], runtime.meter
         if meter is None:

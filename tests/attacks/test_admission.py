@@ -12,6 +12,7 @@ import pytest
 from roost import App, Caller, Credentials
 from roost.contract.address import Address
 from roost.contract.errors import RoostError
+from roost.contract.operators import Operators
 from roost.hosting.folders import private
 from roost.sockets import admission
 from roost.testing import world
@@ -136,7 +137,7 @@ async def test_a_hook_that_hangs_is_given_up(caplog: pytest.LogCaptureFixture) -
     async with world(App([Counter], auth=hangs)) as w:
         asked = Credentials({}, {}, Address("counter", "a"), False)
         runtime = w.backend.runtime
-        task = asyncio.ensure_future(admission.authenticate(runtime, asked, None))
+        task = asyncio.ensure_future(admission.authenticate(runtime, asked, Operators()))
         await w.advance(seconds=admission.HOOK + 1)
         with caplog.at_level(logging.ERROR), pytest.raises(RoostError) as refused:
             await asyncio.wait_for(task, 5)

@@ -22,7 +22,7 @@ from .figure import BenchFailed
 ROOT = Path(__file__).parents[2]
 ROOST = [sys.executable, "-m", "roost_cli", "serve", "tests.bench.app:app", "--port", "0"]
 BARE = [sys.executable, "-m", "tests.bench.bare"]
-TOKEN = "bench"
+TOKEN = "operator-of-the-bench"
 TICKS = os.sysconf("SC_CLK_TCK")
 
 

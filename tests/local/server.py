@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-TOKEN = "test"
+TOKEN = "operator-of-these-tests"
 PATHS = [ROOT, ROOT / "core", ROOT / "adapters" / "local"]
 
 

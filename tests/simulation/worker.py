@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from roost.contract.address import Address
 from roost.contract.commit import AlreadyHandled, Commit, Committed, Envelope, Frame, Letter
 from roost.contract.errors import TransientError
+from roost.contract.operators import Operators
 from roost.ports import Timeout
 from roost.testing.clock import VirtualTimeout
 from roost.testing.faults import Faults
@@ -322,7 +323,7 @@ class Worker(Machine):
         )
         super().__init__(host, self.backend.runtime, fleet.loop.create_future())
         lanes = Lanes(table, host.now, host.sleep, host.monotonic)
-        self.edge = Edge(self.backend, cast(Sockets, wire), lanes, fleet.invoke_later, None)
+        self.edge = Edge(self.backend, cast(Sockets, wire), lanes, fleet.invoke_later, Operators())
         self._watch()
 
     def _watch(self) -> None:

@@ -11,11 +11,12 @@ import httpx
 from roost.contract.address import Address
 from roost.hosting.packages import folder
 from roost.ports import Capabilities
+from roost_conformance.operators import OPERATORS
 
 from .host import Workerd
 from .stage import Stage, stage
 
-TOKEN = "conformance"  # of a Worker on loopback that lives for one run
+TOKEN = "conformance-operator"  # of a Worker on loopback that lives for one run
 ENTRY = """
 from roost_cloudflare.worker import serve
 from {module} import app
@@ -48,7 +49,10 @@ class CloudflareHarness:
     async def start(self, *, restless: bool) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="roost-workerd-")
         at = Path(self._folder.name)
-        env = {"ROOST_ADMIN_TOKEN": TOKEN, "ROOST_RESTLESS": "1" if restless else "", "ROOST_LOOPBACK": "1"}
+        env = {
+            "ROOST_ADMIN_TOKEN": TOKEN, "ROOST_OPERATORS": OPERATORS, "ROOST_RESTLESS": "1" if restless else "",
+            "ROOST_LOOPBACK": "1",
+        }  # fmt: skip
         what = Stage(ENTRY.format(module=self._module), [*packages(), *self._packages], env)
         self._workerd = Workerd(stage(what, at), at)
         await self._workerd.start()

@@ -76,7 +76,7 @@ class Resident:
             self.runtime.expose()
         if self.runtime.meter is not None:
             self.runtime.meter.counts = RegistryCounts(registries, host)
-        self.surface = Surface(app, self.runtime, admin_token=settings.admin_token, loopback=settings.loopback)
+        self.surface = Surface(app, self.runtime, admin_token=settings.operators, loopback=settings.loopback)
         self.ctx = ctx
 
     # Other objects -----------------------------------------------------------------------------------
@@ -142,7 +142,7 @@ class Resident:
         credentials = Credentials(
             headers, query, self.address, True, headers.get("cf-connecting-ip", ""), "connect", "GET"
         )
-        caller = await authenticate(runtime, credentials, self.settings.admin_token)
+        caller = await authenticate(runtime, credentials, self.settings.operators)
         if runtime.meter is not None:
             await knock(runtime, runtime.meter, self.address, caller, credentials.client)
         cid = f"{runtime.host.entropy():016x}"

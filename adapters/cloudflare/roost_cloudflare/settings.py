@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from roost.author.app import App
 from roost.author.config import Source, from_environment, resolve
+from roost.contract.operators import Operators
 from roost.contract.visible import VisibleFormatter
 
 from . import interop
@@ -19,7 +20,7 @@ from . import interop
 class Settings:
     """Read once a process."""
 
-    admin_token: str | None
+    operators: Operators
     restless: bool
     loopback: bool
     """It runs in workerd on this machine, which listens on loopback."""
@@ -35,7 +36,7 @@ class Settings:
             sources = [from_environment(given, app.kinds.values()), _declared.get(app, {})]
             config = resolve(app.kinds.values(), sources)
             found = _read[app] = cls(
-                given.get("ROOST_ADMIN_TOKEN"),
+                Operators.from_environment(given),
                 restless=bool(given.get("ROOST_RESTLESS")),
                 loopback=on_loopback(env),
                 config=config,

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from roost.author.app import App
 from roost.author.config import Source
@@ -18,6 +18,7 @@ from roost.engine.runtime import Runtime
 from roost.ports import Ports
 from roost.sockets.admission import read_query
 from roost.sockets.line import refuse
+from roost.system.audit import LOG
 from roost_http import Surface
 from roost_http import path as paths
 
@@ -28,6 +29,11 @@ from .object import CLOUDFLARE, AgentObject
 from .registry import Registries, Shelf
 from .settings import Settings, declare, on_loopback
 from .wire import Line, socket_address
+
+if TYPE_CHECKING:
+    import httpx
+
+    from roost.ports import Outbound
 
 
 class Router(Runtime):
@@ -48,7 +54,7 @@ def router(app: App, settings: Settings, env: interop.Js) -> Router:
     registries = Registries(interop.Namespace(env, "ROOST_REGISTRY"))
     courier = ObjectCourier(interop.Namespace(env, "ROOST_AGENT"), registries, host)
     nothing = cast(Any, None)
-    ports = Ports(cast(Any, Lister(registries)), courier, nothing, nothing, host, nothing)
+    ports = Ports(cast(Any, Lister(registries)), courier, nothing, nothing, host, LateFetch())
     return Router(app, ports, CLOUDFLARE, config=settings.config, idle_after=float("inf"), restless=settings.restless)
 
 
@@ -59,6 +65,15 @@ _agents: dict[App, interop.Namespace] = {}
 
 _hosts: dict[App, Hosts] = {}
 """What it answers to."""
+
+
+class LateFetch:
+    """Outbound HTTP of the auth hook, for what belongs to no agent: loaded when it is asked for."""
+
+    def client(self, outbound: Outbound, deadline: float) -> httpx.AsyncClient:
+        from .fetch import PlatformFetch
+
+        return PlatformFetch().client(outbound, deadline)
 
 
 class Lister:
@@ -115,13 +130,15 @@ class WorkerEntry(interop.WorkerEntrypoint):  # type: ignore[misc]  # the SDK ha
             settings = Settings.of(self.app, self.env)
             runtime = router(self.app, settings, self.env)
             surface = _surfaces[self.app] = Surface(
-                self.app, runtime, admin_token=settings.admin_token, loopback=settings.loopback
+                self.app, runtime, admin_token=settings.operators, loopback=settings.loopback
             )
         return surface
 
     def _agent(self, path: str, query: str) -> Address | None:
         """The agent a request is for; None: it is for none that can be."""
         try:
+            if path == "/v1/audit":
+                return LOG
             if path == "/agents":
                 return socket_address(self.app, path, read_query(query))
             parts = path.split("/", 5)

@@ -160,7 +160,7 @@ class LambdaBackend:
 
         TransientError: let the queue deliver the message again.
         """
-        if address.kind not in self.runtime.app.kinds:
+        if not self.runtime.serves(address.kind):
             return  # a kind that was deployed away
         self.runtime.tenant(address).linger(until)
         await self.runtime.alarm(address)

@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 from roost.author.app import App
 from roost.author.config import from_environment, resolve
 from roost.contract.errors import Rejected
+from roost.contract.operators import Operators
 from roost.hosting.asyncio_host import AsyncioHost
 
 from .aws import Aws
@@ -40,7 +41,7 @@ class Deployment:
     def __init__(self, app: App, environment: Mapping[str, str], aws: Aws, config: Mapping[str, Any]) -> None:
         self.app = app
         self.aws = aws
-        self.admin_token = environment.get("ROOST_ADMIN_TOKEN") or None
+        self.operators = Operators.from_environment(environment)
         self.store = DynamoStore.open(environment["ROOST_TABLE"])
         self.sockets = Sockets(aws, self._gone)
         places = Places(

@@ -20,6 +20,7 @@ from roost.contract.caller import document, from_document, source_of
 from roost.contract.doubled import check_authorization
 from roost.contract.errors import NotFound, RoostError
 from roost.contract.hosts import Hosts, check_origin
+from roost.contract.operators import Operators
 from roost.contract.trigger import Caller, Connect, Disconnect, Trigger
 from roost.protocol import frames
 from roost.protocol.incoming import number
@@ -49,13 +50,13 @@ class Gateway:
     """The socket side of one process."""
 
     def __init__(
-        self, backend: LambdaBackend, sockets: Sockets, lanes: Lanes, again: Again, admin_token: str | None
+        self, backend: LambdaBackend, sockets: Sockets, lanes: Lanes, again: Again, operators: Operators
     ) -> None:
         self._backend = backend
         self._sockets = sockets
         self._lanes = lanes
         self._again = again
-        self._admin_token = admin_token
+        self._operators = operators
         self._hosts = Hosts(backend.runtime.app.hosts, loopback=False)
 
     async def handle(self, event: Opened | Framed | Resumed | Closed, end: float) -> None:
@@ -111,7 +112,7 @@ class Gateway:
         check_transport(query)
         check_origin(runtime.app.origins, opened.headers)
         credentials = Credentials(opened.headers, query, address, True, opened.client, "connect", "GET")
-        caller = await authenticate(runtime, credentials, self._admin_token)
+        caller = await authenticate(runtime, credentials, self._operators)
         if runtime.meter is not None:
             await knock(runtime, runtime.meter, address, caller, opened.client)
         return address, caller

@@ -29,7 +29,7 @@ def web(event: dict[str, Any], context: Any) -> dict[str, Any]:
         from .web import adapter
 
         found = PROCESS.deployment()
-        surface = Surface(found.app, found.backend.runtime, admin_token=found.admin_token)
+        surface = Surface(found.app, found.backend.runtime, admin_token=found.operators)
         if found.app.web is not None:
             PROCESS.run(Lifespan(found.app.web).start())
         handle = _made["web"] = adapter(surface)
@@ -47,7 +47,7 @@ def socket(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
         found = PROCESS.deployment()
         lanes = Lanes(found.store.table)
-        gateway = _made["socket"] = Gateway(found.backend, found.sockets, lanes, found.again, found.admin_token)
+        gateway = _made["socket"] = Gateway(found.backend, found.sockets, lanes, found.again, found.operators)
     from .events import decode
 
     PROCESS.run(gateway.handle(decode(event), end_of(context)))

@@ -18,6 +18,7 @@ import httpx
 from roost.contract.address import Address
 from roost.hosting.platform import Project
 from roost.ports import Capabilities
+from roost_conformance.operators import OPERATORS
 
 from .backend import LAMBDA
 from .bundle import write
@@ -66,9 +67,11 @@ class LambdaHarness:
             await asyncio.to_thread(write, self._project, "here", Path(self._folder.name) / "app", _say)
         self._emulator = Ministack(found)
         await self._emulator.start()
-        parameters = {"App": self._project.app, "AdminToken": TOKEN}
+        parameters = {"App": self._project.app, "AdminToken": TOKEN, "Operators": OPERATORS}
         template = Path(self._folder.name) / "app" / "template.yaml"
-        environment = {"ROOST_RESTLESS": "1" if restless else "", "ROOST_LOG_LEVEL": self._level}
+        environment = {
+            "ROOST_RESTLESS": "1" if restless else "", "ROOST_LOG_LEVEL": self._level,
+        }  # fmt: skip
         self.stack = await asyncio.to_thread(
             deploy, self._emulator, template, found.runtime, parameters, environment=environment
         )

@@ -8,6 +8,7 @@ or open too long. Rules are in emulate.py; the clock and the timers are the host
 from __future__ import annotations
 
 from roost.contract.errors import RoostError
+from roost.contract.operators import Operators
 from roost.engine.runtime import Runtime
 from roost.ports import Timer
 from roost.sockets.line import refuse
@@ -22,7 +23,7 @@ class Gateway(Agents):
     """The socket endpoint under a platform's rules."""
 
     def __init__(
-        self, runtime: Runtime, hub: Hub, admin_token: str | None, rules: Rules, *, loopback: bool = False
+        self, runtime: Runtime, hub: Hub, admin_token: str | Operators | None, rules: Rules, *, loopback: bool = False
     ) -> None:
         super().__init__(runtime, hub, admin_token, loopback=loopback)
         self.rules = rules

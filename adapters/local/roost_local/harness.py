@@ -15,10 +15,12 @@ import httpx
 
 from roost.author.app import App
 from roost.contract.address import Address
+from roost.contract.operators import Operators
 from roost.hosting.asyncio_host import AsyncioHost
 from roost.hosting.memory import MemoryStore
 from roost.ports import Capabilities
 from roost_conformance.app import app as suite
+from roost_conformance.operators import OPERATORS
 from roost_http import Surface
 from roost_server.listen import Listen
 from roost_server.server import AgentServer
@@ -27,7 +29,7 @@ from .backend import LOCAL, MEMORY, LocalBackend
 from .emulate import rules_for
 from .server import server
 
-TOKEN = "conformance"  # of a server on loopback that lives for one run
+TOKEN = "conformance-operator"  # of a server on loopback that lives for one run
 APP = "roost.testing.app:app"
 
 
@@ -71,6 +73,7 @@ class LocalHarness:
             **os.environ,
             **self.environment,
             "ROOST_ADMIN_TOKEN": TOKEN,
+            "ROOST_OPERATORS": OPERATORS,
             "ROOST_RESTLESS": "1" if self._restless else "",
         }
         self._process = await asyncio.create_subprocess_exec(*command, env=env, stdout=asyncio.subprocess.PIPE)
@@ -145,8 +148,9 @@ class MemoryHarness:
             restless=self._restless,
             host=AsyncioHost(),
         )
-        surface = Surface(self._app, backend.runtime, admin_token=TOKEN, loopback=True)
-        running = self._server = server(backend, surface, TOKEN, self._rules, loopback=True)
+        operators = Operators.from_environment({"ROOST_ADMIN_TOKEN": TOKEN, "ROOST_OPERATORS": OPERATORS})
+        surface = Surface(self._app, backend.runtime, admin_token=operators, loopback=True)
+        running = self._server = server(backend, surface, operators, self._rules, loopback=True)
         running.install_signals = False
         sock = Listen(port=self._port).bind()
         self._port = sock.getsockname()[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from roost.author.app import ASGIApp
+from roost.contract.operators import Operators
 from roost_server import server as servers
 from roost_server.intake import Terms
 from roost_server.proxies import Proxies
@@ -18,7 +19,7 @@ from .gateway import Gateway
 def server(
     backend: LocalBackend,
     surface: ASGIApp,
-    admin_token: str | None = None,
+    admin_token: str | Operators | None = None,
     rules: Rules | None = None,
     *,
     loopback: bool = False,

@@ -16,6 +16,7 @@ from ..contract.quotas import Plan, Quotas
 from ..contract.tenants import Tenants
 from ..contract.trigger import Call, Caller, Trigger
 from .kind import Kind
+from .refused import Refusals
 from .remote import Remote, RemoteAction, typed
 
 if TYPE_CHECKING:
@@ -137,6 +138,8 @@ class App:
         self.tenants = tenants
         self.silent_hook = False
         """The hook returned None, and its author has been told what that means."""
+        self.refusals = Refusals()
+        """Of operators' routes, in this process."""
         self.runtime: Server | None = None
         """What serves this app in this process; set by the backend."""
 

@@ -137,6 +137,7 @@ LIMIT_STATUS: Final[Mapping[str, int]] = {
     "mailbox": 429,
     "mailbox_share": 429,
     "readers": 429,
+    "tickets": 429,
 }
 """Limits that are the caller's to keep have a status of their own; all others are 422."""
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..contract.address import Address
 from ..contract.caller import caller_of, source_of
-from ..contract.commit import Entry, Frame, Page, Snapshot
+from ..contract.commit import Entry, Frame, Listed, Page, Snapshot
 from ..contract.errors import NotFound, Rejected, TransientError
 from ..protocol import frames
+from ..system.kinds import MARK
 from .export import dead_letter, legibly, waiting_letter
 from .inspection import dead_page, describe
 from .shared import Shared
@@ -39,24 +40,32 @@ class Operating(Shared):
     async def view(self, address: Address) -> tuple[bytes, int]:
         """(view of the committed state as JSON, version)."""
         found = await self.existing(address)
-        return view_of(self, self.app.kind(address.kind), found), found.version
+        return view_of(self, self.kind(address.kind), found), found.version
 
     async def status(self, address: Address) -> dict[str, Any]:
         """Status, metrics, version and next wake; waking nobody."""
         found = await self.existing(address)
         size = await self.store.size(address)
         subscribers = len(self.subscribers.get(address, ()))
-        return describe(found, self.app.kind(address.kind), self.cells.get(address), subscribers, size)
+        return describe(found, self.kind(address.kind), self.cells.get(address), subscribers, size)
 
     async def page(self, kind: str | None, prefix: str, cursor: str | None, limit: int) -> Page:
+        """The agents of the app; Roost's own are not shown."""
         if kind is not None:
             self.app.kind(kind)
-        return await self.store.list(kind, prefix, cursor, limit)
+            return await self.store.list(kind, prefix, cursor, limit)
+        rows: list[Listed] = []
+        while True:
+            page = await self.store.list(None, prefix, cursor, limit - len(rows))
+            rows += [row for row in page.rows if not row.address.kind.startswith(MARK)]
+            cursor = page.cursor
+            if cursor is None or len(rows) >= limit or not any(row.address.kind.startswith(MARK) for row in page.rows):
+                return Page(tuple(rows), cursor)
 
     async def events(
         self, address: Address, after: int, kinds: frozenset[str], limit: int
     ) -> tuple[Sequence[Entry], int]:
-        self.app.kind(address.kind)
+        self.kind(address.kind)
         entries, first = await self.store.log(address, after, kinds, limit)
         return [legibly(entry) for entry in entries], first
 
@@ -68,7 +77,7 @@ class Operating(Shared):
 
     async def redrive(self, address: Address, id: str | None) -> int:
         """Dead letters back into the mailbox, ids kept; how many."""
-        self.app.kind(address.kind)
+        self.kind(address.kind)
         try:
             count = await self.store.redrive(address, id)
             if count:
@@ -106,7 +115,7 @@ class Operating(Shared):
 
     async def purge_dead(self, address: Address, id: str | None) -> int:
         """Dead letters gone for good: all, or the one; how many."""
-        self.app.kind(address.kind)
+        self.kind(address.kind)
         count = await self.store.purge(address, id)
         if count:
             await self.hibernate(address)

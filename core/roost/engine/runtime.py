@@ -95,7 +95,7 @@ class Runtime(Operating):
         """The resident part of an agent; NotFound for a kind the app has not."""
         found = self.cells.get(address)
         if found is None:
-            found = self.cells[address] = self._cell(self, self.app.kind(address.kind), address, self._work)
+            found = self.cells[address] = self._cell(self, self.kind(address.kind), address, self._work)
             if self._sweeper is None:
                 self._sweeper = self.host.call_later(self._sweep_pause, self._sweep)
         return found
@@ -138,7 +138,7 @@ class Runtime(Operating):
         if self.closing:
             raise TransientError("the host is shutting down", code="shutting-down")
         cell = self.cells.get(address)
-        kind = self.app.kind(address.kind) if cell is None else cell.kind
+        kind = self.kind(address.kind) if cell is None else cell.kind
         waiting = Waiting(trigger, done, live)
         payload = trigger.payload
         if isinstance(payload, Call):
@@ -216,7 +216,7 @@ class Runtime(Operating):
 
     def rouse(self, address: Address, ahead: Snapshot | None = None) -> None:
         """Have an agent look what is due. `ahead`: what its load would find now."""
-        if not self.closing and address.kind in self.app.kinds:
+        if not self.closing and self.serves(address.kind):
             self.cell(address).alarm(ahead)
 
     def asleep(self, address: Address) -> bool:
@@ -247,7 +247,7 @@ class Runtime(Operating):
 
     def target(self, to: Address, name: str, internal: bool) -> Action:
         """What an agent can be told under this wire name; NotFound says what is wrong."""
-        kind = self.app.kind(to.kind)
+        kind = self.kind(to.kind)
         return kind.target(name) if internal else kind.action(name)
 
     def view_of(self, kind: Kind, found: Snapshot) -> bytes:
@@ -258,7 +258,7 @@ class Runtime(Operating):
 
     async def hibernate(self, address: Address) -> bool:
         """Drop an agent from memory between two ticks; whether it was there. Nothing durable changes."""
-        self.app.kind(address.kind)
+        self.kind(address.kind)
         cell = self.cells.get(address)
         if cell is None or cell.image is None:
             return False
@@ -284,7 +284,7 @@ class Runtime(Operating):
 
     def subscribe(self, address: Address, kinds: frozenset[str]) -> Subscriber:
         """A live reader of the agent's log and chunks; `unsubscribe` it."""
-        self.app.kind(address.kind)
+        self.kind(address.kind)
         one = Subscriber(self.host, kinds)
         group = self.subscribers.setdefault(address, set())
         group.add(one)

@@ -10,6 +10,7 @@ from ..author.config import own_copy
 from ..author.resource import Resource, Resources, declared
 from ..contract.commit import Busy, Snapshot
 from ..contract.errors import RoostError, TransientError
+from ..system import kinds as system
 from ..tick.tick import Tick
 from .meter import Meter, meter_for
 
@@ -50,13 +51,24 @@ class Shared(World[Tick]):
         self.meter: Meter | None = meter_for(app, self.host.monotonic, exposed=False)
         """Counts what callers use of their quotas; None: there are none."""
 
+    def kind(self, name: str) -> Kind:
+        """A kind of the app, or of Roost itself; NotFound."""
+        found = self.app.kinds.get(name)
+        if found is None and name.startswith(system.MARK):
+            found = system.find(name)
+        return found or self.app.kind(name)
+
+    def serves(self, kind: str) -> bool:
+        """Whether agents of this kind can run here: a kind may be deployed away."""
+        return kind in self.app.kinds or (kind.startswith(system.MARK) and system.find(kind) is not None)
+
     def rouse(self, address: Address, ahead: Snapshot | None = None) -> None:
         """Have an agent look what is due. `ahead`: what its load would find now."""
         raise NotImplementedError
 
     async def snapshot(self, address: Address) -> Snapshot:
         """The agent as stored; it need not exist."""
-        self.app.kind(address.kind)
+        self.kind(address.kind)
         found = await self.store.load(address)
         if isinstance(found, Busy):
             raise TransientError("another host works on this agent", code="busy")

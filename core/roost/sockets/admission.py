@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import logging
 import re
 from collections.abc import Collection, Mapping
@@ -16,29 +15,41 @@ from pydantic_core import from_json
 from ..author.app import Credentials
 from ..author.equality import PLAIN
 from ..contract.address import Address, check_key
-from ..contract.caller import OPERATOR, expired
+from ..contract.caller import expired
 from ..contract.encoding import encode, utf8
 from ..contract.errors import NotFound, NotSupported, Rejected, RoostError, TransientError
+from ..contract.operators import Operators, may_change, reads_only
 from ..contract.result import hidden
 from ..contract.trigger import Caller
+from ..system.kinds import TICKET
 
 if TYPE_CHECKING:
     from ..author.app import App
     from ..engine.runtime import Runtime
 
 
+LOOKS: Final = frozenset({"status", "state", "events"})
+"""Operations that change nothing."""
 HOOK: Final = 10.0
 """Seconds that the auth hook may take."""
 LIST: Final = "list"
 """The operation of whoever asks for the list of agents: of no agent, so its address is empty."""
 
 
-async def authenticate(runtime: Runtime, credentials: Credentials, admin_token: str | None) -> Caller | None:
-    """Who asks, as the app's auth hook says, always as a client; the admin token passes too, as the operator. None:
-    a client without a name. RoostError: refused."""
+async def authenticate(runtime: Runtime, credentials: Credentials, operators: Operators) -> Caller | None:
+    """Who asks, as the app's auth hook says, always as a client; an operator's token passes too, and a ticket where a
+    handshake carries one. None: a client without a name. RoostError: refused."""
     token = credentials.bearer
-    if admin_token and token and hmac.compare_digest(token.encode(), admin_token.encode()):
-        return OPERATOR
+    if token and operators:
+        operator = operators.who(token)
+        if operator is not None:
+            if credentials.operation not in LOOKS and not may_change(operator):
+                raise reads_only(operator)
+            return operator
+    if credentials.websocket and credentials.query.get("ticket", "").startswith(TICKET):
+        from ..system.tickets import redeem
+
+        return await redeem(runtime, credentials)
     app = runtime.app
     hook = app.auth
     if hook is None:

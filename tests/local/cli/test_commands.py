@@ -193,6 +193,18 @@ def test_an_operators_round_trip(shell: Shell, tmp_path: Path) -> None:
     assert "is no exported document" in shell("import", "counter", "op", "-", stdin="{", code=2)
 
 
+def test_audit_tells_what_was_done(shell: Shell) -> None:
+    shell("call", "counter", "told", "increment")
+    shell("destroy", "counter", "told", "--yes")
+    lines = [line.split() for line in shell("audit").splitlines() if "counter/told" in line]
+    assert [(line[3], line[4], line[5], line[7:]) for line in lines] == [
+        ("asked", "admin", "destroy", ["from", "127.0.0.1"]), ("done", "admin", "destroy", ["200", "from", "127.0.0.1"])
+    ]  # fmt: skip
+    last = json.loads(shell("audit", "--json").splitlines()[-1])
+    assert last["kind"] == "done" and last["data"]["status"] == 200
+    assert shell("audit", "--after", str(last["seq"])) == ""
+
+
 def test_admin_needs_its_token(shell: Shell, tmp_path: Path) -> None:
     done = here("hibernate", "counter", "c1", "--url", shell.url, cwd=tmp_path)
     assert done.returncode == 2 and "ROOST_ADMIN_TOKEN" in done.stderr

@@ -27,14 +27,14 @@ CRASHING = "crash-after-the-reply-loses-nothing"
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("suite")
-    with Running("serve", APP, "--port", "0", cwd=folder, ROOST_ADMIN_TOKEN="t0ken") as server:
+    with Running("serve", APP, "--port", "0", cwd=folder, ROOST_ADMIN_TOKEN="operator-of-this-test-0123") as server:
         yield server.url
 
 
 def test_reports_what_it_saw_and_what_it_could_not(tmp_path: Path, url: str) -> None:
     files = [f"--{kind}=report.{kind}" for kind in ("json", "html", "text")]
     for only, passed, unable in ((ONLY, 3, 0), (CRASHING, 0, 1)):
-        done = here("conformance", url, "--token", "t0ken", "--only", only, *files, cwd=tmp_path)
+        done = here("conformance", url, "--token", "operator-of-this-test-0123", "--only", only, *files, cwd=tmp_path)
         last = done.stdout.splitlines()[-1]
         assert last.startswith(f"{passed} passed, 0 failed"), done.stdout + done.stderr
         assert ("not run: 1 that need a harness" in last) == bool(unable)
@@ -52,20 +52,20 @@ def test_reports_what_it_saw_and_what_it_could_not(tmp_path: Path, url: str) -> 
 
 def test_says_what_to_deploy(tmp_path: Path) -> None:
     write_app(tmp_path)
-    with Running("serve", "--port", "0", cwd=tmp_path, ROOST_ADMIN_TOKEN="t0ken") as server:
-        done = here("conformance", server.url, "--token", "t0ken", cwd=tmp_path)
+    with Running("serve", "--port", "0", cwd=tmp_path, ROOST_ADMIN_TOKEN="operator-of-this-test-0123") as server:
+        done = here("conformance", server.url, "--token", "operator-of-this-test-0123", cwd=tmp_path)
         assert done.returncode == 2, done.stderr
         assert "it has the kinds counter, and lacks " in done.stderr
         for how in (f"roost serve {APP}", f"roost bundle cloudflare {APP}", f"roost bundle lambda {APP}"):
             assert how in done.stderr
-    done = here("conformance", "http://127.0.0.1:1", "--token", "t0ken", cwd=tmp_path)
+    done = here("conformance", "http://127.0.0.1:1", "--token", "operator-of-this-test-0123", cwd=tmp_path)
     assert done.returncode == 3 and "nothing answers at http://127.0.0.1:1" in done.stderr
 
 
 def test_wrong_token_and_wrong_names(tmp_path: Path, url: str) -> None:
     done = here("conformance", url, "--token", "other", cwd=tmp_path)
     assert done.returncode == 2 and "takes another admin token" in done.stderr
-    done = here("conformance", url, "--token", "t0ken", "--only", "no-such-case", cwd=tmp_path)
+    done = here("conformance", url, "--token", "operator-of-this-test-0123", "--only", "no-such-case", cwd=tmp_path)
     assert done.returncode == 2 and "no case is called no-such-case" in done.stderr
 
 

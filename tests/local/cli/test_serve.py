@@ -156,7 +156,7 @@ def test_other_machines_need_an_admin_token(tmp_path: Path) -> None:
 
 def test_other_machines_need_to_be_told_who_may_call(tmp_path: Path) -> None:
     write_app(tmp_path)
-    done = roost("serve", "--host", "0.0.0.0", "--port", "0", cwd=tmp_path, ROOST_ADMIN_TOKEN="t")
+    done = roost("serve", "--host", "0.0.0.0", "--port", "0", cwd=tmp_path, ROOST_ADMIN_TOKEN="operator-of-these-tests")
     assert done.returncode == 4
     assert "main:app does not say who may call it" in done.stderr and "auth=PUBLIC" in done.stderr
     done = roost("bundle", "cloudflare", cwd=tmp_path)
@@ -168,7 +168,7 @@ def test_admin_routes_need_a_token_to_be_there(tmp_path: Path) -> None:
     write_app(tmp_path)
     with Running("serve", "--port", "0", cwd=tmp_path) as server:
         assert httpx.delete(f"{server.url}/v1/agents/counter/a").status_code == 403
-    with Running("serve", "--port", "0", cwd=tmp_path, ROOST_ADMIN_TOKEN="t") as server:
+    with Running("serve", "--port", "0", cwd=tmp_path, ROOST_ADMIN_TOKEN="operator-of-these-tests") as server:
         assert httpx.delete(f"{server.url}/v1/agents/counter/a").status_code == 401
 
 
