@@ -15,7 +15,7 @@ from roost.contract.operators import Operators
 from roost.sockets.admission import authenticate
 from roost.system import tickets
 from roost.system.audit import LOG
-from roost.system.kinds import TICKETS
+from roost.system.names import TICKETS
 from roost.testing import World, world
 from roost_http import Surface
 

@@ -10,7 +10,7 @@ from ..contract.caller import caller_of, source_of
 from ..contract.commit import Entry, Frame, Listed, Page, Snapshot
 from ..contract.errors import NotFound, Rejected, TransientError
 from ..protocol import frames
-from ..system.kinds import MARK
+from ..system.names import MARK
 from .export import dead_letter, legibly, waiting_letter
 from .inspection import dead_page, describe
 from .shared import Shared

@@ -10,7 +10,8 @@ from ..author.config import own_copy
 from ..author.resource import Resource, Resources, declared
 from ..contract.commit import Busy, Snapshot
 from ..contract.errors import RoostError, TransientError
-from ..system import kinds as system
+from ..system.kinds import find
+from ..system.names import MARK
 from ..tick.tick import Tick
 from .meter import Meter, meter_for
 
@@ -54,13 +55,13 @@ class Shared(World[Tick]):
     def kind(self, name: str) -> Kind:
         """A kind of the app, or of Roost itself; NotFound."""
         found = self.app.kinds.get(name)
-        if found is None and name.startswith(system.MARK):
-            found = system.find(name)
+        if found is None and name.startswith(MARK):
+            found = find(name)
         return found or self.app.kind(name)
 
     def serves(self, kind: str) -> bool:
         """Whether agents of this kind can run here: a kind may be deployed away."""
-        return kind in self.app.kinds or (kind.startswith(system.MARK) and system.find(kind) is not None)
+        return kind in self.app.kinds or (kind.startswith(MARK) and find(kind) is not None)
 
     def rouse(self, address: Address, ahead: Snapshot | None = None) -> None:
         """Have an agent look what is due. `ahead`: what its load would find now."""

@@ -21,7 +21,7 @@ from ..contract.errors import NotFound, NotSupported, Rejected, RoostError, Tran
 from ..contract.operators import Operators, may_change, reads_only
 from ..contract.result import hidden
 from ..contract.trigger import Caller
-from ..system.kinds import TICKET
+from ..system.names import TICKET
 
 if TYPE_CHECKING:
     from ..author.app import App

@@ -13,10 +13,10 @@ from ..author.agent import Agent
 from ..contract.address import Address
 from ..contract.caller import APP
 from ..contract.trigger import Call, Trigger
-from .kinds import AUDIT
+from .names import AUDIT
 
 if TYPE_CHECKING:
-    from .kinds import Asks
+    from .names import Asks
 
 LOG: Final = Address(AUDIT, "log")
 PATIENCE: Final = 10.0

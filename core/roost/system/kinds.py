@@ -5,26 +5,12 @@ Their kinds hold a dot, which no author's kind may; each loads when it is first 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING
+
+from .names import AUDIT, TICKETS
 
 if TYPE_CHECKING:
     from ..author.kind import Kind
-    from ..ports import Courier, Host
-
-MARK: Final = "roost."
-TICKETS: Final = "roost.tickets"
-AUDIT: Final = "roost.audit"
-TICKET: Final = "rt_"
-"""What the text of a ticket begins with."""
-
-
-class Asks(Protocol):
-    """The runtime, as who asks these agents needs it."""
-
-    @property
-    def host(self) -> Host: ...
-    @property
-    def courier(self) -> Courier: ...
 
 
 def find(name: str) -> Kind | None:

@@ -20,11 +20,11 @@ from ..contract.caller import APP, document, expired, from_document
 from ..contract.encoding import encode
 from ..contract.errors import LimitExceeded, Rejected
 from ..contract.trigger import Call, Caller, Trigger
-from .kinds import TICKET, TICKETS
+from .names import TICKET, TICKETS
 
 if TYPE_CHECKING:
     from ..author.app import Credentials
-    from .kinds import Asks
+    from .names import Asks
 
 LIFE: Final = 30.0
 """Seconds in which a ticket can be used."""
