@@ -76,6 +76,8 @@ async def auth(credentials: Credentials) -> Caller | None:
     )
 
 
+EGRESS: Final = ["127.0.0.1", "allowed.invalid"]
+"""Where its agents may send requests: to listeners of cases, and to a name that nobody has."""
 SMALL: Final = "small-"
 """What the names of clients with quotas begin with."""
 LITTLE: Final = Quotas(Rate(8, HOUR), Rate(3, HOUR), Rate(2, HOUR), Rate(2, HOUR), Rate(20_000, HOUR), 2)
@@ -86,4 +88,4 @@ def plan(caller: Caller | None) -> Quotas:
     return LITTLE if caller is not None and caller.principal.startswith(SMALL) else UNLIMITED
 
 
-app = App(gather(), auth=auth, origins=[FRIEND], quotas=plan, tenants=Tenants(outsiders=True))
+app = App(gather(), auth=auth, origins=[FRIEND], quotas=plan, tenants=Tenants(outsiders=True), egress=EGRESS)

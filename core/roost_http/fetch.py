@@ -9,6 +9,7 @@ from typing import Final, cast
 
 import httpx
 
+from roost.contract.egress import Egress
 from roost.contract.errors import TransientError
 from roost.ports import Outbound
 
@@ -59,13 +60,17 @@ class Answer(httpx.AsyncByteStream):
 class Keyed(httpx.AsyncBaseTransport):
     """One tick's transport over any other: each request carries its key, and none outlives the tick."""
 
-    def __init__(self, send: Send, outbound: Outbound, deadline: float | None) -> None:
+    def __init__(self, send: Send, outbound: Outbound, deadline: float | None, egress: Egress | None = None) -> None:
         self._send = send
+        self._egress = egress
         self._outbound = outbound
         self._deadline = deadline
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self._outbound.check()
+        if self._egress is not None:  # each request of a chain of redirects comes here
+            url = request.url
+            self._egress.check(url.host, url.port or (443 if url.scheme == "https" else 80))
         left = self._left()
         key = request.headers.get(HEADER)  # the author's own, or ours on its way through a redirect
         if key is None:
@@ -96,19 +101,21 @@ class Keyed(httpx.AsyncBaseTransport):
         return left + SLACK
 
 
-def client(send: Send, outbound: Outbound, deadline: float | None) -> httpx.AsyncClient:
-    """What `self.http` gives, over any way to send. `deadline`: monotonic; None: only the tick itself ends."""
-    return httpx.AsyncClient(transport=Keyed(send, outbound, deadline))
+def client(send: Send, outbound: Outbound, deadline: float | None, egress: Egress | None = None) -> httpx.AsyncClient:
+    """What `self.http` gives, over any way to send. `deadline`: monotonic; None: only the tick itself ends. `egress`:
+    where requests may go; None: anywhere."""
+    return httpx.AsyncClient(transport=Keyed(send, outbound, deadline, egress))
 
 
 class HttpFetch:
     """Fills the port `Fetch`. The connections are shared: a tick's client closing does not close them."""
 
-    def __init__(self) -> None:
+    def __init__(self, egress: Egress | None = None) -> None:
         self._pool: httpx.AsyncHTTPTransport | None = None
+        self._egress = None if egress is None or egress.open else egress
 
     def client(self, outbound: Outbound, deadline: float) -> httpx.AsyncClient:
-        return client(self._sent, outbound, deadline)
+        return client(self._sent, outbound, deadline, self._egress)
 
     async def _sent(self, request: httpx.Request, left: float) -> httpx.Response:
         limits = request.extensions.get("timeout", {})
@@ -118,6 +125,10 @@ class HttpFetch:
         }
         if self._pool is None:
             self._pool = httpx.AsyncHTTPTransport(retries=1)
+            if self._egress is not None:
+                from .guard import guard  # a platform without sockets has not all that it takes
+
+                guard(self._pool, self._egress)
         return await self._pool.handle_async_request(request)
 
     async def close(self) -> None:

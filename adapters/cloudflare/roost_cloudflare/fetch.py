@@ -8,6 +8,7 @@ from typing import Final
 
 import httpx
 
+from roost.contract.egress import Egress
 from roost.ports import Outbound
 from roost_http.fetch import client
 
@@ -71,7 +72,10 @@ async def _sent(request: httpx.Request, left: float) -> httpx.Response:
 
 
 class PlatformFetch:
-    """Fills the port `Fetch`."""
+    """Fills the port `Fetch`. `egress` judges names and spellings: what a name leads to only the platform sees."""
+
+    def __init__(self, egress: Egress) -> None:
+        self._egress = None if egress.open else egress
 
     def client(self, outbound: Outbound, deadline: float) -> httpx.AsyncClient:
-        return client(_sent, outbound, deadline)
+        return client(_sent, outbound, deadline, self._egress)

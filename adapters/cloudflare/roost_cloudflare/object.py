@@ -15,6 +15,7 @@ from pydantic_core import from_json
 
 from roost.author.app import App, Credentials
 from roost.contract.address import Address
+from roost.contract.egress import Egress
 from roost.contract.errors import RoostError, TransientError
 from roost.contract.hosts import check_origin
 from roost.contract.trigger import Disconnect, Trigger
@@ -70,7 +71,14 @@ class Resident:
         self.store = ObjectStore(self.sql, address, Listing(registries, host), app.limits.log)
         self.sockets = Sockets(ctx)
         self.alarms = ObjectAlarms(ctx, host)
-        ports = Ports(self.store, courier, self.sockets, self.alarms, host, PlatformFetch())
+        ports = Ports(
+            self.store,
+            courier,
+            self.sockets,
+            self.alarms,
+            host,
+            PlatformFetch(Egress(app.egress, private=settings.loopback)),
+        )
         self.runtime = ObjectRuntime(app, ports, settings)
         if not settings.loopback:
             self.runtime.expose()

@@ -49,11 +49,13 @@ class Deployment:
             environment["ROOST_SCHEDULES_ROLE"],
         )  # fmt: skip
         self.bells = SqsBells(aws, places)
+        here = bool(environment.get("ROOST_LOOPBACK"))  # the emulator
+        fetch = LateFetch(app.egress, private=here)
         self.backend = LambdaBackend(
-            app, self.store, self.sockets, self.bells, LateFetch(), AsyncioHost(), config=config,
+            app, self.store, self.sockets, self.bells, fetch, AsyncioHost(), config=config,
             restless=bool(environment.get("ROOST_RESTLESS")),
         )  # fmt: skip
-        if not environment.get("ROOST_LOOPBACK"):
+        if not here:
             self.backend.runtime.expose()
         if self.backend.runtime.meter is not None:
             self.backend.runtime.meter.counts = TableCounts(self.store.table, time.time)

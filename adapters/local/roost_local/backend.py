@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel
 
 from roost.author.app import App
+from roost.contract.egress import Egress
 from roost.hosting.asyncio_host import AsyncioHost
 from roost.hosting.resident import OwnedStore, Resident
 from roost.ports import Capabilities
@@ -32,10 +33,12 @@ class LocalBackend(Resident):
         idle_after: float = 10.0,
         restless: bool = False,
         host: AsyncioHost | None = None,
+        private: bool = False,
     ) -> None:
+        """`private`: agents may send requests into this machine's own network, as a developer's do."""
         self.loop_host = host or AsyncioHost()
         self.hub = Hub(binary=capabilities.binary_frames)
-        self.fetch = HttpFetch()
+        self.fetch = HttpFetch(Egress(app.egress, private=private))
         super().__init__(
             app, store, self.hub, self.fetch, self.loop_host, capabilities,
             config=config, idle_after=idle_after, restless=restless,

@@ -40,6 +40,7 @@ async def serve(app: App, options: Options, ready: Callable[[str], None]) -> Non
             config=config,
             idle_after=options.idle_after,
             restless=options.restless,
+            private=options.console is not None,
         )
         loopback = options.listen.loopback
         if options.proxies is not None or not (loopback or options.listen.uds):

@@ -100,6 +100,7 @@ class App:
         limits: Limits | None = None,
         quotas: Quotas | Plan | None = None,
         tenants: Tenants | None = None,
+        egress: Sequence[str] | None = None,
     ) -> None:
         """`auth`: who may do what; without one an app is for its own machine, unless it says `PUBLIC`. `web`: your own
         ASGI app, served beside. `origins`: web origins that may open WebSockets and change something besides our own.
@@ -109,6 +110,7 @@ class App:
         `around`: outermost first. `limits`: raise one with your eyes open; `roost check` says who is left.
         `quotas`: what one caller may do, or a function that says it of a caller; None: none on loopback, `DEFAULT`
         of roost.contract.quotas elsewhere. `tenants`: clients reach the agents of their tenant only.
+        `egress`: where `self.http` may send requests; None: anywhere public.
         """
         self.kinds: dict[str, Kind] = {}
         for cls in agents:
@@ -136,6 +138,14 @@ class App:
         if tenants is not None and self.auth is None:
             raise TypeError("App(tenants=...): tenants are told by a claim of the caller; give the app auth=hook too")
         self.tenants = tenants
+        if isinstance(egress, str):
+            raise TypeError(f"App(egress={egress!r}): it is a list of hosts, for example [{egress!r}]")
+        self.egress = None if egress is None else tuple(egress)
+        if self.egress:
+            from ..contract.egress import entry  # rarely needed, and slow to load
+
+            for name in self.egress:
+                entry(name)
         self.silent_hook = False
         """The hook returned None, and its author has been told what that means."""
         self.refusals = Refusals()

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 from pydantic import BaseModel
 
-from roost import Agent, TransientError, action
+from roost import Agent, RoostError, TransientError, action
 
 from .ledger import write_down
 
@@ -45,6 +45,18 @@ class Fetcher(Agent[Seen]):
         if await write_down(self, ledger) <= fail_first and fail_first:
             raise TransientError("stumbled", retry_after=0)
         return answers
+
+    @action
+    async def reach(self, url: str) -> str:
+        """What becomes of a request: its body, or the code of its refusal, or the name of its failure."""
+        async with self.http as client:
+            client.follow_redirects = True
+            try:
+                return (await client.get(url)).text
+            except RoostError as error:
+                return f"{error.code}: {error.message}"
+            except httpx.HTTPError as error:
+                return type(error).__name__
 
     @action
     async def drain(self, url: str) -> list[str]:

@@ -91,3 +91,22 @@ async def unanswered_request_ends_with_the_tick(stage: Stage) -> None:
             assert isinstance(error, TransientError), repr(error)
             assert len(await fetcher.call("post", listener.url)) == 3
         assert (await fetcher.state())["total"] == 3, "the tick that was cancelled left its state"
+
+
+@case("5", "requests go where App(egress=) says and nowhere else, however it is spelled, redirects included")
+async def egress_is_kept(stage: Stage) -> None:
+    async with Listener() as listener, stage.client() as client:
+        fetcher = client.agent("fetcher", stage.key())
+        here = f"{listener.url}here"
+        assert await fetcher.call("reach", here) == "here"
+        assert await fetcher.call("reach", f"{listener.url}away?{here}") == "here"
+        metadata = "http://169.254.169.254/latest/meta-data/"
+        for url in (
+            metadata, "http://example.com/", "http://[fd00:ec2::254]/", "http://[::1]:9/", "http://127.0.0.2:9/",
+            "http://0x7f.2:9/", "http://2852039166/", "http://metadata.google.internal/", "http://127.0.0.1.example/",
+            f"{listener.url}away?{metadata}", f"{listener.url}away?http://example.com/",
+        ):  # fmt: skip
+            found = await fetcher.call("reach", url)
+            assert found.startswith("egress-refused: no request may go to "), f"{url}: {found}"
+            assert "App(egress=[" in found, found
+        assert await fetcher.call("reach", "http://allowed.invalid/") in ("ConnectError", "ConnectTimeout")

@@ -13,7 +13,7 @@ class Listener:
     """`async with`: answers every POST with a number, a GET never; `keys` are the Idempotency-Keys it saw.
 
     At `rough` each key is first hung up on, then 503, then cut in the middle of its answer, then answered; `pieces`
-    answers in PIECES.
+    answers in PIECES. A GET of `here` is answered "here", one of `away?URL` is sent to that.
     """
 
     def __init__(self) -> None:
@@ -37,6 +37,17 @@ class Listener:
             start, *lines = head.split("\r\n")
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
             await reader.readexactly(int(headers.get("content-length", 0)))
+            if start.startswith("GET /away?"):
+                where = start.split(" ")[1].removeprefix("/away?")
+                writer.write(b"HTTP/1.1 302 Away\r\nconnection: close\r\nlocation: %b\r\ncontent-length: 0\r\n\r\n" % (
+                    where.encode(),
+                ))  # fmt: skip
+                await writer.drain()
+                return
+            if start.startswith("GET /here"):
+                writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 4\r\n\r\nhere")
+                await writer.drain()
+                return
             if start.startswith("GET"):
                 await reader.read()  # until the client gives up
                 return
