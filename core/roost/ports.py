@@ -285,6 +285,11 @@ class Timeout(Protocol):
 class Outbound(Protocol):
     """The Idempotency-Keys of one tick's requests (rule 5)."""
 
+    @property
+    def judged(self) -> bool:
+        """Whether `App(egress=)` says where they may go: not those of the app's own hook."""
+        ...
+
     def check(self) -> object:
         """AgentError `tick-over`: nothing may be sent any more."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Final, cast
 
 import httpx
@@ -111,29 +112,36 @@ class HttpFetch:
     """Fills the port `Fetch`. The connections are shared: a tick's client closing does not close them."""
 
     def __init__(self, egress: Egress | None = None) -> None:
-        self._pool: httpx.AsyncHTTPTransport | None = None
         self._egress = None if egress is None or egress.open else egress
+        self._open: httpx.AsyncHTTPTransport | None = None
+        self._guarded: httpx.AsyncHTTPTransport | None = None
+        """Its connections are judged; not with the others, which any request would be given."""
 
     def client(self, outbound: Outbound, deadline: float) -> httpx.AsyncClient:
-        return client(self._sent, outbound, deadline, self._egress)
+        if self._egress is None or not outbound.judged:
+            if self._open is None:
+                self._open = httpx.AsyncHTTPTransport(retries=1)
+            return client(partial(_sent, self._open), outbound, deadline)
+        if self._guarded is None:
+            from .guard import guard  # a platform without sockets has not all that it takes
 
-    async def _sent(self, request: httpx.Request, left: float) -> httpx.Response:
-        limits = request.extensions.get("timeout", {})
-        request.extensions["timeout"] = {
-            name: left if limits.get(name) is None else min(left, limits[name])
-            for name in ("connect", "read", "write", "pool")
-        }
-        if self._pool is None:
-            self._pool = httpx.AsyncHTTPTransport(retries=1)
-            if self._egress is not None:
-                from .guard import guard  # a platform without sockets has not all that it takes
-
-                guard(self._pool, self._egress)
-        return await self._pool.handle_async_request(request)
+            self._guarded = httpx.AsyncHTTPTransport(retries=1)
+            guard(self._guarded, self._egress)
+        return client(partial(_sent, self._guarded), outbound, deadline, self._egress)
 
     async def close(self) -> None:
-        if self._pool is not None:
-            await self._pool.aclose()
+        for pool in (self._open, self._guarded):
+            if pool is not None:
+                await pool.aclose()
+
+
+async def _sent(pool: httpx.AsyncHTTPTransport, request: httpx.Request, left: float) -> httpx.Response:
+    limits = request.extensions.get("timeout", {})
+    request.extensions["timeout"] = {
+        name: left if limits.get(name) is None else min(left, limits[name])
+        for name in ("connect", "read", "write", "pool")
+    }
+    return await pool.handle_async_request(request)
 
 
 def _body(request: httpx.Request) -> bytes | None:

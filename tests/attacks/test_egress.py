@@ -147,6 +147,8 @@ async def test_the_address_that_was_judged_is_the_one_that_is_connected_to(monke
 class Outgoing:
     """As of a tick without keys."""
 
+    judged = True
+
     def check(self) -> None: ...
 
     def key(self, method: str, url: str, body: bytes | None) -> None:
@@ -183,6 +185,29 @@ async def test_over_a_real_connection() -> None:
             finally:
                 await fetch.close()
             assert len(hits) == seen, (names, url, hits)
+
+
+async def test_the_apps_own_hook_sends_where_its_author_wrote() -> None:
+    """A key server in a private network; what an agent sends never shares its connections."""
+
+    class Own(Outgoing):
+        judged = False
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    url = f"http://localhost:{server.sockets[0].getsockname()[1]}/"
+    fetch = HttpFetch(Egress(["api.example.com"], private=False))
+    async with server:
+        async with fetch.client(Own(), float("inf")) as client:
+            assert (await client.get(url)).text == "ok"
+        async with fetch.client(Outgoing(), float("inf")) as client:
+            with pytest.raises(AgentError, match="egress"):
+                await client.get(url)
+        await fetch.close()
 
 
 class Curious(Agent):

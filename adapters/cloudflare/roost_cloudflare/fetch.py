@@ -78,4 +78,4 @@ class PlatformFetch:
         self._egress = None if egress.open else egress
 
     def client(self, outbound: Outbound, deadline: float) -> httpx.AsyncClient:
-        return client(_sent, outbound, deadline, self._egress)
+        return client(_sent, outbound, deadline, self._egress if outbound.judged else None)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from roost.author.app import App
 from roost.author.config import Source
 from roost.contract.address import Address
+from roost.contract.egress import Egress
 from roost.contract.errors import NotSupported, RoostError
 from roost.contract.hosts import Hosts
 from roost.contract.result import TickResult, failed
@@ -73,7 +74,7 @@ class LateFetch:
     def client(self, outbound: Outbound, deadline: float) -> httpx.AsyncClient:
         from .fetch import PlatformFetch
 
-        return PlatformFetch().client(outbound, deadline)
+        return PlatformFetch(Egress(None, private=True)).client(outbound, deadline)
 
 
 class Lister:

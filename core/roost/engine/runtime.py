@@ -21,7 +21,7 @@ from ..contract.result import TickResult, failed
 from ..contract.trigger import Call, Caller, Lane, Trigger
 from ..tick.asker import TickAsker
 from ..tick.image import REDELIVER
-from ..tick.outbound import Keys
+from ..tick.outbound import Hooked, Keys
 from ..tick.tick import Tick
 from .cell import Cell, Work
 from .lifecycle import move
@@ -240,7 +240,7 @@ class Runtime(Operating):
 
     def outside(self, deadline: float) -> httpx.AsyncClient:
         """Outbound HTTP of no tick: the auth hook's. `deadline`: monotonic."""
-        return self.fetch.client(Keys(None, lambda: None), deadline)
+        return self.fetch.client(Hooked(), deadline)
 
     def asker(self, tick: Tick) -> TickAsker:
         return TickAsker(tick, self.host, self.courier, None if tick.readonly else self.cells.get(tick.address))
