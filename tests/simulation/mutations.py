@@ -124,7 +124,16 @@ def _overwrite(m: pytest.MonkeyPatch) -> None:
     async def never(*_: object) -> bool:
         return False
 
+    whole = turn._undone
+
+    def undone(one: Run, lost: TickResult) -> TickResult:
+        image, agent = one.cell.image, one.cell.agent
+        lost = whole(one, lost)
+        one.cell.image, one.cell.agent = image, agent
+        return lost
+
     m.setattr(turn, "_happened", never)
+    m.setattr(turn, "_undone", undone)
     m.setattr(rows, "check", lambda *_: None)
 
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from logging import LoggerAdapter
 from random import Random
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, cast
+from sys import getrefcount
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, Protocol, cast
 
 from pydantic import BaseModel
 from typing_extensions import TypeVar
@@ -223,6 +224,35 @@ def succeed(agent: A) -> A:
     next.__dict__.update(agent.__dict__)
     del agent.state
     return next
+
+
+class Holder(Protocol):
+    """What keeps an agent's object between two ticks."""
+
+    agent: Any
+
+
+def unshared(holder: Holder) -> bool:
+    """Whether nobody but its holder has the agent's object: what a tick left behind has not, not even weakly."""
+    alone: bool = getrefcount(holder.agent) == _SOLE and holder.agent.__weakref__ is None
+    return alone
+
+
+class _Sample:
+    """Holds an object as a cell does."""
+
+    __slots__ = ("agent",)
+
+    def __init__(self) -> None:
+        self.agent = object()
+
+
+def _sole(holder: Holder) -> int:
+    return getrefcount(holder.agent)
+
+
+_SOLE = _sole(_Sample())
+"""What one holder comes to, as this interpreter counts."""
 
 
 def end(agent: Agent[Any, Any]) -> None:

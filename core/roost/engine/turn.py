@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..author.agent import succeed
+from ..author.agent import succeed, unshared
 from ..contract.commit import AlreadyHandled, Commit
 from ..contract.errors import AgentError, Conflict, RoostError, Unknown
 from ..contract.refusals import other_arguments
@@ -97,7 +97,11 @@ async def run(one: Run) -> Ended:
         tick.open = False
         used = agent.state
         state, shown = changed(agent, tick, one.show)
-        cell.agent, cell.lent = succeed(agent), used if state is None else None
+        cell.lent = used if state is None else None
+        cell.agent = agent
+        del agent
+        if not unshared(cell):
+            cell.agent = succeed(cell.agent)
         if state is not None or tick.touched or trigger.id is not None or waiting.letter is not None:
             commit = tick.commit(state)
             if waiting.letter is not None:
