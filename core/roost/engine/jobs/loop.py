@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any, Final, TypeVarTuple, cast
 
 from ...contract.errors import AgentError
-from .ordered import OrderedFuture, OrderedTask, PendingCall
+from .ordered import OrderedFuture, OrderedLoop, OrderedTask, PendingCall
 from .unjournaled import Unjournaled, refuse_unjournaled
 
 Ts = TypeVarTuple("Ts")
@@ -55,7 +55,7 @@ class _Branch:
         self.calls = self.children = self.timers = 0
 
 
-class BodyLoop(asyncio.AbstractEventLoop):
+class BodyLoop(OrderedLoop):
     """See the file's head. `salt` tells the tasks of one job from those of another in asyncio's own sets."""
 
     def __init__(self, salt: int, at: float) -> None:

@@ -9,16 +9,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .loop import BodyLoop
+
+class OrderedLoop(asyncio.AbstractEventLoop):
+    """What these ask of the loop of a body."""
+
+    def count(self) -> int:
+        """The number of the next future or task."""
+        raise NotImplementedError
+
+    def dropped(self, call: PendingCall) -> None:
+        """The body takes a call back."""
+        raise NotImplementedError
 
 
 class OrderedFuture(asyncio.Future[Any]):
     """A future of a job's body."""
 
-    def __init__(self, *, loop: BodyLoop) -> None:
+    def __init__(self, *, loop: OrderedLoop) -> None:
         self.made = loop.count()  # first: asyncio's constructor may hash it
         super().__init__(loop=loop)
 
@@ -29,7 +38,7 @@ class OrderedFuture(asyncio.Future[Any]):
 class OrderedTask(asyncio.Task[Any]):
     """A task of a job's body: one branch of it."""
 
-    def __init__(self, coro: Coroutine[Any, Any, Any], loop: BodyLoop, branch: str, **named: Any) -> None:
+    def __init__(self, coro: Coroutine[Any, Any, Any], loop: OrderedLoop, branch: str, **named: Any) -> None:
         self.made = loop.count()
         self.branch = branch
         super().__init__(coro, loop=loop, **named)
@@ -45,7 +54,7 @@ class PendingCall(OrderedFuture):
 
     def __init__(
         self,
-        loop: BodyLoop,
+        loop: OrderedLoop,
         id: str,
         name: str,
         fingerprint: bytes,
