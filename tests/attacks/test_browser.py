@@ -96,11 +96,13 @@ def hostile(*steps: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def assault(at: str, target: str, socket: str | None = None, *, opaque: bool = False) -> dict[str, Any]:
-    """A step: a page at `at` attacks what is at `target`."""
+def assault(
+    at: str, target: str, socket: str | None = None, *, opaque: bool = False, agent: str = VICTIM, other: str = OTHER
+) -> dict[str, Any]:
+    """A step: a page at `at` attacks what is at `target`; `agent` is there, `other` is not."""
     socket = socket or f"{target.replace('http', 'ws', 1)}/agents/{VICTIM}"
     return {
-        "do": "assault", "at": at, "target": target, "socket": socket, "agent": VICTIM, "other": OTHER,
+        "do": "assault", "at": at, "target": target, "socket": socket, "agent": agent, "other": other,
         "opaque": opaque,
     }  # fmt: skip
 

@@ -70,11 +70,3 @@ def test_the_template_declares_the_table_of_the_store() -> None:
         )
         assert f"KeySchema: [{keys}]" in text
     assert len(re.findall("IndexName:", text)) == len(wanted["GlobalSecondaryIndexes"])
-
-
-def test_the_operators_token_goes_only_where_it_is_asked_for() -> None:
-    text = (ROOT / "template.yaml").read_text()
-    assert text.count("ROOST_ADMIN_TOKEN") == 2
-    for handler in ("web", "socket"):
-        place = text.index(f"roost_lambda.handler.{handler}\n")
-        assert "ROOST_ADMIN_TOKEN" in text[place : place + 120]

@@ -64,6 +64,12 @@ class CloudflareHarness:
         return "" if self._workerd is None else self._workerd.log
 
     @property
+    def pid(self) -> int:
+        """Of workerd."""
+        assert self._workerd is not None
+        return self._workerd.pid
+
+    @property
     def booted(self) -> float:
         """Seconds the last start took."""
         return 0.0 if self._workerd is None else self._workerd.booted

@@ -42,6 +42,7 @@ class Deployment:
         self.app = app
         self.aws = aws
         self.operators = Operators.from_environment(environment)
+        self.origin_secret = environment.get("ROOST_ORIGIN_SECRET") or None
         self.store = DynamoStore.open(environment["ROOST_TABLE"])
         self.sockets = Sockets(aws, self._gone)
         places = Places(

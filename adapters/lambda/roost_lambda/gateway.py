@@ -30,6 +30,7 @@ from roost.sockets.line import refuse
 from roost.sockets.metered import knock, spender
 
 from .backend import LambdaBackend
+from .entrance import passed
 from .events import Closed, Framed, Opened, Resumed, resume
 from .line import MeteredTurn, Outgoing, Turn
 from .order import FrameGap, Lanes
@@ -50,13 +51,20 @@ class Gateway:
     """The socket side of one process."""
 
     def __init__(
-        self, backend: LambdaBackend, sockets: Sockets, lanes: Lanes, again: Again, operators: Operators
+        self,
+        backend: LambdaBackend,
+        sockets: Sockets,
+        lanes: Lanes,
+        again: Again,
+        operators: Operators,
+        origin_secret: str | None = None,
     ) -> None:
         self._backend = backend
         self._sockets = sockets
         self._lanes = lanes
         self._again = again
         self._operators = operators
+        self._origin_secret = origin_secret
         self._hosts = Hosts(backend.runtime.app.hosts, loopback=False)
 
     async def handle(self, event: Opened | Framed | Resumed | Closed, end: float) -> None:
@@ -105,13 +113,14 @@ class Gateway:
 
     async def _admit(self, opened: Opened) -> tuple[Address, Caller | None]:
         runtime, query = self._backend.runtime, opened.query
-        self._hosts.check(opened.headers.get("host"))
+        headers = passed(opened.headers, self._origin_secret)
+        self._hosts.check(headers.get("host"))
         refuse_doubled(opened.doubled)
-        check_authorization(opened.headers.get("authorization"))
+        check_authorization(headers.get("authorization"))
         address = by_query(runtime.app, query)
         check_transport(query)
-        check_origin(runtime.app.origins, opened.headers)
-        credentials = Credentials(opened.headers, query, address, True, opened.client, "connect", "GET")
+        check_origin(runtime.app.origins, headers)
+        credentials = Credentials(headers, query, address, True, opened.client, "connect", "GET")
         caller = await authenticate(runtime, credentials, self._operators)
         if runtime.meter is not None:
             await knock(runtime, runtime.meter, address, caller, opened.client)

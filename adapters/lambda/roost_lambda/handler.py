@@ -25,6 +25,7 @@ def web(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if handle is None:
         from roost_http.surface import Surface
 
+        from .entrance import guarded
         from .lifespan import Lifespan
         from .web import adapter
 
@@ -32,7 +33,7 @@ def web(event: dict[str, Any], context: Any) -> dict[str, Any]:
         surface = Surface(found.app, found.backend.runtime, admin_token=found.operators)
         if found.app.web is not None:
             PROCESS.run(Lifespan(found.app.web).start())
-        handle = _made["web"] = adapter(surface)
+        handle = _made["web"] = guarded(adapter(surface), found.origin_secret)
     answer: dict[str, Any] = handle(event, context)
     return answer
 
@@ -47,7 +48,9 @@ def socket(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
         found = PROCESS.deployment()
         lanes = Lanes(found.store.table)
-        gateway = _made["socket"] = Gateway(found.backend, found.sockets, lanes, found.again, found.operators)
+        gateway = _made["socket"] = Gateway(
+            found.backend, found.sockets, lanes, found.again, found.operators, found.origin_secret
+        )
     from .events import decode
 
     PROCESS.run(gateway.handle(decode(event), end_of(context)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import secrets
 from collections.abc import Mapping
@@ -89,6 +90,11 @@ class Target:
         path = self.agent if key is None else f"/v1/agents/{quote(self.kind)}/{key}"
         given = (f"Authorization: Bearer {self._token}",) if self._token else ()
         answer = await self.ask(f"GET {path}", *given)
+        for _ in range(3):
+            if answer.status != 429:
+                break
+            await asyncio.sleep(min(60.0, float(answer.headers.get("retry-after", "1"))))
+            answer = await self.ask(f"GET {path}", *given)
         assert answer.status in (401, 403, 404), f"an agent came to be: {answer}"
 
     def fresh(self) -> Target:
