@@ -48,7 +48,7 @@ async def test_a_frame_of_a_refused_connection_ends_at_once() -> None:
     clock = SimpleNamespace(monotonic=time.monotonic, now=time.time)
     runtime = SimpleNamespace(app=SimpleNamespace(hosts=()), host=clock)
     backend: Any = SimpleNamespace(bound=bound, runtime=runtime)
-    gateway = Gateway(backend, cast(Any, None), cast(Any, None), cast(Any, None), None)
+    gateway = Gateway(backend, cast(Any, None), cast(Any, None), cast(Any, None), cast(Any, None))
     began = time.monotonic()
     await gateway.frame(Framed("c", '{"type":"rpc"}', time.time()), began + 20)
     assert time.monotonic() - began < 0.5

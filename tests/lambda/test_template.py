@@ -44,7 +44,7 @@ def of(kind: str) -> dict[str, Any]:
 
 
 def many(value: Any) -> list[Any]:
-    found: list[Any] = value if isinstance(value, list) else [value]
+    found: list[Any] = value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType] (YAML)
     return found
 
 
@@ -62,7 +62,7 @@ def statements() -> Iterator[tuple[str, dict[str, Any]]]:
 def arn(value: Any) -> str:
     """A resource as text, what is filled in left out."""
     if isinstance(value, dict):
-        found: dict[str, Any] = value
+        found: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType] (YAML)
         if "Fn::GetAtt" in found:
             return ".".join(map(str, many(found["Fn::GetAtt"])))
         return str(many(found["Fn::Sub"] if "Fn::Sub" in found else found["Ref"])[0])
