@@ -45,7 +45,7 @@ async def free(fleet: Fleet, address: Address) -> bool:
     host = fleet.host()
     found = await host.store.load(address, Lease("looker", fleet.clock.now() + HOLD))
     if isinstance(found, Snapshot):
-        await host.store.mail.leave(address, True, 0, True)
+        await host.store.lease.leave(address, True, 0, True)
     return isinstance(found, Snapshot)
 
 
@@ -75,7 +75,7 @@ async def test_older_code_answers_who_waits_and_keeps_the_tells(fleet: Fleet, dy
     n = (await host.store.park(a, guest, 10, 1.0)).n
     await host.runtime.tell(a, increment().payload)
     await host.drain(a, fleet.clock.monotonic() + 20)
-    raw = await host.store.mail.answered(a, n)
+    raw = await host.store.answers.answered(a, n)
     assert raw is not None
     error = answered(raw).error
     assert error is not None and error.code == "newer-schema"

@@ -118,11 +118,11 @@ async def test_a_guest_taken_back_while_it_runs_does_not_commit(fleet: Fleet) ->
     Slow.gates["a"] = entered, free = asyncio.Event(), asyncio.Event()
     drain = asyncio.create_task(fleet.host().drain(a, fleet.clock.monotonic() + 20))
     await entered.wait()
-    assert await store.mail.withdraw(a, n)
+    assert await store.letters.withdraw(a, n)
     free.set()
     await drain
     assert await count_slow(fleet, a) == 0
-    assert await store.mail.answered(a, n) is None
+    assert await store.answers.answered(a, n) is None
 
 
 async def test_every_kind_of_trigger_can_be_a_guest(fleet: Fleet) -> None:
@@ -276,7 +276,7 @@ async def test_a_guest_without_a_key_that_runs_again_asks_once(fleet: Fleet) -> 
     assert await count(fleet, Address("counter", "asked")) == 1
     fleet.clock.ahead += 32
     await fleet.host().drain(a, fleet.clock.monotonic() + 20)
-    raw = await store.mail.answered(a, n)
+    raw = await store.answers.answered(a, n)
     dead.cancel()
     assert raw is not None and answered(raw).get() == 1
     assert await count(fleet, Address("counter", "asked")) == 1

@@ -74,9 +74,9 @@ async def test_a_late_renewal_does_not_bring_a_lease_back(fleet: Fleet) -> None:
     host = fleet.host(slow)
     assert isinstance(await host.store.load(a, Lease("me", fleet.clock.now() + HOLD)), Snapshot)
     held = host.store.memory.held[a]
-    assert await host.store.mail.leave(a, False, 0, False)
+    assert await host.store.lease.leave(a, False, 0, False)
     host.store.memory.held[a] = held
-    await host.store.mail.renew(a)
+    await host.store.lease.renew(a)
     assert a not in host.store.memory.held
     assert isinstance(await claimed(fleet, a), Snapshot)
 
@@ -94,7 +94,7 @@ async def test_a_renewal_that_is_refused_for_now_is_tried_again(fleet: Fleet, mo
             raise TransientError("throttled", code="store-busy")
         held.until = 1e12
 
-    monkeypatch.setattr(host.store.mail, "renew", fails)
+    monkeypatch.setattr(host.store.lease, "renew", fails)
     async with asyncio.timeout(30):
         while held.until < 1e12:  # noqa: ASYNC110  the renewal is a timer of the host
             await asyncio.sleep(0.005)
@@ -115,7 +115,7 @@ async def test_a_late_host_leaves_to_another_however_often_it_is_rung(
     update = host.store.table.update
 
     async def rung(*given: Any) -> Any:
-        await fleet.host().store.mail.ring(a)  # before whatever it says
+        await fleet.host().store.lease.ring(a)  # before whatever it says
         return await update(*given)
 
     monkeypatch.setattr(host.store.table, "update", rung)
@@ -155,7 +155,7 @@ async def test_a_guest_of_a_quarantined_agent_is_refused(fleet: Fleet) -> None:
     await host.runtime.tell(a, increment().payload)
     await deployed.settle()
     await host.drain(a, fleet.clock.monotonic() + 20)
-    answer = await host.store.mail.answered(a, n)
+    answer = await host.store.answers.answered(a, n)
     assert answer is not None and answered(answer).error is not None
     assert answered(answer).error.code == "quarantined"  # type: ignore[union-attr]
     assert len(await host.store.parked(a, 0, 10)) == 1, "the tell is kept"

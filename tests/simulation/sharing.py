@@ -15,8 +15,8 @@ from roost.engine.leased import tenure as tenant
 from roost_lambda import backend, keys, rows
 from roost_lambda.change import Change
 from roost_lambda.head import Head
+from roost_lambda.lease import HeadLease
 from roost_lambda.leases import TableLeases
-from roost_lambda.mail import Mail
 from roost_lambda.order import Lanes
 from roost_lambda.plan import HOLD, Plan
 from roost_lambda.table import Table
@@ -38,15 +38,15 @@ def _no_fence(m: pytest.MonkeyPatch) -> None:
 
 def _deaf(m: pytest.MonkeyPatch) -> None:
     """The agent is given back without asking whether somebody rang."""
-    whole = Mail.leave
+    whole = HeadLease.leave
 
-    async def leave(self: Mail, address: Any, left: bool, released: int, force: bool) -> bool:
+    async def leave(self: HeadLease, address: Any, left: bool, released: int, force: bool) -> bool:
         held = self.memory.held.get(address)
         if held is not None:
             held.heard = (await self.reads.head(address)).bell
         return await whole(self, address, left, released, force)
 
-    m.setattr(Mail, "leave", leave)
+    m.setattr(HeadLease, "leave", leave)
 
 
 def _blind_yield(m: pytest.MonkeyPatch) -> None:
@@ -83,7 +83,7 @@ def _answer_apart(m: pytest.MonkeyPatch) -> None:
 def _lazarus(m: pytest.MonkeyPatch) -> None:
     """A renewal brings back a lease that was given back, or that another host has."""
 
-    async def renew(self: Mail, address: Any) -> None:
+    async def renew(self: HeadLease, address: Any) -> None:
         held = self.memory.held.get(address)
         if held is not None:
             change, held.until = Change(), self.now() + HOLD
@@ -91,21 +91,21 @@ def _lazarus(m: pytest.MonkeyPatch) -> None:
             change.set("lo", rows.s(held.owner))
             await self.table.update(keys.partition(address), keys.HEAD, change)
 
-    m.setattr(Mail, "renew", renew)
+    m.setattr(HeadLease, "renew", renew)
 
 
 def _no_claim_check(m: pytest.MonkeyPatch) -> None:
     """An agent is taken though another host has it."""
-    whole = Mail.claim
+    whole = HeadLease.claim
 
-    async def claim(self: Mail, address: Any, lease: Any) -> Any:
+    async def claim(self: HeadLease, address: Any, lease: Any) -> Any:
         clock, self.now = self.now, lambda: clock() + 3600.0
         try:
             return await whole(self, address, lease)
         finally:
             self.now = clock
 
-    m.setattr(Mail, "claim", claim)
+    m.setattr(HeadLease, "claim", claim)
 
 
 def _silent_post(m: pytest.MonkeyPatch) -> None:

@@ -140,7 +140,7 @@ class LambdaBackend:
         self.host = host
         alarms = TableAlarms(bells, host)
         courier = TableCourier()
-        ports = Ports(store, courier, wire, alarms, host, fetch, TableLeases(store.mail, bells, host))
+        ports = Ports(store, courier, wire, alarms, host, fetch, TableLeases(store, bells, host))
         self.runtime = LambdaRuntime(app, ports, capabilities, config=config, restless=restless)
         self.runtime.platform, self.runtime.memory = alarms, store.memory
         self.courier = courier

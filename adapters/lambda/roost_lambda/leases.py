@@ -8,10 +8,11 @@ from roost.contract.address import Address
 from roost.contract.commit import Lease, Letter
 from roost.ports import Host
 
-from .mail import Bell, Mail
+from .lease import Bell
 from .memory import Held
 from .plan import HOLD
 from .ports import Bells
+from .store import DynamoStore
 
 HEAL: Final = 1.0
 """Seconds after a lease's end at which the doorbell comes that heals its dead holder."""
@@ -22,12 +23,12 @@ SET: Final = 1.0
 class TableLeases:
     """Fills `Leases`. `name`: this process."""
 
-    def __init__(self, mail: Mail, bells: Bells, host: Host) -> None:
-        self._mail = mail
+    def __init__(self, store: DynamoStore, bells: Bells, host: Host) -> None:
+        self._store = store
         self._bells = bells
         self._host = host
         self._name = f"{host.entropy():016x}"
-        self._memory = mail.memory
+        self._memory = store.memory
         self._apart = host.now() - host.monotonic()
         self._doubted: set[Held] = set()
         """Leases from before the clock was set, until they are renewed: their end by it says nothing."""
@@ -45,7 +46,7 @@ class TableLeases:
     async def renew(self, address: Address) -> None:
         self._look()
         held = self._memory.held.get(address)
-        await self._mail.renew(address)
+        await self._store.lease.renew(address)
         if held is not None:
             self._doubted.discard(held)
 
@@ -61,10 +62,10 @@ class TableLeases:
         self._memory.let_go(address)
 
     async def leave(self, address: Address, left: bool, released: int, force: bool) -> bool:
-        return await self._mail.leave(address, left, released, force)
+        return await self._store.lease.leave(address, left, released, force)
 
     async def ring(self, address: Address) -> bool:
-        bell = await self._mail.ring(address)
+        bell = await self._store.lease.ring(address)
         if bell is None:
             return False
         await self._heal(address, bell)  # whoever calls this was sent by a doorbell, which is spent
@@ -74,10 +75,10 @@ class TableLeases:
         await self._bells.ring(address, max(0.0, delay))
 
     async def post(self, address: Address, letter: Letter, limit: int, armed: float | None) -> tuple[Letter, float]:
-        posted = await self._mail.post(address, letter, limit, armed)
+        posted = await self._store.letters.post(address, letter, limit, armed)
         if not posted.held:
             return posted.letter, 0.0
-        if posted.bell.on or letter.trigger is None:  # nobody waits for a tell, so each provides for itself
+        if posted.bell.first or letter.trigger is None:  # nobody waits for a tell, so each provides for itself
             await self._heal(address, posted.bell)
         return posted.letter, posted.bell.until
 
@@ -86,13 +87,13 @@ class TableLeases:
         await self._bells.ring(address, max(0.0, bell.until - self._host.now()) + HEAL)
 
     async def answer(self, address: Address, n: int, answer: bytes) -> None:
-        await self._mail.answer(address, n, answer)
+        await self._store.answers.answer(address, n, answer)
 
     async def answered(self, address: Address, n: int) -> bytes | None:
-        return await self._mail.answered(address, n)
+        return await self._store.answers.answered(address, n)
 
     async def withdraw(self, address: Address, n: int) -> bool:
-        return await self._mail.withdraw(address, n)
+        return await self._store.letters.withdraw(address, n)
 
 
 class TableAlarms:

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import SystemRandom
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 from roost.contract.commit import SCHEMA, Commit, Gone, Handled, Schedule, Unschedule
 from roost.contract.errors import LimitExceeded
@@ -48,6 +48,18 @@ class Desk:
     """Lines a transaction may have."""
 
 
+Meaning = Literal["", "head", "outcome", "awaited", "deferred"]
+"""What it says when a line is refused: the head is another one; there is an outcome of the same id; who waited for the
+answer took the trigger back; the letter to be put off is gone. "": nothing."""
+
+
+class Line(NamedTuple):
+    """A line of a transaction."""
+
+    write: Item
+    meaning: Meaning = ""
+
+
 class Plan:
     """The lines of one commit. The head comes first."""
 
@@ -64,10 +76,6 @@ class Plan:
         self.until = 0.0
         """Where this commit puts the lease's end."""
         self.leaving = commit.yield_lease and self.held is not None
-        self.inbox: int | None = None
-        self.guest: int | None = None
-        self.again: int | None = None
-        """Positions of the lines whose refusal means something."""
         self.sent: dict[str, str] = {}
         self.epoch = found.epoch
         if commit.restored:
@@ -75,7 +83,7 @@ class Plan:
         self.next = self._follow()
         self.head = self._head()
         self.rows: list[Item] = []
-        self.lines: list[Item] = [self.table.line(self.pk, keys.HEAD, self.head)]
+        self.lines = [Line(self.table.line(self.pk, keys.HEAD, self.head), "head")]
         self._state()
         self._handled()
         if not commit.destroy:
@@ -84,7 +92,7 @@ class Plan:
         self.many = commit.restored and len(self.lines) + len(self.rows) > desk.items
         if self.many:
             return
-        self.lines += [self.table.put_line(x) for x in self.rows]
+        self.lines += [Line(self.table.put_line(x)) for x in self.rows]
         if len(self.lines) > desk.items:
             raise LimitExceeded(
                 f"one tick made {len(self.lines)} writes; DynamoDB takes {desk.items} at once",
@@ -212,30 +220,29 @@ class Plan:
             return
         self._fits(len(row.value), "result", "its result")
         sk = keys.inbox(self.epoch, row.source, row.principal, row.id)
-        self.inbox = len(self.lines)
         line = inbox_line(self.table, self.pk, sk, row, self.commit.at)
         if self.commit.destroy:  # its inbox goes with it: only look
             put = line["Put"]
             line = {"ConditionCheck": {**{k: v for k, v in put.items() if k != "Item"}, "Key": key(self.pk, sk)}}
-        self.lines.append(line)
+        self.lines.append(Line(line, "outcome"))
 
     def _effects(self) -> None:
         commit, pk, epoch, out = self.commit, self.pk, self.epoch, self.rows
         for put in commit.kv:
             sk = keys.value(epoch, put.key)
             if put.value is None:
-                self.lines.append(self.table.delete_line(pk, sk))
+                self.lines.append(Line(self.table.delete_line(pk, sk)))
             else:
                 self._fits(len(put.value), "value", f"the value at {put.key!r}")
                 out.append(rows.bare(pk, sk, d=rows.b(put.value)))
         for line in commit.schedules:
             if isinstance(line, Unschedule):
-                self.lines.append(self.table.delete_line(pk, keys.schedule(epoch, line.key)))
+                self.lines.append(Line(self.table.delete_line(pk, keys.schedule(epoch, line.key))))
             else:
                 out.append(rows.put_schedule(pk, epoch, line))
         for row in commit.connections:
             if isinstance(row, Gone):
-                self.lines.append(self.table.delete_line(pk, keys.peer(epoch, row.cid)))
+                self.lines.append(Line(self.table.delete_line(pk, keys.peer(epoch, row.cid))))
             else:
                 out.append(rows.put_peer(pk, epoch, row))
         ring = self.desk.ring
@@ -258,18 +265,16 @@ class Plan:
         if commit.consumed is not None:
             sk = keys.letter(commit.consumed)
             if commit.answer is None:
-                self.lines.append(self.table.delete_line(pk, sk))
+                self.lines.append(Line(self.table.delete_line(pk, sk)))
             else:
-                self.guest = len(self.lines)
-                self.lines.append(self.table.delete_line(pk, sk, "attribute_exists(pk)"))
+                self.lines.append(Line(self.table.delete_line(pk, sk, "attribute_exists(pk)"), "awaited"))
                 self.rows += answer_items(pk, commit.consumed, commit.answer, self.desk.now())
         if commit.deferred is not None:
             change = Change()
             change.when("attribute_exists(pk)")
             change.set("at", rows.n(commit.deferred.attempts))
             change.set("nx", rows.n(commit.deferred.next) if commit.deferred.next else None)
-            self.again = len(self.lines)
-            self.lines.append(self.table.line(pk, keys.letter(commit.deferred.n), change))
+            self.lines.append(Line(self.table.line(pk, keys.letter(commit.deferred.n), change), "deferred"))
 
     def _fits(self, size: int, limit: str, what: str) -> None:
         if size > PIECE:

@@ -21,8 +21,12 @@ from roost.contract.commit import (
 )
 from roost.contract.trigger import Source
 
+from .answers import Answers
 from .client import Client
-from .mail import Mail
+from .dead import DeadLetters
+from .envelopes import Envelopes
+from .lease import HeadLease
+from .letters import Letters
 from .memory import Memory
 from .plan import ITEMS, Desk
 from .reads import Reads
@@ -40,7 +44,11 @@ class DynamoStore:
         self.memory = Memory()
         self.reads = Reads(table, self.memory, log_limit)
         self.writes = Writes(Desk(table, self.memory, log_limit, now, items), self.reads)
-        self.mail = Mail(table, self.memory, self.reads, now)
+        self.lease = HeadLease(table, self.memory, self.reads, now)
+        self.letters = Letters(table, self.reads, now)
+        self.answers = Answers(table, now)
+        self.envelopes = Envelopes(table, self.memory)
+        self.graves = DeadLetters(table, self.memory, self.reads, self.letters)
 
     @staticmethod
     def open(
@@ -52,7 +60,7 @@ class DynamoStore:
     async def load(self, address: Address, lease: Lease | None = None) -> Snapshot | Busy:
         if lease is None:
             return await self.reads.glance(address)
-        return await self.mail.claim(address, lease)
+        return await self.lease.claim(address, lease)
 
     async def get(self, address: Address, keys: Sequence[str]) -> Mapping[str, bytes]:
         return await self.reads.get(address, keys) if keys else {}
@@ -67,16 +75,16 @@ class DynamoStore:
         return await self.writes.commit(commit)
 
     async def park(self, address: Address, letter: Letter, limit: int, armed: float) -> Letter:
-        return (await self.mail.post(address, letter, limit, armed)).letter
+        return (await self.letters.post(address, letter, limit, armed)).letter
 
     async def parked(self, address: Address, after: int, limit: int) -> Sequence[Letter]:
         return await self.reads.parked(address, after, limit)
 
     async def settle(self, address: Address, ids: Sequence[str], armed: float | None) -> None:
-        await self.mail.settle(address, ids, armed)
+        await self.envelopes.settle(address, ids, armed)
 
     async def arm(self, address: Address, at: float | None) -> None:
-        await self.mail.arm(address, at)
+        await self.envelopes.arm(address, at)
 
     async def log(self, address: Address, after: int, kinds: frozenset[str], limit: int) -> tuple[Sequence[Entry], int]:
         return await self.reads.log(address, after, kinds, limit)
@@ -85,10 +93,10 @@ class DynamoStore:
         return await self.reads.dead(address, after, limit)
 
     async def purge(self, address: Address, id: str | None) -> int:
-        return await self.mail.purge(address, id)
+        return await self.graves.purge(address, id)
 
     async def redrive(self, address: Address, id: str | None) -> int:
-        return await self.mail.redrive(address, id)
+        return await self.graves.redrive(address, id)
 
     async def list(self, kind: str | None, prefix: str, cursor: str | None, limit: int) -> Page:
         return await self.reads.page(kind, prefix, cursor, limit)

@@ -80,7 +80,7 @@ class Writes:
             if len(plan.lines) == 1:
                 await self.table.update(plan.pk, keys.HEAD, plan.head)
             else:
-                await self.table.transact(plan.lines)
+                await self.table.transact([line.write for line in plan.lines])
         except Refused as refused:
             return self._refused(plan, refused)
         except Unknown:
@@ -95,9 +95,10 @@ class Writes:
     def _refused(self, plan: Plan, refused: Refused) -> Committed | AlreadyHandled | Head:
         commit = plan.commit
         if refused.code == "ConditionalCheckFailedException":
-            reasons = {0: refused.item}
+            reasons: dict[str, Item | None] = {"head": refused.item}
         elif refused.code == "TransactionCanceledException":
-            reasons = {i: r.item for i, r in enumerate(refused.reasons) if r.code == "ConditionalCheckFailed"}
+            pairs = zip(plan.lines, refused.reasons, strict=False)
+            reasons = {line.meaning: r.item for line, r in pairs if r.code == "ConditionalCheckFailed"}
         else:
             reasons = {}
         if not reasons:
@@ -106,18 +107,18 @@ class Writes:
                     f"one tick wrote more than DynamoDB takes at once ({refused})", limit="commit_bytes"
                 ) from refused
             raise TransientError(f"DynamoDB refused a commit: {refused}", code="store") from refused
-        stood = head(reasons[0]) if 0 in reasons else None
+        stood = head(reasons["head"]) if "head" in reasons else None
         if stood is not None and stood.nonce == plan.nonce:
             plan.done()  # it was this commit's own success, whose answer was lost
             return Committed(commit.version)
-        if plan.inbox is not None and plan.inbox in reasons:
-            first = rows.handled(reasons[plan.inbox])
+        if "outcome" in reasons:
+            first = rows.handled(reasons["outcome"])
             if first is not None:
                 return AlreadyHandled(first)
         if stood is None:
-            if plan.guest is not None and plan.guest in reasons:
+            if "awaited" in reasons:
                 raise Conflict(f"{commit.address}: who waited for this took it back", code="withdrawn")
-            if plan.again is not None and plan.again in reasons:
+            if "deferred" in reasons:
                 plan.commit.deferred = None  # the letter is gone: nothing to put off
                 return plan.found
             raise TransientError(f"DynamoDB refused a commit: {refused}", code="store") from refused
