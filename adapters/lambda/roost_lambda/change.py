@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .columns import Column
+
 
 class Change:
     """An update expression in the making."""
@@ -35,6 +37,14 @@ class Change:
             self.removes.append(self.name(attribute))
         else:
             self.sets.append(f"{self.name(attribute)} = {self.value(value)}")
+
+    def put(self, column: Column, value: object) -> None:
+        """Set a column; None removes it."""
+        self.set(column.name, None if value is None else column.write(value))
+
+    def expect(self, column: Column, value: object) -> None:
+        """Only if the column has this value; None: if there is none."""
+        self.equal(column.name, None if value is None else column.write(value))
 
     def bump(self, attribute: str, by: int = 1) -> None:
         """Count up from 0."""

@@ -9,6 +9,7 @@ from roost.contract.address import Address
 from . import keys, rows
 from .change import Change
 from .client import Refused
+from .columns import BELL, DEAD_LETTERS, HANDLED, TICKET
 from .letters import Letters
 from .memory import Memory
 from .reads import Reads
@@ -38,14 +39,14 @@ class DeadLetters:
             ]
             if letter.keyed:
                 change = Change()
-                for name in ("o", "f", "d", "x"):
-                    change.set(name, None)
-                change.set("t", rows.n(letter.n))
+                for field in ("outcome", "fingerprint", "value", "expires"):
+                    change.put(HANDLED.columns[field], None)
+                change.put(TICKET, letter.n)
                 sk = keys.inbox(found.epoch, letter.source, letter.principal, letter.id)
                 lines.append(self.table.line(pk, sk, change))
             bell = Change()
-            bell.bump("b")
-            bell.sets.append(f"dn = dn - {bell.value(rows.n(1))}")
+            bell.bump(BELL.name)
+            bell.sets.append(f"{DEAD_LETTERS.name} = {DEAD_LETTERS.name} - {bell.value(rows.n(1))}")
             lines.append(self.table.line(pk, keys.HEAD, bell))
             try:
                 await self.table.transact(lines)
@@ -64,7 +65,7 @@ class DeadLetters:
                 continue
             found = await self.reads.head(address)
             less = Change()
-            less.sets.append(f"dn = dn - {less.value(rows.n(1))}")
+            less.sets.append(f"{DEAD_LETTERS.name} = {DEAD_LETTERS.name} - {less.value(rows.n(1))}")
             grave = self.table.delete_line(pk, keys.grave(found.epoch, dead.n), "attribute_exists(pk)")
             try:
                 await self.table.transact([grave, self.table.line(pk, keys.HEAD, less)])

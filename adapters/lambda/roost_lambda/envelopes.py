@@ -10,6 +10,7 @@ from roost.contract.address import Address
 from . import keys, rows
 from .change import Change
 from .client import Refused
+from .columns import ARMED, FENCE, WAKE_AT, WAKE_SHARD
 from .memory import Memory
 from .table import Table
 
@@ -41,12 +42,12 @@ class Envelopes:
         pk = keys.partition(address)
         change = Change()
         change.when("attribute_exists(pk)")
-        change.set("ar", None if at is None else rows.n(at))
-        change.set("wk", None if at is None else rows.s(keys.shard(pk)))
-        change.set("wt", None if at is None else rows.n(at))
+        change.put(ARMED, at)
+        change.put(WAKE_SHARD, None if at is None else keys.shard(pk))
+        change.put(WAKE_AT, at)
         held = self.memory.held.get(address)
         if held is not None:
-            change.equal("f", rows.n(held.fence))
+            change.expect(FENCE, held.fence)
         try:
             await self.table.update(pk, keys.HEAD, change)
         except Refused:

@@ -8,6 +8,7 @@ from roost.contract.commit import SCHEMA
 
 from . import keys, rows
 from .client import Item
+from .columns import HEAD
 
 
 @dataclass(slots=True)
@@ -96,32 +97,6 @@ def head(item: Item | None) -> Head:
     found = Head()
     if item is None:
         return found
-    found.fence = rows.whole(item, "f")
-    found.owner = rows.text(item, "lo")
-    found.until = rows.real(item, "lu")
-    found.bell = rows.whole(item, "b")
-    found.claimed = rows.whole(item, "c")
-    found.heard = rows.whole(item, "a")
-    found.left = "m" in item
-    found.made = "v" in item
-    found.schema = rows.whole(item, "sc", SCHEMA)
-    found.generation = rows.whole(item, "g", 1)
-    found.version = rows.whole(item, "v")
-    found.at = rows.real(item, "at")
-    found.seq = rows.whole(item, "q")
-    found.first = rows.whole(item, "lf") if "lf" in item else None
-    found.sgen = rows.whole(item, "sg")
-    found.due = rows.maybe(item, "du")
-    found.armed = rows.maybe(item, "ar")
-    found.released = rows.whole(item, "r")
-    found.epoch = rows.text(item, "ep", keys.FIRST)
-    found.state = rows.data(item, "s") if "s" in item else None
-    found.pieces = rows.whole(item, "sn")
-    found.stated = rows.whole(item, "sr")
-    found.state_version = rows.whole(item, "sv", 1)
-    found.scheduled = rows.whole(item, "tr") if "tr" in item else None
-    found.peered = rows.whole(item, "cr") if "cr" in item else None
-    found.sending = "on" in item
-    found.dead = rows.whole(item, "dn")
-    found.nonce = rows.data(item, "x")
+    for field, column in HEAD.items():
+        setattr(found, field, column.of(item))
     return found

@@ -17,6 +17,7 @@ from roost.contract.errors import RoostError, TransientError, Unknown
 from . import keys, rows
 from .change import Change
 from .client import Refused
+from .columns import BELL, CLAIMED, FENCE, HEARD, LEFT, OWNER, RELEASED, UNTIL
 from .head import head
 from .memory import Held, Memory
 from .plan import HOLD
@@ -48,12 +49,12 @@ class HeadLease:
         """Take the agent and read it: one round trip while it is small or known."""
         pk = keys.partition(address)
         change = Change()
-        change.set("lo", rows.s(lease.owner))
-        change.set("lu", rows.n(lease.until))
-        change.bump("f")
-        bell = change.name("b")
-        change.sets.append(f"{change.name('c')} = if_not_exists({bell}, {change.value(rows.n(0))})")
-        until, owner = change.name("lu"), change.name("lo")
+        change.put(OWNER, lease.owner)
+        change.put(UNTIL, lease.until)
+        change.bump(FENCE.name)
+        bell = change.name(BELL.name)
+        change.sets.append(f"{change.name(CLAIMED.name)} = if_not_exists({bell}, {change.value(rows.n(0))})")
+        until, owner = change.name(UNTIL.name), change.name(OWNER.name)
         change.when(
             f"attribute_not_exists({until}) OR {until} <= {change.value(rows.n(self.now()))}"
             f" OR {owner} = {change.value(rows.s(lease.owner))}"
@@ -93,9 +94,9 @@ class HeadLease:
     async def _disclaim(self, address: Address, owner: str) -> None:
         """A claim was not answered: should it have been heard, nobody is to wait for its end."""
         change = Change()
-        change.set("lo", None)
-        change.set("lu", None)
-        change.equal("lo", rows.s(owner))
+        change.put(OWNER, None)
+        change.put(UNTIL, None)
+        change.expect(OWNER, owner)
         try:
             await self.table.update(keys.partition(address), keys.HEAD, change)
         except (Refused, RoostError):
@@ -108,9 +109,9 @@ class HeadLease:
             return
         until = self.now() + HOLD
         change = Change()
-        change.equal("f", rows.n(held.fence))
-        change.equal("lo", rows.s(held.owner))  # given back meanwhile, under the same fence
-        change.set("lu", rows.n(until))
+        change.expect(FENCE, held.fence)
+        change.expect(OWNER, held.owner)  # given back meanwhile, under the same fence
+        change.put(UNTIL, until)
         try:
             await self.table.update(keys.partition(address), keys.HEAD, change)
         except Refused:
@@ -129,15 +130,15 @@ class HeadLease:
         if held is None:
             return True
         change = Change()
-        change.set("lo", None)
-        change.set("lu", None)
+        change.put(OWNER, None)
+        change.put(UNTIL, None)
         if released:
-            change.set("r", rows.n(released))
-        change.equal("f", rows.n(held.fence))
+            change.put(RELEASED, released)
+        change.expect(FENCE, held.fence)
         if not force:
-            change.equal("b", rows.n(held.heard) if held.heard else None)
-            change.set("a", rows.n(held.heard) if held.heard else None)
-            change.set("m", rows.n(1) if left else None)
+            change.expect(BELL, held.heard or None)
+            change.put(HEARD, held.heard or None)
+            change.put(LEFT, True if left else None)
         try:
             await self.table.update(keys.partition(address), keys.HEAD, change)
         except Refused as refused:
@@ -152,8 +153,8 @@ class HeadLease:
     async def ring(self, address: Address) -> Bell | None:
         """Tell the holder that something waits; None = nobody holds it."""
         change = Change()
-        change.bump("b")
-        until = change.name("lu")
+        change.bump(BELL.name)
+        until = change.name(UNTIL.name)
         change.when(f"{until} > {change.value(rows.n(self.now()))}")
         try:
             found = head(await self.table.update(keys.partition(address), keys.HEAD, change, "ALL_NEW"))

@@ -16,6 +16,7 @@ from roost.contract.room import hogged, share_of
 from . import keys, rows
 from .change import Change
 from .client import Item, Refused
+from .columns import ARMED, BELL, DUE, TICKET, WAKE_AT, WAKE_SHARD
 from .head import Head, head
 from .lease import Bell
 from .plan import WAITS
@@ -88,9 +89,9 @@ class Letters:
         """The letter that waits under the same id."""
         pk = keys.partition(address)
         item = await self.table.get(pk, keys.inbox(found.epoch, letter.source, letter.principal, letter.id))
-        if item is None or "t" not in item:
+        if item is None or TICKET.name not in item:
             return None
-        first = await self.table.get(pk, keys.letter(rows.whole(item, "t")))
+        first = await self.table.get(pk, keys.letter(TICKET.of(item)))
         return rows.letter(first) if first is not None and found.owns(first) else None
 
     async def _put(self, address: Address, letter: Letter, found: Head) -> Letter:
@@ -106,8 +107,8 @@ class Letters:
         stale: Item | None = None
         for _ in range(TRIES):
             change = Change()
-            change.equal("t", stale)
-            change.set("t", rows.n(letter.n))
+            change.equal(TICKET.name, stale)
+            change.put(TICKET, letter.n)
             ttl = change.name("ttl")
             until = int(max(self.now(), letter.next) + WAITS)
             change.sets.append(f"{ttl} = if_not_exists({ttl}, {change.value(rows.n(until))})")
@@ -116,13 +117,13 @@ class Letters:
                 return letter
             except Refused as refused:
                 taken = refused.reasons[0].item if refused.reasons else None
-                if taken is None or "t" not in taken:
+                if taken is None or TICKET.name not in taken:
                     stale = None  # it was freed meanwhile
                     continue
-                first = await self.table.get(pk, keys.letter(rows.whole(taken, "t")))
+                first = await self.table.get(pk, keys.letter(TICKET.of(taken)))
                 if first is not None:
                     return joined(rows.letter(first), letter)
-                stale = taken["t"]  # consumed: the id is free
+                stale = taken[TICKET.name]  # consumed: the id is free
         raise TransientError(f"{address}: its mailbox is too busy", code="store-busy")
 
     async def _rung(self, address: Address, letter: Letter, armed: float | None, found: Head) -> Head:
@@ -130,15 +131,15 @@ class Letters:
         pk = keys.partition(address)
         for _ in range(TRIES):
             change = Change()
-            change.bump("b")
+            change.bump(BELL.name)
             if armed is not None and (found.armed is None or armed < found.armed):
-                change.equal("ar", None if found.armed is None else rows.n(found.armed))
-                change.set("ar", rows.n(armed))
+                change.expect(ARMED, found.armed)
+                change.put(ARMED, armed)
             if letter.next > 0 and (found.due is None or letter.next < found.due):
-                change.equal("du", None if found.due is None else rows.n(found.due))
-                change.set("du", rows.n(letter.next))
-                change.set("wk", rows.s(keys.shard(pk)))
-                change.set("wt", rows.n(letter.next))
+                change.expect(DUE, found.due)
+                change.put(DUE, letter.next)
+                change.put(WAKE_SHARD, keys.shard(pk))
+                change.put(WAKE_AT, letter.next)
             try:
                 return head(await self.table.update(pk, keys.HEAD, change, "ALL_NEW"))
             except Refused as refused:

@@ -14,6 +14,42 @@ from roost.contract.errors import LimitExceeded
 from . import keys, rows
 from .change import Change, key
 from .client import Item
+from .columns import (
+    ARMED,
+    AT,
+    ATTEMPTS,
+    BELL,
+    DEAD_LETTERS,
+    DUE,
+    EPOCH,
+    FENCE,
+    FIRST_ENTRY,
+    GENERATION,
+    HEARD,
+    LEFT,
+    LISTED_KEY,
+    LISTED_KIND,
+    NEXT,
+    NONCE,
+    OWNER,
+    PEERED,
+    PIECES,
+    RELEASED,
+    SCHEDULED,
+    SCHEMA_VERSION,
+    SENDING,
+    SEQ,
+    SGEN,
+    STATE,
+    STATE_VERSION,
+    STATED,
+    TICKET,
+    UNTIL,
+    VERSION,
+    WAKE_AT,
+    WAKE_SHARD,
+    Column,
+)
 from .head import Head
 from .memory import Held, Memory
 from .table import Table
@@ -144,66 +180,67 @@ class Plan:
     def _head(self) -> Change:
         commit, old, new = self.commit, self.found, self.next
         out = Change()
-        out.equal("v", rows.n(old.version) if old.made else None)
-        out.equal("g", rows.n(old.generation) if old.made else None)
-        fence = out.name("f")
+        out.expect(VERSION, old.version if old.made else None)
+        out.expect(GENERATION, old.generation if old.made else None)
+        fence = out.name(FENCE.name)
         out.when(f"attribute_not_exists({fence}) OR {fence} <= {out.value(rows.n(commit.fence))}")
-        out.set("v", rows.n(new.version))
-        out.set("x", rows.b(self.nonce))
-        out.set("at", rows.n(new.at))
+        out.put(VERSION, new.version)
+        out.put(NONCE, self.nonce)
+        out.put(AT, new.at)
         if new.generation != old.generation or not old.made:
-            out.set("g", rows.n(new.generation))
+            out.put(GENERATION, new.generation)
         if new.fence != old.fence:
-            out.set("f", rows.n(new.fence))
+            out.put(FENCE, new.fence)
         if new.schema != SCHEMA or new.schema != old.schema:
-            out.set("sc", rows.n(new.schema))
-        self._moved(out, "q", old.seq, new.seq, 0)
-        self._moved(out, "sg", old.sgen, new.sgen, 0)
-        out.set("r", rows.n(new.released))
-        self._moved(out, "lf", old.first, new.first, None)
-        self._moved(out, "dn", old.dead, new.dead, 0)
-        self._moved(out, "tr", old.scheduled, new.scheduled, None)
-        self._moved(out, "cr", old.peered, new.peered, None)
-        self._moved(out, "sn", old.pieces, new.pieces, 0)
-        self._moved(out, "sr", old.stated, new.stated, 0)
-        self._moved(out, "sv", old.state_version, new.state_version, 1)
+            out.put(SCHEMA_VERSION, new.schema)
+        self._moved(out, SEQ, old.seq, new.seq)
+        self._moved(out, SGEN, old.sgen, new.sgen)
+        out.put(RELEASED, new.released)
+        self._moved(out, FIRST_ENTRY, old.first, new.first)
+        self._moved(out, DEAD_LETTERS, old.dead, new.dead)
+        self._moved(out, SCHEDULED, old.scheduled, new.scheduled)
+        self._moved(out, PEERED, old.peered, new.peered)
+        self._moved(out, PIECES, old.pieces, new.pieces)
+        self._moved(out, STATED, old.stated, new.stated)
+        self._moved(out, STATE_VERSION, old.state_version, new.state_version)
         # A letter may have lowered these since the head was read, so they are always written.
-        out.set("du", None if new.due is None else rows.n(new.due))
-        out.set("ar", None if new.armed is None else rows.n(new.armed))
-        out.set("wk", None if new.due is None else rows.s(keys.shard(self.pk)))
-        out.set("wt", None if new.due is None else rows.n(new.due))
+        out.put(DUE, new.due)
+        out.put(ARMED, new.armed)
+        out.put(WAKE_SHARD, None if new.due is None else keys.shard(self.pk))
+        out.put(WAKE_AT, new.due)
         if new.state != old.state:
-            out.set("s", None if new.state is None else rows.b(new.state))
+            out.put(STATE, new.state)
         if commit.letters:
-            out.set("m", rows.n(1))
+            out.put(LEFT, True)
         if new.sending != old.sending:
-            out.set("on", rows.n(1) if new.sending else None)
+            out.put(SENDING, new.sending or None)
         if new.epoch != old.epoch:
-            out.set("ep", rows.s(new.epoch))
+            out.put(EPOCH, new.epoch)
         if new.exists != old.exists:
-            out.set("lk", rows.s(commit.address.kind) if new.exists else None)
-            out.set("ln", rows.s(commit.address.key) if new.exists else None)
+            out.put(LISTED_KIND, commit.address.kind if new.exists else None)
+            out.put(LISTED_KEY, commit.address.key if new.exists else None)
         self._lease(out)
         return out
 
     @staticmethod
-    def _moved(out: Change, name: str, old: int | None, new: int | None, none: int | None) -> None:
+    def _moved(out: Change, column: Column, old: int | None, new: int | None) -> None:
+        """Write what has changed; the default is left out."""
         if old != new:
-            out.set(name, None if new is None or new == none else rows.n(new))
+            out.put(column, None if new == column.default else new)
 
     def _lease(self, out: Change) -> None:
         held = self.held
         if held is None:
             return
         if self.leaving:
-            out.equal("b", rows.n(held.heard) if held.heard else None)
-            out.set("a", rows.n(held.heard) if held.heard else None)
-            out.set("m", None)
-            out.set("lo", None)
-            out.set("lu", None)
+            out.expect(BELL, held.heard or None)
+            out.put(HEARD, held.heard or None)
+            out.put(LEFT, None)
+            out.put(OWNER, None)
+            out.put(UNTIL, None)
         else:
             self.until = self.desk.now() + HOLD
-            out.set("lu", rows.n(self.until))
+            out.put(UNTIL, self.until)
 
     def _state(self) -> None:
         commit = self.commit
@@ -261,7 +298,7 @@ class Plan:
             if x.keyed:
                 sk = keys.inbox(self.epoch, x.source, x.principal, x.id)
                 until = max(self.desk.now(), x.next) + WAITS
-                self.rows.append(rows.bare(pk, sk, t=rows.n(x.n), ttl=rows.n(int(until))))
+                self.rows.append(rows.row(pk, sk, {TICKET.name: TICKET.write(x.n), "ttl": rows.n(int(until))}))
         if commit.consumed is not None:
             sk = keys.letter(commit.consumed)
             if commit.answer is None:
@@ -272,8 +309,8 @@ class Plan:
         if commit.deferred is not None:
             change = Change()
             change.when("attribute_exists(pk)")
-            change.set("at", rows.n(commit.deferred.attempts))
-            change.set("nx", rows.n(commit.deferred.next) if commit.deferred.next else None)
+            change.put(ATTEMPTS, commit.deferred.attempts)
+            change.put(NEXT, commit.deferred.next or None)
             self.lines.append(Line(self.table.line(pk, keys.letter(commit.deferred.n), change), "deferred"))
 
     def _fits(self, size: int, limit: str, what: str) -> None:

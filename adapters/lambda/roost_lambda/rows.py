@@ -1,14 +1,12 @@
-"""Records as items and back. Attributes have short names: the head is paid by the kilobyte, twice a tick."""
+"""Records as items and back, by the columns of columns.py."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from roost.contract.address import Address
 from roost.contract.commit import DeadLetter, Entry, Envelope, Handled, Letter, Row, Schedule
 
 from . import keys
 from .client import Item
+from .columns import ENTRY, ENVELOPE, HANDLED, LETTER, PEER, SCHEDULE
 
 
 def s(text: str) -> Item:
@@ -57,33 +55,23 @@ def bare(pk: str, sk: str, **attributes: Item | None) -> Item:
     return item
 
 
+def row(pk: str, sk: str, attributes: Item) -> Item:
+    """An item of these attributes."""
+    return {"pk": s(pk), "sk": s(sk), **attributes}
+
+
 def put_letter(pk: str, life: str, x: Letter) -> Item:
-    return bare(
-        pk, keys.letter(x.n), e=s(life), i=s(x.id), sr=s(x.source), pr=s(x.principal) if x.principal else None,
-        a=s(x.action) if x.action else None, d=b(x.args) if x.args else None,
-        u=n(1) if x.lane == "urgent" else None, it=n(1) if x.internal else None,
-        at=n(x.attempts) if x.attempts else None, nx=n(x.next) if x.next else None,
-        cl=None if x.claims is None else b(x.claims), uk=None if x.keyed else n(1),
-        tr=None if x.trigger is None else b(x.trigger),
-    )  # fmt: skip
+    return row(pk, keys.letter(x.n), {"e": s(life), **LETTER.write(x)})
 
 
 def letter(item: Item) -> Letter:
     sk = item["sk"]["S"]
-    return Letter(
-        text(item, "i"), item["sr"]["S"], text(item, "pr"), text(item, "a"), data(item, "d"),
-        "urgent" if "u" in item else "standard", "it" in item, whole(item, "at"), real(item, "nx"),
-        int(sk[2:]) if sk.startswith("M#") else 0, data(item, "cl") if "cl" in item else None, "uk" not in item,
-        data(item, "tr") if "tr" in item else None,
-    )  # fmt: skip
+    return LETTER.read(item, n=int(sk[2:]) if sk.startswith("M#") else 0)
 
 
 def put_dead(pk: str, epoch: str, number: int, dead: DeadLetter) -> Item:
-    item = put_letter(pk, "", dead.letter)
-    del item["e"]
-    item["sk"] = s(keys.grave(epoch, number))
-    item["er"], item["dt"] = b(dead.error), n(dead.at)
-    return item
+    more = {"er": b(dead.error), "dt": n(dead.at)}
+    return row(pk, keys.grave(epoch, number), {**LETTER.write(dead.letter), **more})
 
 
 def dead(item: Item) -> DeadLetter:
@@ -91,72 +79,41 @@ def dead(item: Item) -> DeadLetter:
 
 
 def put_envelope(pk: str, sk: str, x: Envelope) -> Item:
-    return bare(
-        pk, sk, i=s(x.id), tk=s(x.to.kind), to=s(x.to.key), a=s(x.action), d=b(x.args) if x.args else None,
-        sk2=s(x.sender.kind), sn=s(x.sender.key), g=n(x.generation) if x.generation else None,
-        u=n(1) if x.lane == "urgent" else None, it=n(1) if x.internal else None,
-        at=n(x.attempts) if x.attempts else None, nx=n(x.next) if x.next else None,
-    )  # fmt: skip
+    return row(pk, sk, ENVELOPE.write(x))
 
 
 def envelope(item: Item) -> Envelope:
-    return Envelope(
-        text(item, "i"), Address(text(item, "tk"), text(item, "to")), text(item, "a"), data(item, "d"),
-        Address(text(item, "sk2"), text(item, "sn")), whole(item, "g"), "urgent" if "u" in item else "standard",
-        "it" in item, whole(item, "at"), real(item, "nx"),
-    )  # fmt: skip
+    return ENVELOPE.read(item)
 
 
 def put_schedule(pk: str, epoch: str, x: Schedule) -> Item:
-    return bare(
-        pk, keys.schedule(epoch, x.key), k=s(x.key), g=n(x.gen), du=n(x.due), sp=b(x.spec), t=s(x.target),
-        d=b(x.args), at=n(x.attempts) if x.attempts else None, nx=None if x.next is None else n(x.next),
-    )  # fmt: skip
+    return row(pk, keys.schedule(epoch, x.key), SCHEDULE.write(x))
 
 
 def schedule(item: Item) -> Schedule:
-    return Schedule(
-        text(item, "k"), whole(item, "g"), real(item, "du"), data(item, "sp"), text(item, "t"), data(item, "d"),
-        whole(item, "at"), maybe(item, "nx"),
-    )  # fmt: skip
+    return SCHEDULE.read(item)
 
 
 def put_peer(pk: str, epoch: str, x: Row) -> Item:
-    return bare(
-        pk, keys.peer(epoch, x.cid), c=s(x.cid), l=s(x.label) if x.label else None, o=n(x.opened),
-        pr=None if x.principal is None else s(x.principal), cl=None if x.claims is None else b(x.claims),
-        d=None if x.attachment is None else b(x.attachment),
-    )  # fmt: skip
+    return row(pk, keys.peer(epoch, x.cid), PEER.write(x))
 
 
 def peer(item: Item) -> Row:
-    return Row(
-        text(item, "c"), text(item, "l"), real(item, "o"), item["pr"]["S"] if "pr" in item else None,
-        data(item, "cl") if "cl" in item else None, data(item, "d") if "d" in item else None,
-    )  # fmt: skip
+    return PEER.read(item)
 
 
 def put_handled(pk: str, sk: str, x: Handled, ttl: float) -> Item:
-    return bare(
-        pk, sk, sr=s(x.source), pr=s(x.principal) if x.principal else None, i=s(x.id),
-        f=b(x.fingerprint) if x.fingerprint else None, o=s(x.outcome), d=b(x.value) if x.value else None,
-        x=n(x.expires), ttl=n(int(ttl)),
-    )  # fmt: skip
+    return row(pk, sk, {**HANDLED.write(x), "ttl": n(int(ttl))})
 
 
 def handled(item: Item | None) -> Handled | None:
     """The stored outcome; None also when an id only waits."""
-    if item is None or "o" not in item:
-        return None
-    outcome: Any = item["o"]["S"]
-    return Handled(
-        item["sr"]["S"], text(item, "pr"), text(item, "i"), data(item, "f"), outcome, data(item, "d"), real(item, "x")
-    )
+    return None if item is None or "o" not in item else HANDLED.read(item)
 
 
 def put_entry(pk: str, epoch: str, ring: int, x: Entry) -> Item:
-    return bare(pk, keys.slot(epoch, x.seq, ring), q=n(x.seq), k=s(x.kind), d=b(x.data) if x.data else None, at=n(x.at))
+    return row(pk, keys.slot(epoch, x.seq, ring), ENTRY.write(x))
 
 
 def entry(item: Item) -> Entry:
-    return Entry(whole(item, "q"), text(item, "k"), data(item, "d"), real(item, "at"))
+    return ENTRY.read(item)
