@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from roost.hosting import platform
 from roost.hosting.packages import is_ours
-from roost.hosting.platform import Project as Source
 
 from .blame import blame, short
 from .complaint import BROKEN, USAGE, Complaint
@@ -24,7 +24,7 @@ from .report import say
 from .withheld import refuse
 
 
-def gather(project: Project, app: str) -> Source:
+def gather(project: Project, app: str) -> platform.Project:
     """The project as a platform takes it. Complaint: a module that is not there, or source that can't be read."""
     module = module_of(app)
     roots = list(dict.fromkeys([project.root, Path.cwd().resolve()]))
@@ -38,7 +38,7 @@ def gather(project: Project, app: str) -> Source:
         found.files.update(_included(project.root, pattern))
     refuse(found.files)
     named = str(table.get("project", {}).get("name") or project.root.name or "roost-app")
-    return Source(
+    return platform.Project(
         app, project.root, named, project.config, found.files, requirements(project.root, table), found.foreign
     )
 
@@ -63,7 +63,7 @@ def _included(root: Path, pattern: object) -> dict[str, Path]:
     return seen
 
 
-def says_who(source: Source) -> bool:
+def says_who(source: platform.Project) -> bool:
     """Whether the app says who may call it: some `App(...)` in its modules has an `auth`. True where there is none."""
     calls = [
         node

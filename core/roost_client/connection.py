@@ -14,7 +14,7 @@ from .dial import Dial
 from .faults import lost, timed_out
 from .flow import Flow
 from .frames import Identity, State, call_frame, message_frame, state_frame
-from .inlet import Inlet
+from .inbound import InboundQueues
 from .link import Closed, Link
 from .outbox import Exchange, Outbox
 from .retry import Retries
@@ -35,8 +35,10 @@ class Connection:
         self._retries = retries
         self._timeout = timeout
         self._outbox = Outbox()
-        self._inlet = Inlet(self._outbox, listen=listen)
-        self._link = Link(dial, self._outbox, self._inlet.receive, self._inlet.end, retries=retries, timeout=timeout)
+        self._inbound = InboundQueues(self._outbox, listen=listen)
+        self._link = Link(
+            dial, self._outbox, self._inbound.receive, self._inbound.end, retries=retries, timeout=timeout
+        )
 
     async def __aenter__(self) -> Self:
         await self._link.open()
@@ -50,14 +52,14 @@ class Connection:
     @property
     def identity(self) -> Identity:
         """The agent at the other end: `name` is its key, `agent` its kind."""
-        if self._inlet.identity is None:
+        if self._inbound.identity is None:
             raise RuntimeError("the connection is not open: use `async with handle.connect() as conn`")
-        return self._inlet.identity
+        return self._inbound.identity
 
     @property
     def state(self) -> Any:
         """The newest state the agent has sent, or accepted from us; None before there is one."""
-        return None if self._inlet.state is None else self._inlet.state.state
+        return None if self._inbound.state is None else self._inbound.state.state
 
     @property
     def closed(self) -> Closed | None:
@@ -70,7 +72,7 @@ class Connection:
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close for good. What is in flight fails; messages already here can be read."""
-        self._inlet.end(Closed(code, reason))  # first: a reader that lags must not hold up the closing
+        self._inbound.end(Closed(code, reason))  # first: a reader that lags must not hold up the closing
         self._outbox.fail(lost("the connection was closed by this client"))
         await self._link.close(code, reason)
 
@@ -143,7 +145,7 @@ class Connection:
 
         A frame of ours the server could not take comes back here, as {"type": "roost_error", "code", ...}.
         """
-        return self._inlet.messages
+        return self._inbound.messages
 
     async def set_state(self, state: Any, /, *, timeout: float | None = None) -> None:
         """Replace the agent's state; Rejected when clients may not, or when it is invalid.
@@ -156,11 +158,11 @@ class Connection:
             await self._run(lambda: self._answer(Exchange("state", frame, value=state)), "set_state", timeout)
         else:
             await self._run(lambda: self._answer(Exchange("message", frame)), "set_state", timeout)
-            await self._inlet.new_state(State(state))
+            await self._inbound.new_state(State(state))
 
     def states(self) -> AsyncGenerator[Any, None]:
         """The state now, if there is one, then each that follows. Every reader sees all of them."""
-        return self._inlet.states()
+        return self._inbound.states()
 
     async def _run(
         self,
@@ -178,7 +180,7 @@ class Connection:
                 what=what,
             )
         except RoostError as error:
-            if error.code == "timeout" and self._inlet.messages.full:
+            if error.code == "timeout" and self._inbound.messages.full:
                 raise timed_out(f"{error}; reading is paused: messages() is full") from None
             raise
 

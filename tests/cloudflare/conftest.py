@@ -14,7 +14,7 @@ from roost_cloudflare.stage import Stage, stage
 
 COUNTED = """
 from roost_cloudflare import interop
-from roost_cloudflare.object import Resident
+from roost_cloudflare.object import AwakeObject
 
 class RoostAgent(RoostAgent):
     born = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from roost_cloudflare.ports import run
+from roost_cloudflare.port_suite import run
 from roost_conformance.bodies.case import BODY_CASES
 from roost_conformance.ports import PORT_CASES
 

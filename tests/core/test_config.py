@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, Field, SecretStr
 
 from roost import Agent, App, Rejected, action, resource
-from roost.author.config import Source, from_environment, resolve
+from roost.author.config import ConfigTable, from_environment, resolve
 from roost.testing import world
 
 pytestmark = pytest.mark.anyio
@@ -84,7 +84,7 @@ class Wider(Agent[Empty, Wide]):
 wide = App([Wider]).kinds.values()
 
 
-def widened(*sources: Source, **variables: str) -> Wide:
+def widened(*sources: ConfigTable, **variables: str) -> Wide:
     found = resolve(wide, [*sources[:1], from_environment(variables, wide), *sources[1:]])["wider"]
     assert isinstance(found, Wide)
     return found

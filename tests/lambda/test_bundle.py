@@ -93,7 +93,7 @@ def test_a_bundle_loads_alone(tmp_path: Path) -> None:
     script = f"""
 import sys
 sys.path[:] = [{str(code)!r}, *(p for p in sys.path if "site-packages" not in p)]
-import roost_lambda.connect, roost_lambda.handler, roost_lambda.gateway, roost_lambda.order, roost_lambda.web
+import roost_lambda.connect, roost_lambda.handler, roost_lambda.gateway, roost_lambda.frame_lanes, roost_lambda.web
 import roost_http.surface, roost_lambda.deployment as deployment
 import aws_lambda_powertools, botocore, httpx, mangum, pydantic, roost
 assert deployment.load("main:app").kinds.keys() == {{"echo"}}

@@ -16,7 +16,7 @@ print(json.dumps(sorted(sys.modules)))
 """
 CONNECT = "import roost_lambda.connect"
 HANDLER = "import roost_lambda.handler"
-SOCKET = "import roost_lambda.handler, roost_lambda.gateway, roost_lambda.order, roost_lambda.events"
+SOCKET = "import roost_lambda.handler, roost_lambda.gateway, roost_lambda.frame_lanes, roost_lambda.events"
 DRAIN = "import roost_lambda.handler; from aws_lambda_powertools.utilities.batch import AsyncBatchProcessor"
 WEB = "import roost_lambda.handler, roost_http.surface, roost_lambda.web"
 DEPLOYMENT = """

@@ -9,8 +9,8 @@ import pytest
 
 from roost.contract.address import Address
 from roost.protocol.incoming import number
-from roost_lambda.bells import heard, message
 from roost_lambda.events import Closed, Framed, Opened, Resumed, decode, follow_up, opened, resume
+from roost_lambda.sqs_bells import heard, message
 
 
 def event(kind: str, **more: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import pytest
 
 from roost.contract.address import Address
 from roost.ports import Store
-from roost_conformance.ports.pen import everything
+from roost_conformance.ports.commit_writer import everything
 from roost_local.store import SqliteStore
 
 pytestmark = pytest.mark.anyio
@@ -25,30 +25,30 @@ CHILD = """
 import asyncio, os, sys
 from roost.contract.commit import Commit, Entry, Put
 from roost.errors import RoostError
-from roost_conformance.ports.pen import Pen, envelope, handled, letter
+from roost_conformance.ports.commit_writer import CommitWriter, envelope, handled, letter
 from roost_local.store import SqliteStore
 
-async def write(pen, version):
+async def write(writer, version):
     n = b"%d" % version
-    await pen.write(
+    await writer.write(
         state=n + b" " * (version % 5000), kv=(Put("k", n),), handled=handled(f"id-{version}", n),
-        log=(Entry(version, "a", n, 1.0),), outbox=(envelope(f"e-{version}", pen.address),),
+        log=(Entry(version, "a", n, 1.0),), outbox=(envelope(f"e-{version}", writer.address),),
     )
-    os.write(1, f"{pen.address.key} {version}\\n".encode())
+    os.write(1, f"{writer.address.key} {version}\\n".encode())
 
 async def main():
     store = SqliteStore.open(sys.argv[1], 1_000_000)
-    pens = [Pen(store, "crash", f"k{n}") for n in range(int(sys.argv[2]))]
-    for pen in pens:
-        found = await pen.load()
-        pen.version, pen.seq, pen.at = found.version, found.seq, max(found.at, pen.at)
-    version = max(pen.version for pen in pens)
-    for pen in pens:  # level them: the last round may have been cut
-        while pen.version < version:
-            await write(pen, pen.version + 1)
+    pens = [CommitWriter(store, "crash", f"k{n}") for n in range(int(sys.argv[2]))]
+    for writer in pens:
+        found = await writer.load()
+        writer.version, writer.seq, writer.at = found.version, found.seq, max(found.at, writer.at)
+    version = max(writer.version for writer in pens)
+    for writer in pens:  # level them: the last round may have been cut
+        while writer.version < version:
+            await write(writer, writer.version + 1)
     while True:
         version += 1
-        await asyncio.gather(*(write(pen, version) for pen in pens))
+        await asyncio.gather(*(write(writer, version) for writer in pens))
 
 asyncio.run(main())
 """

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from roost.contract.errors import RoostError, TransientError
-from roost_conformance.ports.pen import STATE, Pen, load
+from roost_conformance.ports.commit_writer import STATE, CommitWriter, load
 from roost_local import schema
 from roost_local.store import SqliteStore
 
@@ -57,7 +57,7 @@ async def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         store = SqliteStore.open(path)
-        await Pen(store, "mode").write(state=STATE)
+        await CommitWriter(store, "mode").write(state=STATE)
     finally:
         os.umask(before)
     modes = {p.name: p.stat().st_mode & 0o777 for p in path.parent.iterdir()}
@@ -91,15 +91,15 @@ async def test_a_newer_schema_is_left_alone(tmp_path: Path) -> None:
 async def test_an_older_schema_is_brought_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "agents.db"
     store = SqliteStore.open(path)
-    pen = Pen(store, "migrate")
-    await pen.write(state=STATE)
+    writer = CommitWriter(store, "migrate")
+    await writer.write(state=STATE)
     await store.close()
     now = schema.VERSION
     monkeypatch.setattr(schema, "VERSION", now + 2)
     steps = {now: "CREATE TABLE one(x);", now + 1: "ALTER TABLE one ADD COLUMN y;"}
     monkeypatch.setattr(schema, "MIGRATIONS", steps)
     store = SqliteStore.open(path)
-    assert (await load(store, pen.address)).state == STATE
+    assert (await load(store, writer.address)).state == STATE
     await store.close()
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA user_version").fetchone() == (now + 2,)
@@ -139,16 +139,16 @@ async def test_another_programs_file_is_left_alone(tmp_path: Path) -> None:
 async def test_the_log_limit_may_change(tmp_path: Path, before: int, after: int) -> None:
     path = tmp_path / "agents.db"
     store = SqliteStore.open(path, before)
-    pen = Pen(store, "limit")
+    writer = CommitWriter(store, "limit")
     for _ in range(30):
-        await pen.write(state=STATE, log=pen.entries(*"abcde"))
+        await writer.write(state=STATE, log=writer.entries(*"abcde"))
     await store.close()
-    store = pen.store = SqliteStore.open(path, after)
+    store = writer.store = SqliteStore.open(path, after)
     keep = min(before, after, 150)
-    log, first = await store.log(pen.address, 0, frozenset(), 5000)
+    log, first = await store.log(writer.address, 0, frozenset(), 5000)
     assert [e.seq for e in log] == list(range(150 - len(log) + 1, 151)) and first == log[0].seq
     assert keep <= len(log) <= keep + 64
-    await pen.write(log=pen.entries(*"ab"))
-    log, _ = await store.log(pen.address, 0, frozenset(), 5000)
+    await writer.write(log=writer.entries(*"ab"))
+    log, _ = await store.log(writer.address, 0, frozenset(), 5000)
     assert [e.seq for e in log] == list(range(log[0].seq, 153))
     await store.close()

@@ -11,7 +11,7 @@ import pytest
 
 from roost.contract.commit import Put
 from roost.contract.errors import TransientError
-from roost_conformance.ports.pen import STATE, Pen
+from roost_conformance.ports.commit_writer import STATE, CommitWriter
 from roost_local.store import SqliteStore
 
 pytestmark = pytest.mark.anyio
@@ -45,15 +45,15 @@ def folder_deleted(path: Path) -> None:
 async def test_a_file_that_is_gone_takes_no_write(
     store: SqliteStore, lose: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    pen = Pen(store, "gone")
-    await pen.write(state=STATE)
-    await pen.write(kv=(Put("a", b"1"),))
+    writer = CommitWriter(store, "gone")
+    await writer.write(state=STATE)
+    await writer.write(kv=(Put("a", b"1"),))
     assert store.file.trouble is None
     with caplog.at_level(logging.ERROR, "roost"):
         lose(store.path)
         for _ in range(3):
             with pytest.raises(TransientError, match="deleted or replaced") as refused:
-                await pen.write(kv=(Put("b", b"1"),))
+                await writer.write(kv=(Put("b", b"1"),))
             assert refused.value.code == "data-gone" and refused.value.status == 503
     assert len(caplog.records) == 1, "it is said once"
     assert store.file.trouble is not None and str(store.path) not in store.file.trouble, "callers read where it is"
@@ -63,9 +63,9 @@ async def test_a_file_that_is_gone_takes_no_write(
 async def test_a_damaged_page_is_said_once_and_in_words(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "agents.db"
     store = SqliteStore.open(path)
-    pen = Pen(store, "damaged")
+    writer = CommitWriter(store, "damaged")
     for i in range(40):
-        await pen.write(state=b"1", kv=tuple(Put(f"k{i}.{n}", b"x" * 3000) for n in range(20)))
+        await writer.write(state=b"1", kv=tuple(Put(f"k{i}.{n}", b"x" * 3000) for n in range(20)))
     await store.close()
     raw = bytearray(path.read_bytes())
     for start in range(4096, len(raw), 4096):
@@ -75,7 +75,7 @@ async def test_a_damaged_page_is_said_once_and_in_words(tmp_path: Path, caplog: 
         store = SqliteStore.open(path)
         for _ in range(3):
             with pytest.raises(TransientError, match="damaged") as refused:
-                await store.load(pen.address)
+                await store.load(writer.address)
             assert refused.value.code == "data-damaged" and refused.value.status == 503
     assert len(caplog.records) == 1 and store.file.trouble is not None
     await store.close()

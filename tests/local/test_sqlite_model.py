@@ -13,7 +13,7 @@ from roost.contract.commit import Commit, DeadLetter, Entry, Gone, Put, Row, Sna
 from roost.contract.errors import RoostError
 from roost.hosting.memory import MemoryStore
 from roost.ports import Store
-from roost_conformance.ports.pen import Pen, envelope, everything, handled, letter, schedule
+from roost_conformance.ports.commit_writer import CommitWriter, envelope, everything, handled, letter, schedule
 from roost_local.store import SqliteStore
 
 pytestmark = pytest.mark.anyio
@@ -24,9 +24,9 @@ ARGUMENTS = [b'{"args":[1],"kwargs":{}}', b'{"kwargs":{},"args":[1]}', b'{"args"
 class Life:
     """One agent's next step, drawn from a seed; both stores get the same."""
 
-    def __init__(self, rng: random.Random, pen: Pen) -> None:
+    def __init__(self, rng: random.Random, writer: CommitWriter) -> None:
         self.rng = rng
-        self.pen = pen
+        self.writer = writer
 
     def some(self, share: float) -> bool:
         return self.rng.random() < share
@@ -35,8 +35,10 @@ class Life:
         return self.rng.choice(["a", "b", "c", "d%", "\U0001f600"])
 
     def commit(self) -> Commit:
-        rng, pen = self.rng, self.pen
-        commit = pen.draft(at=pen.at + rng.choice([0.5, 1.0, 40.0]), sgen=rng.randrange(9), released=pen.version)
+        rng, writer = self.rng, self.writer
+        commit = writer.draft(
+            at=writer.at + rng.choice([0.5, 1.0, 40.0]), sgen=rng.randrange(9), released=writer.version
+        )
         commit.next_due, commit.armed = rng.choice([None, 5.0, 7.5]), rng.choice([None, 2.25, 5.0])
         commit.state = rng.choice([None, b"1", b"x" * rng.randrange(9000)])
         if self.some(0.4):
@@ -54,10 +56,10 @@ class Life:
             )
         if self.some(0.3):
             count = rng.choice([1, 3, 30])
-            commit.log = tuple(Entry(pen.seq + i, self.name(), b"%d" % i, commit.at) for i in range(1, count + 1))
-            commit.seq = pen.seq + count
+            commit.log = tuple(Entry(writer.seq + i, self.name(), b"%d" % i, commit.at) for i in range(1, count + 1))
+            commit.seq = writer.seq + count
         if self.some(0.3):
-            commit.outbox = tuple(envelope(f"{pen.version}.{i}", pen.address) for i in range(rng.randrange(4)))
+            commit.outbox = tuple(envelope(f"{writer.version}.{i}", writer.address) for i in range(rng.randrange(4)))
         if self.some(0.3):
             cid = self.name()
             commit.connections = (Gone(cid) if self.some(0.5) else Row(cid, "l", rng.random(), attachment=b"z"),)
@@ -78,7 +80,7 @@ class Life:
         return commit
 
     def step(self) -> Callable[[Store], Awaitable[Any]]:
-        rng, address = self.rng, self.pen.address
+        rng, address = self.rng, self.writer.address
         match rng.choices(["commit", "park", "settle", "arm", "redrive"], [8, 3, 1, 1, 1])[0]:
             case "commit":
                 commit = self.commit()
@@ -89,7 +91,7 @@ class Life:
                 armed, limit = rng.random() * 9, rng.choice([5, 9])
                 return lambda store: store.park(address, one, limit, armed)
             case "settle":
-                ids = [f"{self.pen.version - 1}.{i}" for i in range(2)]
+                ids = [f"{self.writer.version - 1}.{i}" for i in range(2)]
                 at = rng.choice([None, 4.5])
                 return lambda store: store.settle(address, ids, at)
             case "arm":
@@ -111,32 +113,37 @@ async def answer(work: Awaitable[Any]) -> Any:
 async def test_same_as_the_reference(seed: int, tmp_path: Path) -> None:
     rng = random.Random(seed)
     reference, store = MemoryStore(LOG), SqliteStore.open(tmp_path / "agents.db", LOG)
-    lives = [Life(rng, Pen(reference, "model", key)) for key in ("a", "b", "\U0001f600")]
+    lives = [Life(rng, CommitWriter(reference, "model", key)) for key in ("a", "b", "\U0001f600")]
     try:
         for n in range(250):
             life = rng.choice(lives)
-            pen, step = life.pen, life.step()
+            writer, step = life.writer, life.step()
             wanted, got = await answer(step(reference)), await answer(step(store))
             assert got == wanted, (seed, n)
-            now = await pen.load()
-            pen.version, pen.generation, pen.seq, pen.at = now.version, now.generation, now.seq, max(pen.at, now.at)
+            now = await writer.load()
+            writer.version, writer.generation, writer.seq, writer.at = (
+                now.version,
+                now.generation,
+                now.seq,
+                max(writer.at, now.at),
+            )
             if n % 5 == 0 or n > 240:
                 for one in lives:
-                    address = one.pen.address
+                    address = one.writer.address
                     assert await everything(store, address) == await everything(reference, address), (seed, n)
                     for id in ("a", "b", "d%"):
                         row = await reference.outcome(address, "client", "me", id)
-                        if row is not None and row.expires > one.pen.at:
+                        if row is not None and row.expires > one.writer.at:
                             assert await store.outcome(address, "client", "me", id) == row
                     for prefix in ("", "a", "d"):
                         assert await store.scan(address, prefix, "", 9) == await reference.scan(address, prefix, "", 9)
                 assert await store.list(None, "", None, 2) == await reference.list(None, "", None, 2)
                 assert sorted(store.due(6.0, 9)) == sorted(reference.due(6.0, 9))
-                addresses = [one.pen.address for one in lives]
+                addresses = [one.writer.address for one in lives]
                 ahead, loads = store.ahead(addresses), [await store.load(a) for a in addresses]
                 assert [ahead.get(a, Snapshot(a)) for a in addresses] == loads, (seed, n)
                 assert store.next_armed(2.5) == reference.next_armed(2.5)
                 assert store.unfinished(2) == reference.unfinished(2)
-                assert store.unfinished(9, lives[0].pen.address) == reference.unfinished(9, lives[0].pen.address)
+                assert store.unfinished(9, lives[0].writer.address) == reference.unfinished(9, lives[0].writer.address)
     finally:
         await store.close()

@@ -14,10 +14,10 @@ from roost.engine.leased import pump
 from roost.engine.leased import tenure as tenant
 from roost_lambda import backend, keys, rows
 from roost_lambda.change import Change
+from roost_lambda.frame_lanes import Lanes
 from roost_lambda.head import Head
 from roost_lambda.lease import HeadLease
 from roost_lambda.leases import TableLeases
-from roost_lambda.order import Lanes
 from roost_lambda.plan import HOLD, Plan
 from roost_lambda.table import Table
 

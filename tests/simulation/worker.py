@@ -19,8 +19,8 @@ from roost.testing.clock import VirtualTimeout
 from roost.testing.faults import Faults
 from roost_lambda.backend import LambdaBackend
 from roost_lambda.client import TIMEOUT, Lost, Reason, Refused
-from roost_lambda.gateway import Gateway as Edge
-from roost_lambda.order import Lanes
+from roost_lambda.frame_lanes import Lanes
+from roost_lambda.gateway import ApiGateway
 from roost_lambda.plan import HOLD
 from roost_lambda.sockets import Sockets
 from roost_lambda.store import DynamoStore
@@ -323,7 +323,7 @@ class Worker(Machine):
         )
         super().__init__(host, self.backend.runtime, fleet.loop.create_future())
         lanes = Lanes(table, host.now, host.sleep, host.monotonic)
-        self.edge = Edge(self.backend, cast(Sockets, wire), lanes, fleet.invoke_later, Operators())
+        self.edge = ApiGateway(self.backend, cast(Sockets, wire), lanes, fleet.invoke_later, Operators())
         self._watch()
 
     def _watch(self) -> None:

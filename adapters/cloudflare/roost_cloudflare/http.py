@@ -75,7 +75,7 @@ class Head:
         }  # fmt: skip
 
 
-class Turn:
+class RequestAnswer:
     """One request and its answer."""
 
     __slots__ = ("_asked", "_chunks", "_gone", "_head", "_headers", "_parts", "_status", "_stream", "begun", "ready")
@@ -173,7 +173,7 @@ class Turn:
 
 async def answer(app: ASGIApp, head: Head) -> interop.Js:
     """The app's answer to a request; one that streams goes on after this returns."""
-    turn = Turn(head)
+    turn = RequestAnswer(head)
     if not head.streams:
         await app(head.scope(), turn.receive, turn.send)
         await turn.drain()

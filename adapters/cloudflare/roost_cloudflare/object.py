@@ -34,7 +34,7 @@ from .clock import ObjectHost
 from .courier import ObjectCourier
 from .registry import Listing, Registries, RegistryCounts
 from .store import ObjectStore
-from .wire import Line, Sockets, rebuilt, session_of, socket_address
+from .wire import ObjectLine, Sockets, rebuilt, session_of, socket_address
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -56,7 +56,7 @@ class ObjectRuntime(Runtime):
         app.runtime = before
 
 
-class Resident:
+class AwakeObject:
     """What an object keeps in memory: the runtime of its agent and its open sockets."""
 
     def __init__(self, app: App, settings: Settings, ctx: interop.Js, env: interop.Js, address: Address) -> None:
@@ -120,7 +120,7 @@ class Resident:
     async def connect(self, head: http.Head) -> interop.Js:
         """Accept, then admit and greet, or refuse in a way that ends the client's retries (rule 26)."""
         client, server = interop.pair()
-        line = Line(server)
+        line = ObjectLine(server)
         try:
             session = await self._admit(head, line)
         except RoostError as error:
@@ -139,7 +139,7 @@ class Resident:
             self.host.at_once = True
         return interop.upgraded(client)
 
-    async def _admit(self, head: http.Head, line: Line) -> Session:
+    async def _admit(self, head: http.Head, line: ObjectLine) -> Session:
         runtime = self.runtime
         self.surface.site.door.given([(k.encode(), v.encode()) for k, v in head.headers])
         headers = head.fields
@@ -218,13 +218,13 @@ class AgentObject(interop.DurableObject):  # type: ignore[misc]  # the SDK has n
     def __init__(self, ctx: interop.Js, env: interop.Js) -> None:
         self.ctx = ctx
         self.env = env
-        self._resident: Resident | None = None
+        self._awake_object: AwakeObject | None = None
         self._held = False
         interop.quicken()
 
-    def _awake(self) -> Resident:
+    def _awake(self) -> AwakeObject:
         """What is in memory; made at the first event."""
-        found = self._resident
+        found = self._awake_object
         if found is None:
             from .settings import Settings
 
@@ -236,29 +236,31 @@ class AgentObject(interop.DurableObject):  # type: ignore[misc]  # the SDK has n
                 address = ObjectStore.whose(interop.Sql(self.ctx))
             if address is None:
                 raise TransientError("this object does not know its name yet", code="nameless")
-            found = self._resident = Resident(self.app, Settings.of(self.app, self.env), self.ctx, self.env, address)
+            found = self._awake_object = AwakeObject(
+                self.app, Settings.of(self.app, self.env), self.ctx, self.env, address
+            )
         return found
 
     def _hold(self) -> None:
         """Keep the object awake while its queue works on what no request waits for."""
-        resident = self._resident
-        if resident is not None and resident.busy and not self._held:
+        awake = self._awake_object
+        if awake is not None and awake.busy and not self._held:
             self._held = True
-            interop.wait_until(self.ctx, self._until_quiet(resident))
+            interop.wait_until(self.ctx, self._until_quiet(awake))
 
-    async def _until_quiet(self, resident: Resident) -> None:
+    async def _until_quiet(self, awake: AwakeObject) -> None:
         try:
-            await resident.quiet()
+            await awake.quiet()
         finally:
             self._held = False
 
     async def fetch(self, request: interop.Js) -> interop.Js:
-        resident = self._awake()
+        awake = self._awake()
         head = http.Head(request)
         if head.upgrade:
-            answer = await resident.connect(head)
+            answer = await awake.connect(head)
         else:
-            answer = await http.answer(resident.surface, head)
+            answer = await http.answer(awake.surface, head)
         self._hold()
         return answer
 

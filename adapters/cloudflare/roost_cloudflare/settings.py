@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from roost.author.app import App
-from roost.author.config import Source, from_environment, resolve
+from roost.author.config import ConfigTable, from_environment, resolve
 from roost.contract.operators import Operators
 from roost.contract.visible import VisibleFormatter
 
@@ -57,10 +57,10 @@ def _listen(level: str) -> None:
     logging.getLogger("roost").setLevel(level.upper())
 
 
-def declare(app: App, config: Source) -> None:
+def declare(app: App, config: ConfigTable) -> None:
     """What pyproject.toml said when the Worker was bundled: weaker than its variables."""
     _declared[app] = config
 
 
-_declared: dict[App, Source] = {}
+_declared: dict[App, ConfigTable] = {}
 _read: dict[App, Settings] = {}

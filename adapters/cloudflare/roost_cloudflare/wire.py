@@ -26,7 +26,7 @@ ROUTED = "/agents"
 LATEST = 1 << 62
 
 
-class Line:
+class ObjectLine:
     """The socket under a session."""
 
     __slots__ = ("closing", "socket")
@@ -66,7 +66,7 @@ class MeteredSession(Metered, ObjectSession):
 
 def session_of(
     runtime: Runtime, address: Address, cid: str, label: str, caller: Caller | None, query: Mapping[str, str],
-    line: Line, client: str = "",
+    line: ObjectLine, client: str = "",
 ) -> Session:  # fmt: skip
     """The session of a connection. `client`: its remote address, which does not outlive the object's memory."""
     if runtime.meter is None:
@@ -76,7 +76,7 @@ def session_of(
     return session
 
 
-def rebuilt(runtime: Runtime, address: Address, row: Row, line: Line) -> Session:
+def rebuilt(runtime: Runtime, address: Address, row: Row, line: ObjectLine) -> Session:
     """The session of a connection that outlived the object's memory."""
     session = session_of(runtime, address, row.cid, row.label, caller_of(row.principal, row.claims), {}, line)
     session.resume()
@@ -88,18 +88,18 @@ class Sockets:
 
     def __init__(self, ctx: interop.Js) -> None:
         self._ctx = ctx
-        self._lines: dict[str, Line] | None = None
+        self._lines: dict[str, ObjectLine] | None = None
         self.sessions: dict[str, Session] = {}
         self.version = LATEST
 
     @property
-    def lines(self) -> dict[str, Line]:
+    def lines(self) -> dict[str, ObjectLine]:
         """Open sockets by connection; found anew after a hibernation."""
         if self._lines is None:
-            self._lines = {cid: Line(s) for s in interop.sockets(self._ctx) if (cid := interop.cid_of(s))}
+            self._lines = {cid: ObjectLine(s) for s in interop.sockets(self._ctx) if (cid := interop.cid_of(s))}
         return self._lines
 
-    def add(self, cid: str, line: Line) -> None:
+    def add(self, cid: str, line: ObjectLine) -> None:
         self.lines[cid] = line
 
     def discard(self, cid: str) -> None:

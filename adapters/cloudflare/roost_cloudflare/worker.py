@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from roost.author.app import App
-from roost.author.config import Source
+from roost.author.config import ConfigTable
 from roost.contract.address import Address
 from roost.contract.egress import Egress
 from roost.contract.errors import NotSupported, RoostError
@@ -29,7 +29,7 @@ from .courier import ObjectCourier
 from .object import CLOUDFLARE, AgentObject
 from .registry import Registries, Shelf
 from .settings import Settings, declare, on_loopback
-from .wire import Line, socket_address
+from .wire import ObjectLine, socket_address
 
 if TYPE_CHECKING:
     import httpx
@@ -159,7 +159,7 @@ class WorkerEntry(interop.WorkerEntrypoint):  # type: ignore[misc]  # the SDK ha
             self._hosts().check(head.host)
             socket_address(self.app, head.path, read_query(head.query))
         except RoostError as error:
-            refuse(Line(server), error)
+            refuse(ObjectLine(server), error)
         return interop.upgraded(client)
 
 
@@ -184,7 +184,7 @@ def _split(url: str) -> tuple[str, str, str]:
 
 
 def serve(
-    app: App, *, config: Source | None = None
+    app: App, *, config: ConfigTable | None = None
 ) -> tuple[type[WorkerEntry], type[AgentObject], type[RegistryObject]]:
     """The three classes of a Worker that serves `app`. The platform knows each by its `__name__`.
 

@@ -26,10 +26,10 @@ from roost.ports import Capabilities, Fetch, Host, Ports, Wire
 from roost.protocol import frames
 
 from . import keys, rows
+from .bells import Bells
 from .client import Item
 from .leases import TableAlarms, TableLeases
 from .memory import Memory
-from .ports import Bells
 from .schema import WAKES
 from .store import DynamoStore
 

@@ -1,97 +1,20 @@
-"""The port `Bells`: SQS for what is near, EventBridge Scheduler for what is far.
-
-A message carries an address and nothing else. SQS delays 15 min at most; the scheduler is accurate to 60 s, so it
-fires 90 s early, and the wake function turns what it hears into a delayed message.
-Sources: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html
-https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
-"""
+"""Doorbells: what `LambdaBackend` needs of AWS besides its table and `Wire`."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Protocol
 
 from roost.contract.address import Address
-from roost.contract.errors import TransientError
-
-from .aws import Aws, error_code
-
-LONGEST: Final = 900
-"""Seconds SQS delays a message, most."""
-EARLY: Final = 90.0
-"""Seconds a schedule fires before its time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where bells ring: queue URLs and ARNs, the scheduler's group and role."""
+class Bells(Protocol):
+    """Doorbells: messages that carry an address and nothing else, and make some host look at that agent.
 
-    doorbells: str
-    timers_arn: str
-    schedules: str
-    role: str
-
-
-class SqsBells:
-    """Fills the port `Bells`."""
-
-    def __init__(self, aws: Aws, places: Places, now: Callable[[], float] = time.time) -> None:
-        self._aws = aws
-        self._places = places
-        self._now = now
+    At least once, at any time not before `delay`, in no order. Whoever hears one calls `LambdaBackend.drain`.
+    RoostError (TransientError) when the message was not taken; it must be durable when `ring` returns.
+    """
 
     async def ring(self, address: Address, delay: float) -> None:
-        """See ports.Bells."""
-        from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
-
-        try:
-            if delay <= LONGEST:
-                seconds = max(0, math.ceil(delay))
-                await self._aws.call(
-                    "sqs", "send_message", QueueUrl=self._places.doorbells, MessageBody=message(address),
-                    DelaySeconds=seconds,
-                )  # fmt: skip
-            else:
-                await self._schedule(address, self._now() + delay)
-        except (BotoCoreError, ClientError) as error:
-            raise TransientError(f"{address}: its bell did not ring: {error}", code="bell") from error
-
-    async def _schedule(self, address: Address, due: float) -> None:
-        from botocore.exceptions import ClientError  # pyright: ignore[reportMissingTypeStubs] (it has none)
-
-        at = datetime.fromtimestamp(math.ceil(due - EARLY), UTC)
-        given: dict[str, Any] = {
-            "Name": hashlib.sha256(str(address).encode("utf-8", "surrogatepass")).hexdigest()[:48],
-            "GroupName": self._places.schedules, "ScheduleExpression": f"at({at:%Y-%m-%dT%H:%M:%S})",
-            "FlexibleTimeWindow": {"Mode": "OFF"}, "ActionAfterCompletion": "DELETE",
-            "Target": {"Arn": self._places.timers_arn, "RoleArn": self._places.role, "Input": message(address, due)},
-        }  # fmt: skip
-        try:
-            await self._aws.call("scheduler", "create_schedule", **given)
-        except ClientError as error:
-            if error_code(error) != "ConflictException":
-                raise
-            await self._aws.call("scheduler", "update_schedule", **given)
-
-
-def message(address: Address, due: float | None = None) -> str:
-    """The body of a doorbell; with `due` that of a timer."""
-    doc: dict[str, Any] = {"kind": address.kind, "key": address.key}
-    if due is not None:
-        doc["due"] = due
-    return json.dumps(doc)
-
-
-def heard(body: str) -> tuple[Address, float]:
-    """Whom a message is for, and when it is due (0 = now). ValueError: it is no bell of ours."""
-    try:
-        doc: Any = json.loads(body)
-        return Address(str(doc["kind"]), str(doc["key"])), float(doc.get("due", 0.0))
-    except (TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"not a doorbell: {body[:200]}") from error
+        """In `delay` seconds, 0 = now. Up to 900 s: SQS with DelaySeconds, rounded up. Beyond: EventBridge Scheduler,
+        which fires 90 s early into a delayed message. One schedule an agent: a later call replaces the former."""
+        ...

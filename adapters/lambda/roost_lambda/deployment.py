@@ -22,11 +22,11 @@ from roost.hosting.asyncio_host import AsyncioHost
 
 from .aws import Aws
 from .backend import LambdaBackend
-from .bells import Places, SqsBells
 from .counts import TableCounts
 from .fetch import LateFetch
 from .secrets import resolved
 from .sockets import Sockets
+from .sqs_bells import Places, SqsBells
 from .store import DynamoStore
 
 T = TypeVar("T")

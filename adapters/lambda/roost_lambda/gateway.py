@@ -32,8 +32,8 @@ from roost.sockets.metered import knock, spender
 from .backend import LambdaBackend
 from .entrance import passed
 from .events import Closed, Framed, Opened, Resumed, resume
-from .line import MeteredTurn, Outgoing, Turn
-from .order import FrameGap, Lanes
+from .frame_lanes import FrameGap, Lanes
+from .line import InvocationSession, MeteredInvocation, Outgoing
 from .sockets import Sockets
 
 REFUSED: Final = 60.0
@@ -47,7 +47,7 @@ Again: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
 log = logging.getLogger("roost")
 
 
-class Gateway:
+class ApiGateway:
     """The socket side of one process."""
 
     def __init__(
@@ -143,21 +143,21 @@ class Gateway:
         caller = from_document(data.get("caller") or (data if "principal" in data else None))  # the older form is flat
         runtime = self._backend.runtime
         if runtime.meter is None:
-            turn = Turn(self._backend, runtime, address, framed.cid, data["label"], caller, line, end)
+            session = InvocationSession(self._backend, runtime, address, framed.cid, data["label"], caller, line, end)
         else:
-            turn = MeteredTurn(self._backend, runtime, address, framed.cid, data["label"], caller, line, end)
-            turn.spend = spender(runtime, runtime.meter, caller, data.get("client", ""))
+            session = MeteredInvocation(self._backend, runtime, address, framed.cid, data["label"], caller, line, end)
+            session.spend = spender(runtime, runtime.meter, caller, data.get("client", ""))
         seq = number(framed.text) if isinstance(framed, Framed) else None
         if seq is None and isinstance(framed, Framed):
-            turn.text(framed.text)
-            await turn.settle()
+            session.text(framed.text)
+            await session.settle()
             return
         token = f"{self._backend.runtime.host.entropy():016x}"
 
         async def run(texts: list[str]) -> None:
             for text in texts:
-                turn.text(text)
-            await turn.settle()
+                session.text(text)
+            await session.settle()
 
         try:
             if isinstance(framed, Resumed):

@@ -43,12 +43,12 @@ def socket(event: dict[str, Any], context: Any) -> dict[str, Any]:
     telemetry.begin(context)
     gateway = _made.get("socket")
     if gateway is None:
-        from .gateway import Gateway
-        from .order import Lanes
+        from .frame_lanes import Lanes
+        from .gateway import ApiGateway
 
         found = PROCESS.deployment()
         lanes = Lanes(found.store.table)
-        gateway = _made["socket"] = Gateway(
+        gateway = _made["socket"] = ApiGateway(
             found.backend, found.sockets, lanes, found.again, found.operators, found.origin_secret
         )
     from .events import decode
@@ -64,7 +64,7 @@ def drain(event: dict[str, Any], context: Any) -> dict[str, Any]:
     asked: dict[str, Any] = {}
 
     async def look(record: Any) -> None:
-        from .bells import heard
+        from .sqs_bells import heard
 
         address, _ = heard(record.body)
         if str(address) not in asked:  # several bells of one agent: one look answers them all
@@ -80,7 +80,7 @@ def wake(event: dict[str, Any], context: Any) -> dict[str, Any]:
     found, end = PROCESS.deployment(), end_of(context)
 
     async def look(record: Any) -> None:
-        from .bells import heard
+        from .sqs_bells import heard
 
         address, due = heard(record.body)
         left = due - found.backend.runtime.host.now()

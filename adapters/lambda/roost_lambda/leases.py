@@ -8,10 +8,10 @@ from roost.contract.address import Address
 from roost.contract.commit import Lease, Letter
 from roost.ports import Host
 
+from .bells import Bells
 from .lease import Bell
 from .memory import Held
 from .plan import HOLD
-from .ports import Bells
 from .store import DynamoStore
 
 HEAL: Final = 1.0

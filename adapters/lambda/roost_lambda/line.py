@@ -48,7 +48,7 @@ class Outgoing:
         return there
 
 
-class Turn(Session):
+class InvocationSession(Session):
     """The session of a connection for the length of an invocation, which waits for what its frames cause."""
 
     __slots__ = ("_backend", "_deadline", "_tasks")
@@ -88,7 +88,7 @@ class Turn(Session):
         await self.line.flush()
 
 
-class MeteredTurn(Metered, Turn):
+class MeteredInvocation(Metered, InvocationSession):
     """One that is counted, in the memory of this process."""
 
     __slots__ = ()

@@ -89,10 +89,10 @@ Meaning = Literal["", "head", "outcome", "awaited", "deferred"]
 answer took the trigger back; the letter to be put off is gone. "": nothing."""
 
 
-class Line(NamedTuple):
+class Write(NamedTuple):
     """A line of a transaction."""
 
-    write: Item
+    item: Item
     meaning: Meaning = ""
 
 
@@ -119,7 +119,7 @@ class Plan:
         self.next = self._follow()
         self.head = self._head()
         self.rows: list[Item] = []
-        self.lines = [Line(self.table.line(self.pk, keys.HEAD, self.head), "head")]
+        self.lines = [Write(self.table.line(self.pk, keys.HEAD, self.head), "head")]
         self._state()
         self._handled()
         if not commit.destroy:
@@ -128,7 +128,7 @@ class Plan:
         self.many = commit.restored and len(self.lines) + len(self.rows) > desk.items
         if self.many:
             return
-        self.lines += [Line(self.table.put_line(x)) for x in self.rows]
+        self.lines += [Write(self.table.put_line(x)) for x in self.rows]
         if len(self.lines) > desk.items:
             raise LimitExceeded(
                 f"one tick made {len(self.lines)} writes; DynamoDB takes {desk.items} at once",
@@ -261,25 +261,25 @@ class Plan:
         if self.commit.destroy:  # its inbox goes with it: only look
             put = line["Put"]
             line = {"ConditionCheck": {**{k: v for k, v in put.items() if k != "Item"}, "Key": key(self.pk, sk)}}
-        self.lines.append(Line(line, "outcome"))
+        self.lines.append(Write(line, "outcome"))
 
     def _effects(self) -> None:
         commit, pk, epoch, out = self.commit, self.pk, self.epoch, self.rows
         for put in commit.kv:
             sk = keys.value(epoch, put.key)
             if put.value is None:
-                self.lines.append(Line(self.table.delete_line(pk, sk)))
+                self.lines.append(Write(self.table.delete_line(pk, sk)))
             else:
                 self._fits(len(put.value), "value", f"the value at {put.key!r}")
                 out.append(rows.bare(pk, sk, d=rows.b(put.value)))
         for line in commit.schedules:
             if isinstance(line, Unschedule):
-                self.lines.append(Line(self.table.delete_line(pk, keys.schedule(epoch, line.key))))
+                self.lines.append(Write(self.table.delete_line(pk, keys.schedule(epoch, line.key))))
             else:
                 out.append(rows.put_schedule(pk, epoch, line))
         for row in commit.connections:
             if isinstance(row, Gone):
-                self.lines.append(Line(self.table.delete_line(pk, keys.peer(epoch, row.cid))))
+                self.lines.append(Write(self.table.delete_line(pk, keys.peer(epoch, row.cid))))
             else:
                 out.append(rows.put_peer(pk, epoch, row))
         ring = self.desk.ring
@@ -302,16 +302,16 @@ class Plan:
         if commit.consumed is not None:
             sk = keys.letter(commit.consumed)
             if commit.answer is None:
-                self.lines.append(Line(self.table.delete_line(pk, sk)))
+                self.lines.append(Write(self.table.delete_line(pk, sk)))
             else:
-                self.lines.append(Line(self.table.delete_line(pk, sk, "attribute_exists(pk)"), "awaited"))
+                self.lines.append(Write(self.table.delete_line(pk, sk, "attribute_exists(pk)"), "awaited"))
                 self.rows += answer_items(pk, commit.consumed, commit.answer, self.desk.now())
         if commit.deferred is not None:
             change = Change()
             change.when("attribute_exists(pk)")
             change.put(ATTEMPTS, commit.deferred.attempts)
             change.put(NEXT, commit.deferred.next or None)
-            self.lines.append(Line(self.table.line(pk, keys.letter(commit.deferred.n), change), "deferred"))
+            self.lines.append(Write(self.table.line(pk, keys.letter(commit.deferred.n), change), "deferred"))
 
     def _fits(self, size: int, limit: str, what: str) -> None:
         if size > PIECE:

@@ -80,7 +80,7 @@ class Writes:
             if len(plan.lines) == 1:
                 await self.table.update(plan.pk, keys.HEAD, plan.head)
             else:
-                await self.table.transact([line.write for line in plan.lines])
+                await self.table.transact([line.item for line in plan.lines])
         except Refused as refused:
             return self._refused(plan, refused)
         except Unknown:

@@ -19,7 +19,7 @@ from roost_server.wire import Agents, LocalSession
 from .emulate import NO_BINARY, NORMAL, Jitter, Ledger, Rules
 
 
-class Gateway(Agents):
+class EmulatedGateway(Agents):
     """The socket endpoint under a platform's rules."""
 
     def __init__(
@@ -73,7 +73,7 @@ class Link:
 
     __slots__ = ("_early", "_gateway", "_over", "_ready", "session", "socket")
 
-    def __init__(self, gateway: Gateway, socket: Socket) -> None:
+    def __init__(self, gateway: EmulatedGateway, socket: Socket) -> None:
         self._gateway = gateway
         self.socket = socket
         self.session: LocalSession | None = None

@@ -13,7 +13,7 @@ from roost_server.wire import Agents
 
 from .backend import LocalBackend
 from .emulate import Rules
-from .gateway import Gateway
+from .gateway import EmulatedGateway
 
 
 def server(
@@ -37,7 +37,7 @@ def server(
     if rules is not None and rules.frame is not None:
         largest = min(largest, rules.frame)
     if rules is not None and rules.gateway:
-        endpoint = Gateway(backend.runtime, backend.hub, admin_token, rules, loopback=loopback)
+        endpoint = EmulatedGateway(backend.runtime, backend.hub, admin_token, rules, loopback=loopback)
     return servers.server(
         backend, surface, endpoint, largest, terms, certificate=certificate, proxies=proxies, loopback=loopback
     )

@@ -19,7 +19,7 @@ _DELETE: Final = "DELETE FROM inbox WHERE aid=? AND id>? AND id<=? AND expires<=
 _DELETE_REST: Final = "DELETE FROM inbox WHERE aid=? AND id>? AND expires<=?"
 
 
-class Turn:
+class Place:
     """One agent's place in the round."""
 
     __slots__ = ("after", "left")
@@ -32,24 +32,24 @@ class Turn:
 class Sweep:
     """Counts keyed commits and remembers how far each agent's inbox was looked at."""
 
-    __slots__ = ("_cursor", "_turns")
+    __slots__ = ("_cursor", "_places")
 
     def __init__(self, cursor: sqlite3.Cursor) -> None:
         self._cursor = cursor
-        self._turns: dict[int, Turn] = {}
+        self._places: dict[int, Place] = {}
 
     def keyed(self, aid: int, at: float) -> None:
         """One more keyed commit of this agent."""
-        turn = self._turns.get(aid)
-        if turn is None:
-            if len(self._turns) >= AGENTS:
-                del self._turns[next(iter(self._turns))]
-            turn = self._turns[aid] = Turn()
-        if turn.left:
-            turn.left -= 1
+        place = self._places.get(aid)
+        if place is None:
+            if len(self._places) >= AGENTS:
+                del self._places[next(iter(self._places))]
+            place = self._places[aid] = Place()
+        if place.left:
+            place.left -= 1
         else:
-            turn.left = EVERY - 1
-            turn.after = self._step(aid, turn.after, at)
+            place.left = EVERY - 1
+            place.after = self._step(aid, place.after, at)
 
     def _step(self, aid: int, after: str, at: float) -> str:
         edge = self._cursor.execute(_EDGE, (aid, after)).fetchone()

@@ -23,7 +23,7 @@ from ..contract.errors import Rejected
 from .action import describe
 from .kind import Kind
 
-Source = Mapping[str, Mapping[str, Any]]
+ConfigTable = Mapping[str, Mapping[str, Any]]
 
 CONTAINERS: Final = frozenset({"list_type", "dict_type", "model_type", "model_attributes_type", "set_type",
                                "tuple_type", "frozen_set_type", "dataclass_type", "mapping_type"})  # fmt: skip
@@ -72,7 +72,7 @@ def nested(path: Sequence[str], value: Any) -> dict[str, Any]:
     return cast("dict[str, Any]", value)
 
 
-def resolve(kinds: Iterable[Kind], sources: Sequence[Source]) -> dict[str, BaseModel]:
+def resolve(kinds: Iterable[Kind], sources: Sequence[ConfigTable]) -> dict[str, BaseModel]:
     """The config of each kind. Rejected lists every wrong, missing or unknown field of all kinds at once."""
     out: dict[str, BaseModel] = {}
     wrong: list[str] = []

@@ -8,7 +8,7 @@ from roost.contract.errors import Rejected
 from roost.ports import Store
 
 from .case import port_case
-from .pen import STATE, Pen, letter, refused
+from .commit_writer import STATE, CommitWriter, letter, refused
 from .values import KEYS, by_bytes
 
 
@@ -32,13 +32,13 @@ def _keys(rows: list[Listed]) -> list[str]:
 async def store_list(store: Store) -> None:
     kind = "list"
     for key in KEYS:
-        await Pen(store, kind, key).write(state=STATE)
-    pen = Pen(store, kind, "a")
-    pen.version, pen.at = 1, pen.at + 1.0
-    await pen.write(next_due=77.25)
+        await CommitWriter(store, kind, key).write(state=STATE)
+    writer = CommitWriter(store, kind, "a")
+    writer.version, writer.at = 1, writer.at + 1.0
+    await writer.write(next_due=77.25)
     rows = await _whole(store, f"port-{kind}", "", 1000)
     assert _keys(rows) == by_bytes(KEYS)
-    assert rows[by_bytes(KEYS).index("a")] == Listed(pen.address, 2, pen.at, 77.25)
+    assert rows[by_bytes(KEYS).index("a")] == Listed(writer.address, 2, writer.at, 77.25)
     for limit in (1, 2, 38, 39, 40):
         assert await _whole(store, f"port-{kind}", "", limit) == rows, limit
     for prefix in ("a", "%", "_", "a_", "\ud7ff", "\U0010ffff", "nope"):
@@ -50,12 +50,12 @@ async def store_list(store: Store) -> None:
 async def store_list_existing(store: Store) -> None:
     kind = "list-some"
     for key in "abcd":
-        await Pen(store, kind, key).write(state=STATE)
-    gone = Pen(store, kind, "b")
+        await CommitWriter(store, kind, key).write(state=STATE)
+    gone = CommitWriter(store, kind, "b")
     gone.version = 1
     await gone.write(destroy=True)
     await store.park(Address(f"port-{kind}", "bb"), letter("x"), 10, 1.0)
-    await Pen(store, kind, "bbb").write(log=gone.entries("failed"))
+    await CommitWriter(store, kind, "bbb").write(log=gone.entries("failed"))
     assert _keys(await _whole(store, f"port-{kind}", "", 1)) == ["a", "c", "d"]
     await gone.write(state=STATE)
     assert _keys(await _whole(store, f"port-{kind}", "", 1)) == ["a", "b", "c", "d"]
@@ -63,20 +63,20 @@ async def store_list_existing(store: Store) -> None:
 
 @port_case("31", "without a kind, all kinds; a prefix is of the key")
 async def store_list_kinds(store: Store) -> None:
-    made = [Pen(store, f"list-{kind}", key) for kind in ("k-a", "k", "k-b") for key in ("x1", "x2", "y")]
-    for pen in made:
-        await pen.write(state=STATE)
+    made = [CommitWriter(store, f"list-{kind}", key) for kind in ("k-a", "k", "k-b") for key in ("x1", "x2", "y")]
+    for writer in made:
+        await writer.write(state=STATE)
     ours = [r.address for r in await _whole(store, None, "", 2) if r.address.kind.startswith("port-list-k")]
-    assert ours == sorted(pen.address for pen in made)
+    assert ours == sorted(writer.address for writer in made)
     ours = [r.address for r in await _whole(store, None, "x", 2) if r.address.kind.startswith("port-list-k")]
-    assert ours == sorted(pen.address for pen in made if pen.address.key != "y")
+    assert ours == sorted(writer.address for writer in made if writer.address.key != "y")
 
 
 @port_case("31", "pages stay true while agents are made between them: none twice, none left out")
 async def store_list_moving(store: Store) -> None:
     kind = "list-moving"
     for n in range(0, 40, 2):
-        await Pen(store, kind, f"k{n:02}").write(state=STATE)
+        await CommitWriter(store, kind, f"k{n:02}").write(state=STATE)
     seen: list[str] = []
     cursor: str | None = None
     made = 1
@@ -86,7 +86,7 @@ async def store_list_moving(store: Store) -> None:
         cursor = page.cursor
         if cursor is None:
             break
-        await Pen(store, kind, f"k{made:02}").write(state=STATE)
+        await CommitWriter(store, kind, f"k{made:02}").write(state=STATE)
         made += 4
     assert seen == sorted(set(seen))
     assert {f"k{n:02}" for n in range(0, 40, 2)} <= set(seen)

@@ -1,4 +1,4 @@
-"""`python -m roost_cloudflare.ports`: the port suite in real workerd."""
+"""`python -m roost_cloudflare.port_suite`: the port suite in real workerd."""
 
 from __future__ import annotations
 

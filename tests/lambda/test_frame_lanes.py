@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from roost.protocol.numbering import GAP_SECONDS
-from roost_lambda import order
+from roost_lambda import frame_lanes
 from roost_lambda.client import Client
-from roost_lambda.order import HOLD, FrameGap, Lanes
+from roost_lambda.frame_lanes import HOLD, FrameGap, Lanes
 from roost_lambda.table import Table
 
 pytestmark = pytest.mark.anyio
@@ -78,7 +78,7 @@ async def test_a_holder_that_waits_for_a_frame_keeps_its_lane(
     dynamo: tuple[str, Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else the missing frame takes the lane from it, and each waits for the other's."""
-    monkeypatch.setattr(order, "RENEW", 0.005)
+    monkeypatch.setattr(frame_lanes, "RENEW", 0.005)
     lane = Lane(dynamo)
 
     async def sleep(_: float) -> None:

@@ -1,6 +1,6 @@
 """What arrives on a connection: the identity, states, messages, answers, each handed to who waits for it.
 
-Queues are bounded; while one is full the inlet waits, so the link stops reading and the sender feels it.
+Queues are bounded; while one is full the inbound side waits, so the link stops reading and the sender feels it.
 Nothing is dropped.
 """
 
@@ -16,7 +16,7 @@ from .outbox import Outbox
 from .stream import reset
 
 
-class Inlet:
+class InboundQueues:
     """Receives for one connection. `listen=False` leaves messages out."""
 
     def __init__(self, outbox: Outbox, *, listen: bool) -> None:

@@ -30,7 +30,7 @@ ARGS: Final = b'{"args":[1],"kwargs":{"a":"b"}}'
 STATE: Final = b'{"count":1}'
 
 
-class Pen:
+class CommitWriter:
     """Writes one agent, each commit from the last. `at` and `seq` go on by themselves."""
 
     def __init__(self, store: Store, kind: str, key: str = "a") -> None:
@@ -144,7 +144,7 @@ def schedule(key: str, due: float = START + 60.0, **changes: Any) -> Schedule:
     return Schedule(**{**row, **changes})
 
 
-def effects(pen: Pen, mark: str) -> dict[str, Any]:
+def effects(writer: CommitWriter, mark: str) -> dict[str, Any]:
     """One of each effect a commit can have."""
     return {
         "handled": handled(f"h-{mark}"),
@@ -154,9 +154,9 @@ def effects(pen: Pen, mark: str) -> dict[str, Any]:
         "sgen": 7,
         "next_due": START + 60.0,
         "armed": START + 5.0,
-        "outbox": (envelope(f"o-{mark}", pen.address),),
-        "log": pen.entries(f"l-{mark}"),
+        "outbox": (envelope(f"o-{mark}", writer.address),),
+        "log": writer.entries(f"l-{mark}"),
         "connections": (Row(f"c-{mark}", "label", START),),
         "dead": (DeadLetter(letter(f"d-{mark}"), b'{"code":"x"}', START),),
-        "released": pen.version,
+        "released": writer.version,
     }
