@@ -14,7 +14,7 @@ from pydantic_core import to_json
 from roost.contract.address import Address
 from roost_cloudflare.harness import CloudflareHarness
 from roost_lambda.events import Framed
-from roost_lambda.gateway import Gateway
+from roost_lambda.gateway import ApiGateway
 from tests.local.cli.program import Running, write_app
 
 from .raw import ask, code, opening, request
@@ -48,7 +48,7 @@ async def test_a_frame_of_a_refused_connection_ends_at_once() -> None:
     clock = SimpleNamespace(monotonic=time.monotonic, now=time.time)
     runtime = SimpleNamespace(app=SimpleNamespace(hosts=()), host=clock)
     backend: Any = SimpleNamespace(bound=bound, runtime=runtime)
-    gateway = Gateway(backend, cast(Any, None), cast(Any, None), cast(Any, None), cast(Any, None))
+    gateway = ApiGateway(backend, cast(Any, None), cast(Any, None), cast(Any, None), cast(Any, None))
     began = time.monotonic()
     await gateway.frame(Framed("c", '{"type":"rpc"}', time.time()), began + 20)
     assert time.monotonic() - began < 0.5

@@ -13,7 +13,8 @@ from roost_http.routes import Route
 
 from .cli.program import Running, write_app
 
-ADMIN = {"Authorization": "Bearer operator"}
+TOKEN = "the-operator-of-these-routes-1"
+ADMIN = {"Authorization": f"Bearer {TOKEN}"}
 PACKAGE = """
 from roost_http.answer import as_json, reply
 from roost_http.plugged import Routes
@@ -45,7 +46,7 @@ def test_an_installed_package_adds_routes(tmp_path: Path) -> None:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: roost-more\nVersion: 1\n")
     (info / "entry_points.txt").write_text("[roost.routes]\nmore = roost_more:ROUTES\n")
-    with Running("serve", "--port", "0", cwd=tmp_path, ROOST_ADMIN_TOKEN="operator") as server:
+    with Running("serve", "--port", "0", cwd=tmp_path, ROOST_ADMIN_TOKEN=TOKEN) as server:
         agent = f"{server.url}/v1/agents/counter/a"
         found = httpx.get(f"{agent}/jobs")
         assert found.status_code == 200 and found.json() == {"jobs": [], "of": "counter/a", "by": None}
