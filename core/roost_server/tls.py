@@ -79,6 +79,8 @@ class Secure(SSLProtocol):
     `start_tls` uvloop may read the first bytes before it.
     """
 
+    max_size = 32 * 1024
+    """Bytes of its buffer, which it has from the first moment: the loop's own has 256 KiB for each connection."""
     inner: ClassVar[type[Intake]]
     certificate: ClassVar[Certificate]
     open: ClassVar[set[Secure]]
