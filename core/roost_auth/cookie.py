@@ -59,6 +59,7 @@ class SignedCookie:
             raise ValueError("SignedCookie: max_age is a positive number of seconds")
         self.name = name
         self.max_age = max_age
+        self.secure = secure
         # One key a cookie's name: what was signed as one is worth nothing as another.
         self._keys = [hashlib.sha256(b"roost-cookie\0" + name.encode() + b"\0" + t.encode()).digest() for t in texts]
         self._attributes = f"Path={path}; HttpOnly; SameSite={same_site}" + ("; Secure" if secure else "")

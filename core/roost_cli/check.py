@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 
+from roost.author.app import App
 from roost.author.config import resolve
 from roost.contract.errors import RoostError
 
-from .complaint import BROKEN
+from .complaint import BROKEN, REFUSED
 from .project import find_project, load_app, named
 from .report import put, put_json, say, style
 from .serve import Commands, add_app, parse_config
@@ -21,6 +23,13 @@ def add(commands: Commands) -> None:
     )
     add_app(parser)
     parser.add_argument("--config", action="append", default=[], metavar="KIND.FIELD=VALUE", help="as for `serve`")
+    parser.add_argument(
+        "--security", action="store_true",
+        help="say what the app leaves open, as it would stand before others; 1 if something is dangerous",
+    )  # fmt: skip
+    parser.add_argument(
+        "--accept", action="append", default=[], metavar="CODE", help="with --security: this is meant; may be repeated"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
     parser.set_defaults(run=run)
 
@@ -31,6 +40,8 @@ def run(args: argparse.Namespace) -> int:
     project = find_project()
     target = named(args.app, project)
     app = load_app(target, project)
+    if args.security:
+        return security(app, target, args)
     problem = None
     try:
         given = Options(config=parse_config(args.config, app))
@@ -52,4 +63,32 @@ def run(args: argparse.Namespace) -> int:
     if problem is not None:
         say(f"roost: {problem}")
         return BROKEN
+    return 0
+
+
+def security(app: App, target: str, args: argparse.Namespace) -> int:
+    """What is open, the dangerous first."""
+    from .security import findings
+
+    found = findings(app, os.environ)
+    unknown = sorted({*args.accept} - {one.code for one in found})
+    meant = [one for one in found if one.code in args.accept]
+    left = [one for one in found if one not in meant]
+    dangerous = [one for one in left if one.level == "open"]
+    if args.json:
+        rows = [{"level": x.level, "code": x.code, "text": x.text, "accepted": x in meant} for x in found]
+        put_json({"app": target, "findings": rows})
+        return REFUSED if dangerous else 0
+    put(style(target, "bold"))
+    for one in left:
+        put(f"  {style(one.level, 'red' if one.level == 'open' else 'yellow')}  {one.code:<20}{one.text}")
+    for one in meant:
+        put(f"  {style('meant', 'dim')} {one.code}")
+    for code in unknown:
+        say(f"roost: --accept {code}: there is nothing of that name here")
+    if dangerous:
+        codes = " ".join(f"--accept {code}" for code in dict.fromkeys(one.code for one in dangerous))
+        put(f"  {len(dangerous)} open. What is meant can be said: {codes}")
+        return REFUSED
+    put("  nothing dangerous found; docs/security.md says what this can't see")
     return 0

@@ -215,6 +215,34 @@ const checks = {
   },
 };
 
+// A ticket opens one socket: `query` is asked for a new one at each, a reconnect too.
+checks["a ticket opens each socket"] = async () => {
+  const name = `${run}-ticket`;
+  const tickets = [];
+  const query = async () => {
+    const answer = await fetch(new URL("/v1/tickets", server), {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ kind: "counter", key: name }),
+    });
+    const { ticket } = await answer.json();
+    tickets.push(ticket);
+    return process.env.ONE_URL ? { agent: "counter", name, ticket } : { ticket };
+  };
+  const { client, seen } = open("counter", name, { query });
+  same(await within(client.call("increment", [1]), "the answer"), 1, "result");
+  client.reconnect();
+  await within(new Promise((done) => client.addEventListener("open", done, { once: true })), "the second socket");
+  same(await within(client.call("increment", [1]), "the answer"), 2, "result");
+  same([tickets.length >= 2, new Set(tickets).size === tickets.length], [true, true], "a new one each");
+  const used = open("counter", name, {
+    query: process.env.ONE_URL ? { agent: "counter", name, ticket: tickets[0] } : { ticket: tickets[0] },
+  });
+  const closed = await within(new Promise((done) => used.client.addEventListener("close", done, { once: true })), "the end");
+  if (!process.env.ONE_URL) same(closed.code, 4401, "a used one");
+  return same(used.seen.list.some((i) => i.identity), false, "a used one is greeted");
+};
+
 if (process.env.BASE_PATH !== undefined) {
   checks["basePath with agent and name in the query"] = async () => {
     const query = { agent: "counter", name: `${run}-based` };

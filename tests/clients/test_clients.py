@@ -50,7 +50,7 @@ def run(script: str, url: str, version: str, at_least: int, **env: str) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_client(url: str, version: str) -> None:
-    run("drive.mjs", url, version, 18, BASE_PATH="agents")
+    run("drive.mjs", url, version, 19, BASE_PATH="agents")
 
 
 @pytest.mark.parametrize("version", VERSIONS)

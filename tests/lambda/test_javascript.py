@@ -24,4 +24,4 @@ def url() -> Iterator[str]:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_client(url: str, version: str) -> None:
-    run("drive.mjs", url, version, 18, BASE_PATH="prod", ONE_URL="1", LIMIT="30000")
+    run("drive.mjs", url, version, 19, BASE_PATH="prod", ONE_URL="1", LIMIT="30000")
