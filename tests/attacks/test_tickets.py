@@ -137,6 +137,21 @@ async def test_a_ticket_is_used_once_by_many_at_once_and_after_a_crash(w: World)
     assert await attempt(second) and not await attempt(second)
 
 
+async def test_a_connection_that_is_greeted_twice_keeps_its_ticket_and_no_other_has_it(w: World) -> None:
+    """A function's event may come twice: the connection has an id of the platform's before it is greeted."""
+    ticket = await _ticket(w)
+    handshake = Credentials({}, {"ticket": ticket}, Address("door", "d"), True, "", "connect", "GET")
+    for taker, good in (("c1", True), ("c1", True), ("c2", False), ("", False), ("c1", True)):
+        if good:
+            assert await authenticate(w.backend.runtime, handshake, Operators(), taker) is not None
+        else:
+            with pytest.raises(Rejected):
+                await authenticate(w.backend.runtime, handshake, Operators(), taker)
+    await w.advance(seconds=tickets.LIFE + 1)
+    with pytest.raises(Rejected):
+        await authenticate(w.backend.runtime, handshake, Operators(), "c1")
+
+
 async def test_tickets_without_end_are_bounded_and_old_ones_go(w: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tickets, "MOST", 3)
     monkeypatch.setattr(tickets, "SHARDS", 1)

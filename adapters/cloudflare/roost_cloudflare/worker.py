@@ -55,7 +55,7 @@ def router(app: App, settings: Settings, env: interop.Js) -> Router:
     registries = Registries(interop.Namespace(env, "ROOST_REGISTRY"))
     courier = ObjectCourier(interop.Namespace(env, "ROOST_AGENT"), registries, host)
     nothing = cast(Any, None)
-    ports = Ports(cast(Any, Lister(registries)), courier, nothing, nothing, host, LateFetch())
+    ports = Ports(cast(Any, Lister(registries)), courier, nothing, nothing, host, LateFetch(app, settings))
     return Router(app, ports, CLOUDFLARE, config=settings.config, idle_after=float("inf"), restless=settings.restless)
 
 
@@ -71,10 +71,14 @@ _hosts: dict[App, Hosts] = {}
 class LateFetch:
     """Outbound HTTP of the auth hook, for what belongs to no agent: loaded when it is asked for."""
 
+    def __init__(self, app: App, settings: Settings) -> None:
+        self._app, self._settings = app, settings
+
     def client(self, outbound: Outbound, deadline: float) -> httpx.AsyncClient:
         from .fetch import PlatformFetch
 
-        return PlatformFetch(Egress(None, private=True)).client(outbound, deadline)
+        egress = Egress(self._app.egress, private=self._settings.loopback)
+        return PlatformFetch(egress).client(outbound, deadline)
 
 
 class Lister:

@@ -121,7 +121,7 @@ class ApiGateway:
         check_transport(query)
         check_origin(runtime.app.origins, headers)
         credentials = Credentials(headers, query, address, True, opened.client, "connect", "GET")
-        caller = await authenticate(runtime, credentials, self._operators)
+        caller = await authenticate(runtime, credentials, self._operators, opened.cid)
         if runtime.meter is not None:
             await knock(runtime, runtime.meter, address, caller, opened.client)
         return address, caller

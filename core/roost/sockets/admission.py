@@ -36,9 +36,12 @@ LIST: Final = "list"
 """The operation of whoever asks for the list of agents: of no agent, so its address is empty."""
 
 
-async def authenticate(runtime: Runtime, credentials: Credentials, operators: Operators) -> Caller | None:
+async def authenticate(
+    runtime: Runtime, credentials: Credentials, operators: Operators, taker: str = ""
+) -> Caller | None:
     """Who asks, as the app's auth hook says, always as a client; an operator's token passes too, and a ticket where a
-    handshake carries one. None: a client without a name. RoostError: refused."""
+    handshake carries one. None: a client without a name. RoostError: refused. `taker`: the connection, where it has an
+    id already, and may be greeted twice."""
     token = credentials.bearer
     if token and operators:
         operator = operators.who(token)
@@ -49,7 +52,7 @@ async def authenticate(runtime: Runtime, credentials: Credentials, operators: Op
     if credentials.websocket and credentials.query.get("ticket", "").startswith(TICKET):
         from ..system.tickets import redeem
 
-        return await redeem(runtime, credentials)
+        return await redeem(runtime, credentials, taker)
     app = runtime.app
     hook = app.auth
     if hook is None:

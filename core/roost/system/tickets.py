@@ -33,7 +33,8 @@ MOST: Final = 2000
 """Tickets that one shard holds: 128,000 in half a minute for all."""
 SWEPT: Final = 40
 """Old ones that go with each new one, at most."""
-PATIENCE: Final = 10.0
+PATIENCE: Final = 20.0
+"""Seconds that an ask of one of these agents may take."""
 
 
 class Open(BaseModel):
@@ -60,13 +61,20 @@ class Tickets(Agent[Open]):
         self.state.count += 1
 
     @action(by="app")
-    async def take(self, key: str, address: str) -> dict[str, Any] | None:
-        """What was put, gone; None: it is not there, or not for this agent, or too old."""
+    async def take(self, key: str, address: str, taker: str = "") -> dict[str, Any] | None:
+        """What was put, gone; None: it is not there, or not for this agent, or too old. `taker`: the connection, where
+        a platform may greet one twice: it alone is given it again."""
         found: dict[str, Any] | None = await self.kv.get(key, dict)
         if found is None:
             return None
-        self.kv.delete(key)
-        self.state.count = max(0, self.state.count - 1)
+        taken: str | None = found.get("taken")
+        if taken is not None and taken != taker:
+            return None
+        if taken is None and taker:
+            self.kv.put(key, {**found, "taken": taker})
+        elif taken is None:
+            self.kv.delete(key)
+            self.state.count = max(0, self.state.count - 1)
         return found if found["address"] == address and found["expires"] > self.now.timestamp() else None
 
 
@@ -84,10 +92,10 @@ async def issue(runtime: Asks, address: Address, caller: Caller | None, secret: 
     return ticket, expires
 
 
-async def redeem(runtime: Asks, credentials: Credentials) -> Caller | None:
+async def redeem(runtime: Asks, credentials: Credentials, taker: str) -> Caller | None:
     """Who was given the ticket. Rejected 401 `bad-ticket`: it opens nothing (any more)."""
     try:
-        raw = await _ask(runtime, credentials.query["ticket"], "take", str(credentials.address))
+        raw = await _ask(runtime, credentials.query["ticket"], "take", str(credentials.address), taker)
     except (ValueError, OverflowError):
         raw = None
     if raw is None:
