@@ -165,7 +165,7 @@ class Gateway:
         if not frame.get("success"):
             return
         if not frame.get("done"):
-            if stream is not None:
+            if stream is not None and socket.ordered:  # an overtaken one is of a run that another host has taken over
                 stream[0].chunk(frame["result"])
             return
         if stream is not None:

@@ -17,10 +17,12 @@ from roost.contract.operators import Operators
 from roost.ports import Timeout
 from roost.testing.clock import VirtualTimeout
 from roost.testing.faults import Faults
+from roost_lambda import keys
 from roost_lambda.backend import LambdaBackend
 from roost_lambda.client import TIMEOUT, Lost, Reason, Refused
 from roost_lambda.frame_lanes import Lanes
 from roost_lambda.gateway import ApiGateway
+from roost_lambda.head import head
 from roost_lambda.plan import HOLD
 from roost_lambda.sockets import Sockets
 from roost_lambda.store import DynamoStore
@@ -252,14 +254,25 @@ class HostWire:
         life = self._fleet.model.life(address)
         if version > life.version:
             self._fleet.model.broken("gate", f"{address}: frames of version {version} before it is durable")
-        # Its host should have seen that it has lost the agent; of clocks that differ it can't.
-        stale = life.version > version and not self._fleet.skewed
+        # Its host should have seen that it has lost the agent; of clocks that differ it can't. Who is frozen in the
+        # very call can't either: another host may have taken the agent, and begun a stream anew.
+        fleet, fence = self._fleet, self._fence(address)
+        stale = life.version > version and not fleet.skewed
+
+        def ordered() -> bool:
+            if not version:
+                return stale and self._fence(address) == fence
+            return stale or life.version <= version
+
         gone: list[str] = []
         for frame in frames:
             for cid in frame.to:
-                if cid not in gone and not await self._post(cid, frame.data, lambda: stale or life.version <= version):
+                if cid not in gone and not await self._post(cid, frame.data, ordered):
                     gone.append(cid)
         return gone
+
+    def _fence(self, address: Address) -> int:
+        return head(self._fleet.dynamo.item(keys.partition(address), keys.HEAD)).fence
 
     async def close(self, address: Address, cid: str, code: int, reason: str) -> None:
         await self._out("wire.close", partial(self._closed, cid, code, reason))
