@@ -129,7 +129,9 @@ async def _live(world: World, clients: list[Client], operator: Operator, rng: Ra
     async def clocks() -> None:
         for _ in range(setting.jumps):
             await asyncio.sleep(rng.random() * 15)
-            world.jump(rng.random() * 20 * (rng.choice([1, -1]) if setting.backwards else 1))
+            back = setting.backwards and rng.random() < 0.5
+            longest = rng.choice([20.0, 20.0, 60.0 if back else 3 * 3600.0])  # set by NTP; or a suspend
+            world.jump(rng.random() * (-longest if back else longest))
 
     work = [go(c, setting.actions, 1.0) for c in clients]
     work += [go(operator, setting.operator, 4.0), trouble(), clocks()]
