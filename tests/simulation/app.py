@@ -114,6 +114,8 @@ class Actor(Agent[Memory]):
         if self.state.seat is not None and self.state.seat[0] == connection.id:
             self.state.seat = None
         await self.perform(f"d{connection.id}", [])
+        if connection.id[-1] in "01":
+            self.fail_as("defect")
 
     def haunt(self) -> None:
         """What the last tick left behind writes into its state."""

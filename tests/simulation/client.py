@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from roost.engine.runtime import Runtime
 
 TRIES = 6
+MAX_TICK = 25.0
+SHORTER = 2.5
+"""Seconds by which the deadline of an ask's ask's ask is earlier, most."""
 
 
 class Client:
@@ -93,11 +96,25 @@ class Client:
 
     async def dispatch(self, address: Address, action: str, args: tuple[Any, ...], key: str | None) -> Any:
         async def attempt(runtime: Runtime) -> TickResult:
-            result = await runtime.dispatch(address, self.trigger(runtime, action, args, key))
-            result.raw()
+            trigger, began = self.trigger(runtime, action, args, key), self.world.loop.time()
+            given = (trigger.deadline or 0.0) - runtime.host.monotonic()
+            try:
+                result = await runtime.dispatch(address, trigger)
+                result.raw()
+            except TransientError as error:
+                if error.code == "deadline" and key is None:  # one with a key joins a run of an earlier deadline
+                    self.cut_off(f"{action} {args[:1]}", given, self.world.loop.time() - began)
+                raise
             return result
 
         return await self.again(f"{action} {args[:1]}", attempt, 1 if key is None else TRIES)
+
+    def cut_off(self, what: str, given: float, taken: float) -> None:
+        """A call was over by its deadline. What it asked others had the same, half a second less each."""
+        if taken < min(given, MAX_TICK) - SHORTER and not self.world.model.shared:
+            self.world.history.broken(
+                "deadline", f"{what} was given {given:.1f} s, and was cut off after {taken:.1f} s"
+            )
 
     async def call(self, address: Address, op: str, *, keyed: bool, plan: Any = None) -> None:
         """Call `work`; a keyed call may be repeated, an unkeyed one not."""

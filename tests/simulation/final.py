@@ -8,12 +8,15 @@ from roost.contract.address import Address
 from roost.contract.commit import Snapshot
 from roost.contract.errors import RoostError
 
+from .app import Plan
 from .client import Client
 from .life import Parked, op_of
 from .plans import TIMES
 from .world import World
 
 LATE = 60.0
+SUSPENDED = 7200.0
+"""Seconds by which the clocks are set when nothing is under way any more: what is due then is due by them alone."""
 
 
 async def rest(world: World, clients: list[Client]) -> None:
@@ -21,10 +24,17 @@ async def rest(world: World, clients: list[Client]) -> None:
     world.calm()
     await asyncio.sleep(5.0)  # a host that died is back
     world.history.note("rest")
+    suspended = world.setting.jumps > 0 and not world.model.shared  # there a platform's own clock rings
     for i, (address, life) in enumerate(list(world.model.lives.items())):
         if life.exists:
-            await clients[0].call(address, f"c-rest{i}", keyed=True, plan=[["calm", *TIMES]])
-    await asyncio.sleep(world.patience)
+            plan: Plan = [["calm", *TIMES]]
+            if suspended:
+                plan.append(["schedule", "far", SUSPENDED * 0.9, f"s-far{i}", []])
+            await clients[0].call(address, f"c-rest{i}", keyed=True, plan=plan)
+    await asyncio.sleep(world.patience / 2)
+    if suspended:
+        world.jump(SUSPENDED)
+    await asyncio.sleep(world.patience / 2)
 
 
 async def judge(world: World, clients: list[Client]) -> None:
@@ -65,6 +75,9 @@ def _at_rest(world: World, address: Address) -> None:
         history.broken("overdue", f"{address}: {overdue[0].key} was due {world.now() - overdue[0].at:.1f} s ago")
     if after.version != life.version or after.exists != life.exists:
         history.broken("durable", f"{address}: stored {after.version}, the last commit was {life.version}")
+    for row in after.connections:
+        if (address.key, row.cid) in model.departed:
+            history.broken("departed", f"{address}: {row.cid} was disconnected, and is still on the list")
     dead = world.graves(address)
     ops = sorted(_op(d.letter.args) for d in dead)
     if ops != sorted(life.dead.elements()):

@@ -42,6 +42,8 @@ class Model:
         self.acknowledgements = 0
         self.backwards = False
         """A clock of this run may jump back."""
+        self.departed: set[tuple[str, str]] = set()
+        """(key, connection) whose on_disconnect has run since the last fault."""
         self.torn: dict[str, str] = {}
         """Runs that saw two versions, by token: none may commit."""
         self.refused: frozenset[str] = frozenset()

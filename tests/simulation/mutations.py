@@ -29,6 +29,7 @@ from roost.tick import asker, tick
 from roost.tick.image import Image
 from roost_local.group import GroupCommit
 
+from .clocks import CLOCKS
 from .deploying import DEPLOYING
 from .ending import ENDING
 from .mutation import Mutation
@@ -378,6 +379,7 @@ MUTATIONS: Final = (
     *DEPLOYING,
     *ORDERING,
     *ENDING,
+    *CLOCKS,
     *READING,
     *SHARED,
 )

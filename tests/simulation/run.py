@@ -59,6 +59,8 @@ class Watcher:
         if self.runs[agent.key, op] == MOST_RUNS and op[0] not in REPEATS:
             self.broken("progress", f"{op} of {agent.key} ran {MOST_RUNS} times")
         self.world.history.counts[f"trigger:{trigger.kind}"] += 1
+        if trigger.kind == "disconnect" and not self.world.faults.on:
+            self.world.model.departed.add((agent.key, op[1:]))
 
     def rang(self, agent: Agent[Any], op: str, due: float) -> None:
         if due > self.world.now() + 0.0015 and not self.world.model.backwards:

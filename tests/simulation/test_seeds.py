@@ -18,7 +18,14 @@ from .run import simulate
 SEEDS = {"dynamo": (0, 2, 130), "memory": (100_000, 17, 500), "objects": (0, 2, 250), "sqlite": (0, 4, 185)}
 """Store -> the first seed, how many chunks, seeds in each: 10,000 in all."""
 CHUNKS = [(store, first + n * size, size) for store, (first, count, size) in SEEDS.items() for n in range(count)]
-FOUND = [("memory", 104_477), ("memory", 900_401), ("memory", 901_788), ("dynamo", 587), ("dynamo", 4_872), ("dynamo", 8_446)]
+FOUND = [
+    ("memory", 104_477),
+    ("memory", 900_401),
+    ("memory", 901_788),
+    ("dynamo", 587),
+    ("dynamo", 4_872),
+    ("dynamo", 8_446),
+]
 """Seeds that failed, of defects that are no mutation."""
 TRIGGERS = {"call", "message", "connect", "disconnect", "alarm"}
 OPERATIONS = {"hibernate", "destroy", "move", "redrive", "migrate"}
