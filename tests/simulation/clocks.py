@@ -49,6 +49,6 @@ def _stays(m: pytest.MonkeyPatch) -> None:
 
 CLOCKS: Final = (
     Mutation("a timer does not see that the wall clock was set", _monotonic_timers, bug=True),
-    Mutation("a deadline moves with the wall clock", _wall_deadlines, bug=True, first=340),
+    Mutation("a deadline moves with the wall clock", _wall_deadlines, bug=True, first=352),
     Mutation("a connection whose on_disconnect fails stays on the list", _stays, bug=True),
 )

@@ -168,7 +168,7 @@ def _lane_again(m: pytest.MonkeyPatch) -> None:
 
 SHARED: Final = (
     Mutation("a lease is not fenced", _no_fence, "dynamo", first=60),
-    Mutation("an agent is taken though another host has it", _no_claim_check, "dynamo", first=30),
+    Mutation("an agent is taken though another host has it", _no_claim_check, "dynamo", first=60),
     Mutation("the bell is not heard when an agent is given back", _deaf, "dynamo"),
     Mutation("a commit gives its agent back though the bell rang", _blind_yield, "dynamo", first=25),
     Mutation("a guest's answer is not in the commit of its tick", _answer_apart, "dynamo", first=3),

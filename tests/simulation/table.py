@@ -25,6 +25,8 @@ def caught(mutation: Mutation) -> Outcome | None:
         for seed in range(mutation.first, mutation.first + BOUND):
             outcome = simulate(seed, mutation.store)
             if outcome.violation is not None:
+                if outcome.violation.rule == "simulation":
+                    raise AssertionError(f"the patch itself fails: {outcome.violation}")
                 return outcome
     return None
 
