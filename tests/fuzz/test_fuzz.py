@@ -7,7 +7,8 @@ import pytest
 from .__main__ import fuzz
 from .family import AGENTS, MODELS, REFUSED
 
-SECONDS = 60.0
+LIVES = 600
+"""About a minute."""
 
 
 def test_models_are_taken_or_refused_by_name() -> None:
@@ -19,9 +20,9 @@ def test_models_are_taken_or_refused_by_name() -> None:
     assert not unnamed
 
 
-@pytest.mark.long
-def test_nothing_accepted_is_lost_changed_or_unreadable() -> None:
-    assert fuzz("here", 100_000, 12, 0, SECONDS) > 100
+@pytest.mark.parametrize("first", [0, 1_000_000])
+def test_nothing_accepted_is_lost_changed_or_unreadable(first: int) -> None:
+    assert fuzz("here", LIVES // 2, 12, first, None) >= LIVES // 2
 
 
 @pytest.mark.long
@@ -29,4 +30,4 @@ def test_nothing_accepted_is_lost_changed_or_unreadable() -> None:
     ("backend", "lives"), [("here", 20_000), ("memory", 2000), ("local", 2000), ("cloudflare", 300), ("lambda", 60)]
 )
 def test_at_length(backend: str, lives: int) -> None:
-    assert fuzz(backend, lives, 12, 1_000_000, None) >= lives
+    assert fuzz(backend, lives, 12, 2_000_000, None) >= lives
