@@ -10,7 +10,7 @@ import pytest
 
 from roost.contract.commit import Commit
 from roost.contract.trigger import Disconnect
-from roost.engine import turn
+from roost.engine import failure, turn
 from roost.hosting.asyncio_host import AsyncioHost
 from roost.ports import Timer
 
@@ -36,15 +36,15 @@ def _wall_deadlines(m: pytest.MonkeyPatch) -> None:
 
 
 def _stays(m: pytest.MonkeyPatch) -> None:
-    whole: Any = turn._failure  # pyright: ignore[reportPrivateUsage]
+    whole: Any = failure.attempted
 
-    def failure(kind: Any, waiting: Any, *rest: Any) -> Commit | None:
+    def attempted(kind: Any, waiting: Any, *rest: Any) -> Commit | None:
         if isinstance(waiting.trigger.payload, Disconnect):
             return None
         found: Commit | None = whole(kind, waiting, *rest)
         return found
 
-    m.setattr(turn, "_failure", failure)
+    m.setattr(turn, "attempted", attempted)
 
 
 CLOCKS: Final = (

@@ -207,9 +207,13 @@ class Fast:
         return getattr(self._host, name)
 
 
+def fast(host: Any) -> Any:
+    return Fast(host)
+
+
 def _early_rings(m: pytest.MonkeyPatch) -> None:
     due, missing = wake.due_now, wake.missing
-    m.setattr("roost.engine.waking.due_now", lambda kind, image, host, queued: due(kind, image, Fast(host), queued))
+    m.setattr("roost.engine.waking.due_now", lambda kind, image, host, queued: due(kind, image, fast(host), queued))
     m.setattr("roost.engine.attempt.missing", lambda image, trigger, now: missing(image, trigger, now + 1.5))
 
 
