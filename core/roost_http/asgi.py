@@ -5,8 +5,8 @@ Source: https://asgi.readthedocs.io/en/latest/specs/www.html
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, TypeAlias
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any, Protocol, TypeAlias
 
 from roost.contract.errors import LimitExceeded
 
@@ -16,6 +16,21 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 Header: TypeAlias = tuple[bytes, bytes]
+
+
+class Whole(Protocol):
+    """A server's own way for an answer that is there as a whole: an attribute of what `send` is a method of, so that
+    whoever wraps `send` still sees all that is sent."""
+
+    def __call__(self, status: int, headers: Sequence[Header], body: bytes, /) -> bool:
+        """The headers say the length, in lower case, and hold nothing that a client gave. False: nothing was sent."""
+        ...
+
+
+def whole(send: Send) -> Whole | None:
+    """None: the server has no such way."""
+    found: Whole | None = getattr(getattr(send, "__self__", None), "answer_whole", None)
+    return found
 
 
 class Left(Exception):

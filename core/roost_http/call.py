@@ -17,7 +17,7 @@ from roost.contract.trigger import Call, Trigger
 
 from . import body, origin, path, query
 from .answer import JSON, NO_SNIFF, NO_STORE, as_problem, fault, reply
-from .asgi import Header, Left, Receive, Scope, Send, read
+from .asgi import Header, Left, Receive, Scope, Send, read, whole
 from .site import Site
 from .stream import stream, wants_stream
 
@@ -95,6 +95,8 @@ class Calls:
             headers: list[Header] = [JSON, NO_STORE, NO_SNIFF, (b"content-length", b"%d" % len(data))]
             if cors:
                 headers += cors
+            elif (at_once := whole(send)) is not None and at_once(200, headers, data):
+                return
             try:
                 await send({"type": "http.response.start", "status": 200, "headers": headers})
                 await send({"type": "http.response.body", "body": data})

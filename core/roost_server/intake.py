@@ -20,6 +20,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from roost.contract.errors import Rejected, RoostError, TransientError
 from roost_http.answer import as_problem
 
+from .cycle import Cycle
+
 if TYPE_CHECKING:
     from uvicorn import Config
     from uvicorn.server import ServerState
@@ -87,6 +89,8 @@ class Watch:
         """Heads and bodies that are under way, the oldest first."""
         self.stalled: dict[Intake, float] = {}
         """Answers that are not read."""
+        self.resting: dict[Intake, float] = {}
+        """Connections between two requests: a dictionary, where a timer for each answer would cost more than it."""
         self.dying = 0
         """Connections that were cut and are still counted."""
         self._pause = min(terms.head_timeout, terms.body_timeout, terms.stall_timeout) / 10
@@ -104,10 +108,10 @@ class Watch:
 
     def _look(self) -> None:
         now = self.loop.time()
-        for held, over in ((self.waiting, Intake.late), (self.stalled, Intake.unread)):
+        for held, over in ((self.waiting, Intake.late), (self.stalled, Intake.unread), (self.resting, Intake.rested)):
             for who in [who for who, edge in held.items() if edge <= now]:
                 over(who)
-        again = self.waiting or self.stalled
+        again = self.waiting or self.stalled or self.resting
         self._timer = self.loop.call_later(self._pause, self._look) if again else None
 
     def room(self, open: int) -> bool:
@@ -168,6 +172,7 @@ class Intake(HttpToolsProtocol):
         watch = self._shared()
         watch.waiting.pop(self, None)
         watch.stalled.pop(self, None)
+        watch.resting.pop(self, None)
         if self._dying:
             watch.dying -= 1
         super().connection_lost(exc)
@@ -176,13 +181,15 @@ class Intake(HttpToolsProtocol):
         if self._dropped is not None:
             self._drop(len(data))
             return
+        watch = self._shared()
+        watch.resting.pop(self, None)
         self._moved = False
         self._taken = self._silent + len(data)
-        super().data_received(data)
+        HttpToolsProtocol.data_received(self, data)  # named, here and below: super() costs more than what it calls
         if self._moved:
             self._silent = 0
             if not self._inside:
-                self._shared().waiting.pop(self, None)
+                watch.waiting.pop(self, None)
             elif not self.refused:
                 self._wait()
             return
@@ -215,11 +222,15 @@ class Intake(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._inside, self._headed, self._timed = True, False, False
-        super().on_message_begin()
+        HttpToolsProtocol.on_message_begin(self)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._headed:  # else a trailer, which nobody here reads
-            super().on_header(name, value)
+        if self._headed:  # a trailer, which nobody here reads
+            return
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self._headed = True
@@ -231,19 +242,34 @@ class Intake(HttpToolsProtocol):
             self._refuse(self._too_large())
             return
         self._moved = True
-        super().on_headers_complete()
+        before = self.cycle
+        HttpToolsProtocol.on_headers_complete(self)
+        if self.cycle is not before:  # made by uvicorn, whose class is not ours to choose; its task has not begun
+            self.cycle.__class__ = Cycle
 
     def on_body(self, body: bytes) -> None:
         if self._dropped is None:
             if not self.cycle.response_complete:
                 self._moved = True
             self._got += len(body)
-            super().on_body(body)
+            HttpToolsProtocol.on_body(self, body)
 
     def on_message_complete(self) -> None:
         self._inside, self._moved = False, True
         if self._dropped is None:
-            super().on_message_complete()
+            HttpToolsProtocol.on_message_complete(self)
+
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            watch = self._shared()
+            watch.resting[self] = watch.loop.time() + self.timeout_keep_alive
+            watch.start()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -283,6 +309,11 @@ class Intake(HttpToolsProtocol):
         else:
             self.cut()
 
+    def rested(self) -> None:
+        """No other request came."""
+        self._shared().resting.pop(self, None)
+        self.timeout_keep_alive_handler()
+
     def unread(self) -> None:
         """Of its answer little was read for too long."""
         size = self.transport.get_write_buffer_size()
@@ -297,6 +328,7 @@ class Intake(HttpToolsProtocol):
         watch = self._shared()
         watch.waiting.pop(self, None)
         watch.stalled.pop(self, None)
+        watch.resting.pop(self, None)
         if not self._dying:
             self._dying = True
             watch.dying += 1

@@ -1,0 +1,34 @@
+"""One request and its answer, as uvicorn runs them. An answer that is there as a whole goes out in one write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+from roost_http.asgi import Header
+
+
+class Cycle(RequestResponseCycle):
+    """See `roost_http.asgi.Whole`, which it fills."""
+
+    def answer_whole(self, status: int, headers: Sequence[Header], body: bytes) -> bool:
+        """As two ASGI messages would; the headers are trusted. False: nothing was sent, that is how to send it."""
+        if self.response_started or self.disconnected or self.flow.write_paused or self.access_log:
+            return False
+        if self.scope["method"] == "HEAD":
+            return False
+        parts = [STATUS_LINE[status]]
+        for name, value in (*self.default_headers, *headers):
+            parts += (name, b": ", value, b"\r\n")
+        if not self.keep_alive:
+            parts.append(b"connection: close\r\n")
+        parts += (b"\r\n", body)
+        self.transport.write(b"".join(parts))
+        self.response_started = self.response_complete = True
+        self.waiting_for_100_continue = False
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
+        return True
