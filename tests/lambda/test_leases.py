@@ -14,7 +14,7 @@ from roost.contract.commit import Busy, Lease, Snapshot
 from roost.contract.errors import TransientError
 from roost.contract.result import TickResult
 from roost.engine.guest_codec import answered, pack
-from roost.engine.leased import renewal as keeper
+from roost.engine.leased import renewal
 from roost.engine.leased.tenure import LINGER
 from roost_lambda.backend import LambdaBackend
 from roost_lambda.plan import HOLD
@@ -40,7 +40,7 @@ async def entered(fleet: Fleet, address: Address) -> tuple[LambdaBackend, asynci
 
 
 async def test_a_tick_longer_than_the_lease_keeps_its_agent(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper, "RENEW", 0.01)
+    monkeypatch.setattr(renewal, "RENEW", 0.01)
     a = Address("slow", "a")
     host, free, tick = await entered(fleet, a)
     for _ in range(5):
@@ -82,7 +82,7 @@ async def test_a_late_renewal_does_not_bring_a_lease_back(fleet: Fleet) -> None:
 
 
 async def test_a_renewal_that_is_refused_for_now_is_tried_again(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeper, "RENEW", 0.01)
+    monkeypatch.setattr(renewal, "RENEW", 0.01)
     a = Address("slow", "d")
     host, free, tick = await entered(fleet, a)
     held, renewed = host.store.memory.held[a], 0

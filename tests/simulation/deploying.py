@@ -9,14 +9,13 @@ import pytest
 
 from roost.contract.commit import Busy, Snapshot
 from roost.contract.errors import Quarantined
-from roost.engine import cell, quarantine
-from roost.engine import due as wake
+from roost.engine import cell, due, quarantine
 
 from .mutation import Mutation
 
 
 def _state_begun_anew(m: pytest.MonkeyPatch) -> None:
-    whole = wake.load_state
+    whole = due.load_state
 
     def load_state(kind: Any, raw: bytes | None, version: int) -> Any:
         try:
@@ -24,7 +23,7 @@ def _state_begun_anew(m: pytest.MonkeyPatch) -> None:
         except Quarantined:
             return whole(kind, None, version)
 
-    m.setattr(wake, "load_state", load_state)
+    m.setattr(due, "load_state", load_state)
 
 
 def _letters_dropped(m: pytest.MonkeyPatch) -> None:

@@ -127,7 +127,7 @@ class Ledger:
             self.model.broken("armed", f"{address} v{commit.version}: the sweeper looks at {wake}, due {due}")
 
     def _parked(self, address: Address, letter: Letter) -> None:
-        self.model.history.note("guest" if letter.trigger else "park", f"{address} {letter.n} {letter.id}")
+        self.model.history.note("guest" if letter.forwarded else "park", f"{address} {letter.n} {letter.id}")
         self.model.was_parked(address, letter)
 
     def _taken(self, address: Address, operation: str, taken: Sequence[int], by: Mapping[str, Changed]) -> None:

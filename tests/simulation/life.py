@@ -84,5 +84,5 @@ def op_of(args: bytes) -> str:
 
 def parked(letter: Letter, trouble: int) -> Parked:
     return Parked(
-        op_of(letter.args), letter.lane, letter.next > 0 or letter.attempts > 0, trouble, letter.trigger is not None
+        op_of(letter.args), letter.lane, letter.next > 0 or letter.attempts > 0, trouble, letter.forwarded is not None
     )

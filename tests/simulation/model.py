@@ -267,7 +267,7 @@ class Model:
         again = letter.n in life.tickets and not letter.keyed  # the run of a key finds what was done
         if again if self.shared else letter.n <= life.ticket:
             self.broken("mail", f"{address}: the number {letter.n} was given again")
-        if letter.source == "agent" and letter.trigger is None:
+        if letter.source == "agent" and letter.forwarded is None:
             self._told(address, letter)
         life.ticket = letter.n
         life.tickets.add(letter.n)

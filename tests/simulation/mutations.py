@@ -15,8 +15,7 @@ from roost.contract.commit import AlreadyHandled, Commit, Entry
 from roost.contract.errors import RoostError
 from roost.contract.result import TickResult
 from roost.contract.trigger import Occurrence
-from roost.engine import cell, delivery, failure, inbox, mailbox, release, sending, turn
-from roost.engine import due as wake
+from roost.engine import cell, delivery, due, failure, inbox, mailbox, release, sending, turn
 from roost.engine import waking as load
 from roost.engine.mailbox import Waiting
 from roost.engine.parking import Parking
@@ -184,7 +183,7 @@ def _log_reused(m: pytest.MonkeyPatch) -> None:
 
 
 def _stale_runs(m: pytest.MonkeyPatch) -> None:
-    whole = wake.missing
+    whole = due.missing
 
     def missing(image: Image, trigger: Any, now: float) -> TickResult | None:
         if isinstance(trigger.payload, Occurrence) and trigger.payload.key in image.schedules:
@@ -212,8 +211,8 @@ def fast(host: Any) -> Any:
 
 
 def _early_rings(m: pytest.MonkeyPatch) -> None:
-    due, missing = wake.due_now, wake.missing
-    m.setattr("roost.engine.waking.due_now", lambda kind, image, host, queued: due(kind, image, fast(host), queued))
+    due_now, missing = due.due_now, due.missing
+    m.setattr("roost.engine.waking.due_now", lambda kind, image, host, queued: due_now(kind, image, fast(host), queued))
     m.setattr("roost.engine.attempt.missing", lambda image, trigger, now: missing(image, trigger, now + 1.5))
 
 

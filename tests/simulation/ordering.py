@@ -12,7 +12,7 @@ import pytest
 from roost.contract.commit import Commit, Envelope
 from roost.engine import cell, delivery
 from roost.engine.leased import giving
-from roost.engine.leased.tenure import Tenant
+from roost.engine.leased.tenure import Tenure
 from roost.engine.outgoing import Aside, Outgoing
 from roost.tick.image import Image
 
@@ -64,7 +64,7 @@ def _short_look(m: pytest.MonkeyPatch) -> None:
     m.setattr(giving, "LETTERS", 10**9)
     parked = giving._gather
 
-    async def gather(one: Tenant, image: Image) -> None:
+    async def gather(one: Tenure, image: Image) -> None:
         store = one.runtime.store
         whole = store.parked
 

@@ -52,7 +52,7 @@ def _runs_alike(m: pytest.MonkeyPatch) -> None:
     """The number of an attempt dies with its host."""
 
     def chunk_id(tick: Tick, waiting: Waiting) -> str:
-        return f"{waiting.trigger.id or f'{tick.seed:016x}'}.{tick.attempt}.{tick.chunks}"
+        return f"{waiting.trigger.id or f'{tick.seed:016x}'}.{tick.attempt_no}.{tick.chunks}"
 
     m.setattr(chunks, "_chunk_id", chunk_id)
 

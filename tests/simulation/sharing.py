@@ -9,9 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from roost.engine.leased import guests as visit
-from roost.engine.leased import pump
-from roost.engine.leased import tenure as tenant
+from roost.engine.leased import guests, pump, tenure
 from roost_lambda import backend, keys, rows
 from roost_lambda.change import Change
 from roost_lambda.frame_lanes import Lanes
@@ -71,13 +69,13 @@ def _blind_yield(m: pytest.MonkeyPatch) -> None:
 
 def _answer_apart(m: pytest.MonkeyPatch) -> None:
     """A guest's answer is left to a write of its own."""
-    whole = tenant.Tenant.seal
+    whole = tenure.Tenure.seal
 
-    def seal(self: tenant.Tenant, *rest: Any) -> None:
+    def seal(self: tenure.Tenure, *rest: Any) -> None:
         whole(self, *rest)
         rest[2].answer = None
 
-    m.setattr(tenant.Tenant, "seal", seal)
+    m.setattr(tenure.Tenure, "seal", seal)
 
 
 def _lazarus(m: pytest.MonkeyPatch) -> None:
@@ -145,16 +143,16 @@ def _import_hides(m: pytest.MonkeyPatch) -> None:
 
 
 def _racing_frames(m: pytest.MonkeyPatch) -> None:
-    m.setattr(visit, "connection", lambda trigger: "")
+    m.setattr(guests, "connection", lambda trigger: "")
     m.setattr(pump, "connection", lambda trigger: "")
 
 
 def _late_state(m: pytest.MonkeyPatch) -> None:
-    m.setattr(tenant.Tenant, "overtaken", lambda self: False)
+    m.setattr(tenure.Tenure, "overtaken", lambda self: False)
 
 
 def _late_reply(m: pytest.MonkeyPatch) -> None:
-    m.setattr(tenant.Tenant, "replies", lambda self, waiting: True)
+    m.setattr(tenure.Tenure, "replies", lambda self, waiting: True)
 
 
 def _lane_again(m: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from roost.contract.errors import RoostError, TransientError, Unreadable
 from roost.contract.result import TickResult
 from roost.contract.trigger import Call, Caller, Lane, Trigger
 from roost.contract.unsent import refused_for_good
-from roost.engine.leased.tenure import LINGER, Tenant
+from roost.engine.leased.tenure import LINGER, Tenure
 from roost.engine.runtime import Runtime
 from roost.engine.viewing import state_frame
 from roost.ports import Capabilities, Fetch, Host, Ports, Wire
@@ -47,13 +47,13 @@ class LambdaRuntime(Runtime):
     platform: TableAlarms
     memory: Memory
 
-    def tenant(self, address: Address) -> Tenant:
+    def tenure(self, address: Address) -> Tenure:
         """The cell of an agent."""
-        return cast(Tenant, self.cell(address))
+        return cast(Tenure, self.cell(address))
 
     async def quiet(self, address: Address) -> None:
         """Until the agent is given back and its alarm is set."""
-        cell = self.tenant(address)
+        cell = self.tenure(address)
         await cell.quiet()
         try:
             await self.platform.flush(address, cell.was)
@@ -64,7 +64,7 @@ class LambdaRuntime(Runtime):
     async def dispatch(
         self, address: Address, trigger: Trigger, live: Callable[[bytes, bytes], None] | None = None
     ) -> TickResult:
-        self.tenant(address).linger(self.host.monotonic() + LINGER)
+        self.tenure(address).linger(self.host.monotonic() + LINGER)
         if trigger.id is not None and trigger.source != "schedule":
             self.memory.asked[address] = trigger.source, trigger.principal, trigger.id
         future = self.host.future()
@@ -90,7 +90,7 @@ class LambdaRuntime(Runtime):
         return done
 
     async def redrive(self, address: Address, id: str | None) -> int:
-        self.tenant(address).linger(self.host.monotonic() + LINGER)
+        self.tenure(address).linger(self.host.monotonic() + LINGER)
         count = await super().redrive(address, id)
         await self.quiet(address)
         return count
@@ -162,7 +162,7 @@ class LambdaBackend:
         """
         if not self.runtime.serves(address.kind):
             return  # a kind that was deployed away
-        self.runtime.tenant(address).linger(until)
+        self.runtime.tenure(address).linger(until)
         await self.runtime.alarm(address)
         await self.runtime.quiet(address)
 

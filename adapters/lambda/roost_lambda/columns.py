@@ -150,7 +150,7 @@ TICKET: Final = whole("t")
 LETTER: Final = Layout(lambda fields: Letter(**fields), {
     "id": text("i", "", always=True), "source": text("sr"), "principal": text("pr", ""), "action": text("a", ""),
     "args": data("d"), "lane": flag("u", "urgent", "standard"), "internal": flag("it"), "attempts": ATTEMPTS,
-    "next": NEXT, "claims": data("cl", None), "keyed": flag("uk", False, True), "trigger": data("tr", None),
+    "next": NEXT, "claims": data("cl", None), "keyed": flag("uk", False, True), "forwarded": data("tr", None),
 })  # fmt: skip
 
 ENVELOPE: Final = Layout(

@@ -78,7 +78,7 @@ class TableLeases:
         posted = await self._store.letters.post(address, letter, limit, armed)
         if not posted.held:
             return posted.letter, 0.0
-        if posted.bell.first or letter.trigger is None:  # nobody waits for a tell, so each provides for itself
+        if posted.bell.first or letter.forwarded is None:  # nobody waits for a tell, so each provides for itself
             await self._heal(address, posted.bell)
         return posted.letter, posted.bell.until
 

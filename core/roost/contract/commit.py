@@ -112,8 +112,8 @@ class Letter:
     claims: bytes | None = None
     keyed: bool = True
     """The sender may repeat the id, so its outcome is kept in the inbox."""
-    trigger: bytes | None = None
-    """A guest: a whole trigger (parcel.py) that another host parked and whose result it waits for."""
+    forwarded: bytes | None = None
+    """A guest: a whole trigger (guest_codec.py) that another host parked and whose result it waits for."""
 
 
 @record

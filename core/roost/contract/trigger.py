@@ -162,7 +162,7 @@ class Trigger:
     another host is the seconds left."""
     path: tuple[str, ...] = ()
     """Addresses of the agents that wait for this one, outermost first."""
-    guest: str = ""
+    letter_id: str = ""
     """The id of its letter, where it has none itself: the host that runs it may die, and the next one runs it again."""
 
     @property
@@ -191,4 +191,4 @@ class Trigger:
             return f"{self.source}:{len(principal)}:{principal}:{id}"
         if isinstance(self.payload, Connect):
             return f"connect:{self.payload.cid}"
-        return f"guest:{self.guest}" if self.guest else None
+        return f"guest:{self.letter_id}" if self.letter_id else None

@@ -73,7 +73,7 @@ async def _purge(cell: Cell, image: Image, id: str | None) -> int:
             break
         after = page[-1].n
         for letter in page:
-            if letter.trigger is not None or (id is not None and letter.id != id):
+            if letter.forwarded is not None or (id is not None and letter.id != id):
                 continue
             commit = image.next_commit(image.at)
             commit.consumed = letter.n
@@ -194,7 +194,7 @@ async def _export(cell: Cell, image: Image) -> bytes:
         now = await cell.runtime.snapshot(address)
         if (now.generation, now.version) != (image.generation, image.version):
             raise Conflict(f"{address} changed while it was exported; export it again")
-    document = export.dump(image, kv, log, [x for x in letters if x.trigger is None], dead)
+    document = export.dump(image, kv, log, [x for x in letters if x.forwarded is None], dead)
     raw = encode(document, f"the export of {address}", STORED_DEPTH)
     _fits(len(raw), address, limit)
     return raw

@@ -126,7 +126,9 @@ class Cell(Owned):
         """The running tick waits for another agent: whoever waits here for that one's sake may be refused."""
         self.asks.append(to)
         me = str(self.address)
-        for one in self.mailbox.withdraw(lambda one: not one.guest and crosses(me, (to,), one.trigger.path or (me,))):
+        for one in self.mailbox.withdraw(
+            lambda one: not one.parked_as and crosses(me, (to,), one.trigger.path or (me,))
+        ):
             self.refuse(one, crossed(me, one.trigger.path))
 
     def asked(self, to: str) -> None:

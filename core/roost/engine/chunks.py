@@ -27,7 +27,7 @@ def live(cell: Cell, tick: Tick, waiting: Waiting, raw: bytes) -> None:
     if isinstance(payload, Call) and payload.cid is not None and payload.rpc is not None:
         if not cell.lives:
             cell.runtime.host.spawn(flush(cell))
-        if tick.chunks == 0 and waiting.guest:  # another host may have begun it, and died
+        if tick.chunks == 0 and waiting.parked_as:  # another host may have begun it, and died
             cell.lives.append(Frame((payload.cid,), frames.stream_reset(payload.rpc)))
         cell.lives.append(Frame((payload.cid,), frames.chunk(payload.rpc, raw)))
     if waiting.live is not None:
@@ -67,4 +67,4 @@ def _chunk_id(tick: Tick, waiting: Waiting) -> str:
     """{trigger}.{attempt}.{place}. The attempt is its number and eight digits of the run's own entropy: the number dies
     with a host that dies in the middle, and a run by the next host must not pass for the one that broke off."""
     run = f"{tick.seed:016x}"
-    return f"{waiting.trigger.id or run}.{tick.attempt}-{run[:8]}.{tick.chunks}"
+    return f"{waiting.trigger.id or run}.{tick.attempt_no}-{run[:8]}.{tick.chunks}"

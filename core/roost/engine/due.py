@@ -62,13 +62,13 @@ def letter_waiting(kind: Kind, letter: Letter, host: Host) -> Waiting:
     A letter that can't be read must not fail its agent's load: it runs into `Waiting.broken`, and dies like any other.
     """
     try:
-        return unpack(kind, letter, host) if letter.trigger is not None else _told(kind, letter)
+        return unpack(kind, letter, host) if letter.forwarded is not None else _told(kind, letter)
     except Exception as error:  # whatever stored bytes can raise
         return _broken(letter, error)
 
 
 def _broken(letter: Letter, error: Exception) -> Waiting:
-    guest = letter.trigger is not None
+    guest = letter.forwarded is not None
     trigger = Trigger(
         "call",
         Call(letter.action, internal=letter.internal),
@@ -76,10 +76,10 @@ def _broken(letter: Letter, error: Exception) -> Waiting:
         letter.source,
         caller_of(letter.principal or None, None, letter.source),
         letter.lane,
-        guest="" if letter.keyed or not guest else letter.id,
+        letter_id="" if letter.keyed or not guest else letter.id,
     )
     waiting = Waiting(trigger, letter=None if guest else letter)
-    waiting.guest = letter.n if guest else 0
+    waiting.parked_as = letter.n if guest else 0
     what = letter.action or "a trigger"
     waiting.broken = Unreadable(f"what is stored of {what} can't be read: {type(error).__name__}: {str(error)[:200]}")
     return waiting

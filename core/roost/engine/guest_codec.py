@@ -62,28 +62,28 @@ def pack(trigger: Trigger, id: str, left: float, now: float) -> Letter | None:
         return None
     return Letter(
         trigger.id or id, trigger.source, trigger.principal, action, args, trigger.lane,
-        claims=stored(trigger.caller), keyed=trigger.id is not None, trigger=raw,
+        claims=stored(trigger.caller), keyed=trigger.id is not None, forwarded=raw,
     )  # fmt: skip
 
 
 def path_of(letter: Letter) -> tuple[str, ...]:
     """The agents that wait for a guest; (): none, or it is no guest."""
-    return () if letter.trigger is None else tuple(from_json(letter.trigger)["p"])
+    return () if letter.forwarded is None else tuple(from_json(letter.forwarded)["p"])
 
 
 def unpack(kind: Kind, letter: Letter, host: Host) -> Waiting:
     """The guest as a trigger to run. Hosts' clocks differ: it never has more time left than when it was parked."""
-    assert letter.trigger is not None
-    doc: dict[str, Any] = from_json(letter.trigger)
+    assert letter.forwarded is not None
+    doc: dict[str, Any] = from_json(letter.forwarded)
     payload = _payload(doc, letter)
     caller = caller_of(letter.principal, letter.claims, letter.source) if doc["c"] else None
     deadline = host.monotonic() + min(doc.get("left", PATIENCE), doc["d"] - host.now())
     trigger = Trigger(
         doc["k"], payload, letter.id if letter.keyed else None, letter.source, caller, letter.lane, deadline,
-        tuple(doc["p"]), guest="" if letter.keyed else letter.id,
+        tuple(doc["p"]), letter_id="" if letter.keyed else letter.id,
     )  # fmt: skip
     waiting = Waiting(trigger)
-    waiting.guest = letter.n
+    waiting.parked_as = letter.n
     if isinstance(payload, Call):
         if letter.keyed:
             waiting.fingerprint = fingerprint_of(payload.action, payload.args, payload.kwargs)

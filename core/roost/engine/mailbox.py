@@ -30,10 +30,10 @@ class Waiting:
         "done",
         "fingerprint",
         "followers",
-        "guest",
         "kwargs",
         "letter",
         "live",
+        "parked_as",
         "trigger",
     )
 
@@ -49,7 +49,7 @@ class Waiting:
         self.live = live
         """Takes (chunk id, chunk) as they are made."""
         self.letter = letter
-        self.guest = 0
+        self.parked_as = 0
         """Number of the letter as which another host parked this trigger; 0 = it did not."""
         self.action: Action | None = None
         self.broken: RoostError | None = None

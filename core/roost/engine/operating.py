@@ -111,7 +111,7 @@ class Operating(Shared):
         found = await self.store.parked(address, after, limit)
         if not found:
             await self.existing(address)
-        return [{**waiting_letter(x), "n": x.n, "next": x.next or None} for x in found if x.trigger is None]
+        return [{**waiting_letter(x), "n": x.n, "next": x.next or None} for x in found if x.forwarded is None]
 
     async def purge_dead(self, address: Address, id: str | None) -> int:
         """Dead letters gone for good: all, or the one; how many."""

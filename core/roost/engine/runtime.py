@@ -71,9 +71,9 @@ class Runtime(Operating):
         self._work: Work = Pump[Cell]().run
         if ports.leases is not None:
             from .leased.pump import LeasedPump
-            from .leased.tenure import Tenant
+            from .leased.tenure import Tenure
 
-            self._cell, self._work = Tenant, LeasedPump().run
+            self._cell, self._work = Tenure, LeasedPump().run
         self.capabilities = capabilities
         self.idle_after = idle_after
         self.cells = {}

@@ -42,14 +42,14 @@ class Tick:
     """The recorder of one run of one handler."""
 
     __slots__ = (
-        "_random", "address", "asks", "at", "attempt", "chunks", "deadline", "frames", "fresh", "hangups", "image",
+        "_random", "address", "asks", "at", "attempt_no", "chunks", "deadline", "frames", "fresh", "hangups", "image",
         "kind", "limits", "live", "log", "open", "origin", "outbound", "outbox", "path", "puts", "readonly", "rows",
         "schedules", "seed", "sgen", "store", "trigger",
     )  # fmt: skip
 
     def __init__(
         self, kind: Kind, image: Image, trigger: Trigger, at: float, seed: int, limits: Limits, store: Store,
-        readonly: bool = False, attempt: int = 1,
+        readonly: bool = False, attempt_no: int = 1,
     ) -> None:  # fmt: skip
         """`at`, `seed`: the clock (epoch seconds) and the entropy; with the trigger, all that a replay needs."""
         self.kind = kind
@@ -63,7 +63,7 @@ class Tick:
         self.readonly = readonly
         self.fresh = image.state is None
         """The agent did not exist: clients have been shown the default state already."""
-        self.attempt = attempt
+        self.attempt_no = attempt_no
         self.open = True
         self.deadline = 0.0
         """By `Host.monotonic`; set before the handler runs."""

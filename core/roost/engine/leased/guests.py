@@ -11,13 +11,13 @@ from ...contract.result import TickResult, failed
 from ..admin import ADMIN
 from ..guest_codec import PATIENCE, answered, pack
 from ..room import room
-from .line import Line
+from .parked_frames import ParkedFrames
 
 if TYPE_CHECKING:
     from ...contract.commit import Letter
     from ...contract.trigger import Trigger
     from ..mailbox import Waiting
-    from .tenure import Tenant
+    from .tenure import Tenure
 
 POLL: Final = (0.02, 1.0)
 """Seconds between looks for an answer: the first, and the most; each is about a quarter of the wait so far."""
@@ -27,16 +27,16 @@ LATE: Final = 1.5
 """Seconds after a deadline until a parked trigger is taken back: by then its tick, if it ran, has committed."""
 
 
-def visit(tenant: Tenant, waiting: Waiting) -> None:
+def run_as_guest(tenure: Tenure, waiting: Waiting) -> None:
     """Have a trigger run where its agent is; it is answered in the background."""
-    trigger, host = waiting.trigger, tenant.runtime.host
-    tenant.visits += 1
+    trigger, host = waiting.trigger, tenure.runtime.host
+    tenure.guests += 1
     began = host.monotonic()
     deadline = trigger.deadline if trigger.deadline is not None else began + PATIENCE
     letter = None
     if trigger.kind not in ADMIN:
         letter = pack(trigger, f"{host.entropy():016x}{host.entropy():016x}", deadline - began, host.now())
-    host.spawn(_insist(tenant, waiting, deadline) if letter is None else _parked(tenant, waiting, letter, deadline))
+    host.spawn(_insist(tenure, waiting, deadline) if letter is None else _parked(tenure, waiting, letter, deadline))
 
 
 def connection(trigger: Trigger) -> str:
@@ -45,56 +45,58 @@ def connection(trigger: Trigger) -> str:
     return found or ""
 
 
-async def _insist(tenant: Tenant, waiting: Waiting, deadline: float) -> None:
+async def _insist(tenure: Tenure, waiting: Waiting, deadline: float) -> None:
     """The rare trigger that can't be parked tries again in a while."""
-    host = tenant.runtime.host
+    host = tenure.runtime.host
     try:
         await host.sleep(0.05 + host.entropy() % 100 / 1000)
         if host.monotonic() >= deadline:
-            tenant.refuse(waiting, TransientError("another host works on this agent", code="busy"))
+            tenure.refuse(waiting, TransientError("another host works on this agent", code="busy"))
         else:
-            tenant.mailbox.put(waiting)
-            tenant.kick()
+            tenure.mailbox.put(waiting)
+            tenure.kick()
     finally:
-        tenant.visits -= 1
-        tenant.rested()
+        tenure.guests -= 1
+        tenure.rested()
 
 
-async def _parked(tenant: Tenant, waiting: Waiting, letter: Letter, deadline: float) -> None:
+async def _parked(tenure: Tenure, waiting: Waiting, letter: Letter, deadline: float) -> None:
     """Park a trigger and wait for what it comes to."""
     cid = connection(waiting.trigger)
-    line = tenant.lines.setdefault(cid, Line()) if cid else Line()
-    before, mine = line.last, tenant.runtime.host.future()
+    line = tenure.lines.setdefault(cid, ParkedFrames()) if cid else ParkedFrames()
+    before, mine = line.last, tenure.runtime.host.future()
     line.last = mine
     line.left += 1
     try:
         try:
             if before is not None:
-                await tenant.runtime.host.shielded(before)
-            kept, until = await tenant.leases.post(
-                tenant.address, letter, room(letter, tenant.runtime.limits.mailbox, named=tenant.runtime.named), None
+                await tenure.runtime.host.shielded(before)
+            kept, until = await tenure.leases.post(
+                tenure.address, letter, room(letter, tenure.runtime.limits.mailbox, named=tenure.runtime.named), None
             )
         except RoostError as error:
-            tenant.refuse(waiting, error)
+            tenure.refuse(waiting, error)
             return
         finally:
             mine.set_result(None)
-        held = min(max(0.0, until - tenant.runtime.host.now()), PATIENCE)  # the clock may be set: a lease is short
-        result = await _wait(tenant, kept.n, tenant.runtime.host.monotonic() + held, deadline)
+        held = min(max(0.0, until - tenure.runtime.host.now()), PATIENCE)  # the clock may be set: a lease is short
+        result = await _wait(tenure, kept.n, tenure.runtime.host.monotonic() + held, deadline)
         if result is None:
-            tenant.refuse(waiting, TransientError("its turn did not come before its deadline", code="deadline"))
+            tenure.refuse(waiting, TransientError("its turn did not come before its deadline", code="deadline"))
             return
         if waiting.live is not None:
             _pour(waiting, result, kept.id)
-        if kept.trigger != letter.trigger:  # it joined a letter of its key: the release replies to that one's sender
-            tenant.reply(waiting, result)
-        tenant.finish(waiting, result)
+        if (
+            kept.forwarded != letter.forwarded
+        ):  # it joined a letter of its key: the release replies to that one's sender
+            tenure.reply(waiting, result)
+        tenure.finish(waiting, result)
     finally:
         line.left -= 1
         if not line.left:
-            tenant.lines.pop(cid, None)
-        tenant.visits -= 1
-        tenant.rested()
+            tenure.lines.pop(cid, None)
+        tenure.guests -= 1
+        tenure.rested()
 
 
 def _pour(waiting: Waiting, result: TickResult, id: str) -> None:
@@ -105,23 +107,23 @@ def _pour(waiting: Waiting, result: TickResult, id: str) -> None:
         result.value = b"null"
 
 
-async def _wait(tenant: Tenant, n: int, until: float, deadline: float) -> TickResult | None:
+async def _wait(tenure: Tenure, n: int, until: float, deadline: float) -> TickResult | None:
     """The answer to the guest `n`; None = it was taken back. `until`: when the holder's lease ends; both monotonic."""
-    host, leases = tenant.runtime.host, tenant.leases
+    host, leases = tenure.runtime.host, tenure.leases
     pause, longest = POLL
     while True:
         if host.monotonic() >= until:  # nobody holds the agent, or whoever did is dead
-            tenant.away = 0.0
-            tenant.alarm()
+            tenure.away = 0.0
+            tenure.alarm()
             until = host.monotonic() + LOOK
         await host.sleep(pause * (0.75 + host.entropy() % 512 / 1024))
         pause = min(longest, pause * 1.3)
         try:
-            raw = await leases.answered(tenant.address, n)
+            raw = await leases.answered(tenure.address, n)
             if raw is None and host.monotonic() >= deadline + LATE:
-                if await leases.withdraw(tenant.address, n):
+                if await leases.withdraw(tenure.address, n):
                     return None
-                raw = await leases.answered(tenant.address, n)
+                raw = await leases.answered(tenure.address, n)
                 if raw is None:
                     return None
         except RoostError as error:

@@ -11,116 +11,116 @@ from ..pump import Pump
 from ..quarantine import disarm
 from ..waking import line_up, ready
 from .giving import give_back
-from .guests import connection, visit
-from .tenure import Tenant
+from .guests import connection, run_as_guest
+from .tenure import Tenure
 
 
-class LeasedPump(Pump[Tenant]):
+class LeasedPump(Pump[Tenure]):
     """See the file's head."""
 
     __slots__ = ()
 
-    async def rest(self, tenant: Tenant, /) -> bool:
-        return await give_back(tenant)
+    async def rest(self, tenure: Tenure, /) -> bool:
+        return await give_back(tenure)
 
-    async def look(self, tenant: Tenant, /) -> None:
+    async def look(self, tenure: Tenure, /) -> None:
         try:
-            image = await ready(tenant)
+            image = await ready(tenure)
         except RoostError as error:
             if error.code == "busy":
-                await _busy_look(tenant)
+                await _busy_look(tenure)
             else:
-                await tenant.rearm_later()
+                await tenure.rearm_later()
             return
-        if tenant.status == "quarantined":
-            await disarm(tenant)
+        if tenure.status == "quarantined":
+            await disarm(tenure)
             return
-        line_up(tenant, image)
-        if not len(tenant.mailbox) and image.armed is not None:  # early: its doorbell is spent, so it needs another
-            tenant.was = None
-            now = tenant.runtime.host.now()
-            await tenant.arm(image.armed if image.armed > now else now + REARM)
+        line_up(tenure, image)
+        if not len(tenure.mailbox) and image.armed is not None:  # early: its doorbell is spent, so it needs another
+            tenure.was = None
+            now = tenure.runtime.host.now()
+            await tenure.arm(image.armed if image.armed > now else now + REARM)
 
-    async def take(self, tenant: Tenant, waiting: Waiting, /) -> None:
-        durable = waiting.letter is not None or waiting.guest
-        if durable and tenant.runtime.host.monotonic() >= tenant.stay:
-            _drop(tenant, waiting)
-            tenant.dropped = True
+    async def take(self, tenure: Tenure, waiting: Waiting, /) -> None:
+        durable = waiting.letter is not None or waiting.parked_as
+        if durable and tenure.runtime.host.monotonic() >= tenure.stay:
+            _drop(tenure, waiting)
+            tenure.dropped = True
             return
-        if tenant.lines and not durable and connection(waiting.trigger) in tenant.lines:
-            visit(tenant, waiting)
+        if tenure.lines and not durable and connection(waiting.trigger) in tenure.lines:
+            run_as_guest(tenure, waiting)
             return
-        while tenant.image is None:
+        while tenure.image is None:
             try:
-                await ready(tenant)
+                await ready(tenure)
             except RoostError as error:
                 if error.code != "busy":
                     if durable:
-                        _drop(tenant, waiting)
-                        await tenant.rearm_later()
+                        _drop(tenure, waiting)
+                        await tenure.rearm_later()
                     else:
-                        tenant.refuse(waiting, error)
+                        tenure.refuse(waiting, error)
                     return
-                if await _turned_away(tenant, waiting):
+                if await _turned_away(tenure, waiting):
                     return
-                tenant.away = 0.0
-        if waiting.guest and waiting.guest not in tenant.image.letters:
-            _drop(tenant, waiting)  # somebody else ran it, or it was taken back
+                tenure.away = 0.0
+        if waiting.parked_as and waiting.parked_as not in tenure.image.letters:
+            _drop(tenure, waiting)  # somebody else ran it, or it was taken back
             return
-        await super().take(tenant, waiting)
-        await _answer(tenant)
-        if not tenant.leases.holds(tenant.address):
-            tenant.forget()
+        await super().take(tenure, waiting)
+        await _answer(tenure)
+        if not tenure.leases.holds(tenure.address):
+            tenure.forget()
 
 
-async def _busy_look(tenant: Tenant) -> None:
+async def _busy_look(tenure: Tenure) -> None:
     try:
-        if await tenant.leases.ring(tenant.address):
+        if await tenure.leases.ring(tenure.address):
             return  # the holder looks before it leaves
-        tenant.away = 0.0
-        tenant.tries += 1
-        if tenant.tries < 5:
-            tenant.look = True
+        tenure.away = 0.0
+        tenure.tries += 1
+        if tenure.tries < 5:
+            tenure.look = True
             return
     except RoostError:
         pass
-    tenant.tries = 0
-    await tenant.rearm_later()
+    tenure.tries = 0
+    await tenure.rearm_later()
 
 
-def _drop(tenant: Tenant, waiting: Waiting) -> None:
+def _drop(tenure: Tenure, waiting: Waiting) -> None:
     """It is in the store: not this time."""
     payload = waiting.trigger.payload
-    if waiting.letter is not None or waiting.guest:
-        tenant.queued.discard(waiting.letter.n if waiting.letter is not None else waiting.guest)
+    if waiting.letter is not None or waiting.parked_as:
+        tenure.queued.discard(waiting.letter.n if waiting.letter is not None else waiting.parked_as)
     elif isinstance(payload, Occurrence):
-        tenant.queued.discard((payload.key, payload.gen, payload.due))
+        tenure.queued.discard((payload.key, payload.gen, payload.due))
 
 
-async def _turned_away(tenant: Tenant, waiting: Waiting) -> bool:
+async def _turned_away(tenure: Tenure, waiting: Waiting) -> bool:
     """Another host has the agent; False = it has not any more."""
     trigger = waiting.trigger
-    if waiting.letter is not None or waiting.guest or isinstance(trigger.payload, Occurrence):
+    if waiting.letter is not None or waiting.parked_as or isinstance(trigger.payload, Occurrence):
         try:
-            if not await tenant.leases.ring(tenant.address):
+            if not await tenure.leases.ring(tenure.address):
                 return False
         except RoostError:
-            await tenant.rearm_later()
-        _drop(tenant, waiting)
+            await tenure.rearm_later()
+        _drop(tenure, waiting)
         return True
-    visit(tenant, waiting)
+    run_as_guest(tenure, waiting)
     return True
 
 
-async def _answer(tenant: Tenant) -> None:
+async def _answer(tenure: Tenure) -> None:
     """Guests that no commit answered."""
-    answers, tenant.answers = tenant.answers, []
+    answers, tenure.answers = tenure.answers, []
     for n, result in answers:
         try:
-            await tenant.leases.answer(tenant.address, n, answer_of(result))
+            await tenure.leases.answer(tenure.address, n, answer_of(result))
         except RoostError:
-            tenant.forget()  # it stays parked: whoever reads it again answers
+            tenure.forget()  # it stays parked: whoever reads it again answers
             continue
-        image = tenant.image
+        image = tenure.image
         if image is not None and image.drop(n):
             image.waiting -= 1

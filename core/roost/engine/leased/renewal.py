@@ -16,7 +16,7 @@ RENEW: Final = 2.0
 """Seconds after which a lease that is still needed is renewed: three may fail before it ends."""
 
 
-class Keeper:
+class Renewal:
     """One timer an agent, which ends by itself once the agent is given back."""
 
     __slots__ = ("_address", "_host", "_leases", "_log", "_timer")

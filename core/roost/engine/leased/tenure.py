@@ -20,7 +20,7 @@ from ..guest_codec import answer_of, answer_to, path_of
 from ..mailbox import Waiting
 from ..replies import reply_frames
 from ..room import room
-from .renewal import Keeper
+from .renewal import Renewal
 
 if TYPE_CHECKING:
     from ...author.kind import Kind
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ...tick.tick import Tick
     from ..cell import Work
     from ..shared import Shared
-    from .line import Line
+    from .parked_frames import ParkedFrames
 
 LINGER: Final = 1.0
 """Seconds a host goes on for others after its own trigger came; then the doorbell's host takes over."""
@@ -39,12 +39,24 @@ TURNED: Final = 0.03
 """Seconds for which an agent that was found held is not asked for again."""
 
 
-class Tenant(Cell):
+class Tenure(Cell):
     """See the file's head."""
 
     __slots__ = (
-        "answers", "away", "dropped", "keeper", "landed", "lines", "lookout", "rests", "shown", "stay", "told", "tries",
-        "visits", "was",
+        "answers",
+        "away",
+        "dropped",
+        "guests",
+        "landed",
+        "lines",
+        "lookout",
+        "renewal",
+        "rests",
+        "shown",
+        "stay",
+        "told",
+        "tries",
+        "was",
     )  # fmt: skip
     leases: Leases
 
@@ -61,13 +73,13 @@ class Tenant(Cell):
         self.rests: list[Future[None]] = []
         self.landed: Future[None] | None = None
         """The pump waits for envelopes under way."""
-        self.visits = 0
+        self.guests = 0
         """Triggers parked from here that are waited for, and refusals being sent."""
-        self.lines: dict[str, Line] = {}
+        self.lines: dict[str, ParkedFrames] = {}
         """Connections of which frames are parked from here, and not answered yet."""
         self.away = 0.0
         self.tries = 0
-        self.keeper = Keeper(self.leases, address, runtime.host, runtime.log)
+        self.renewal = Renewal(self.leases, address, runtime.host, runtime.log)
         self.shown = 0
         """The last version whose frames this host let out: a tick ends when they are."""
         self.was: float | None = None
@@ -90,7 +102,7 @@ class Tenant(Cell):
                 self.was, self.told = found.armed, False
             if found.released < self.shown <= found.version:  # what this host let out it need not let out again
                 found = replace(found, released=self.shown)
-            self.keeper.begin()
+            self.renewal.begin()
         return found
 
     def quarantined(self) -> None:
@@ -98,7 +110,7 @@ class Tenant(Cell):
         if image is None:
             return
         for letter in image.letters.values():  # somebody waits for these; tells stay parked
-            if letter.trigger is not None and letter.n not in self.queued:
+            if letter.forwarded is not None and letter.n not in self.queued:
                 self.queued.add(letter.n)
                 self.mailbox.put(letter_waiting(self.kind, letter, self.runtime.host))
 
@@ -110,8 +122,8 @@ class Tenant(Cell):
         """What a commit says besides: a guest's answer, and that this host is done."""
         image = self.image
         assert image is not None
-        if waiting.guest:
-            commit.consumed, commit.answer = waiting.guest, answer_to(commit.version, error, value)
+        if waiting.parked_as:
+            commit.consumed, commit.answer = waiting.parked_as, answer_to(commit.version, error, value)
         busy = (
             len(self.mailbox) or self.look or self.naps or self.flight or self.settled or self.lives or self.answers
             or image.connections or image.outbox or commit.connections or commit.outbox or tick.frames
@@ -122,7 +134,7 @@ class Tenant(Cell):
             commit.released = commit.version
 
     def finish(self, waiting: Waiting, result: TickResult) -> None:
-        n = waiting.guest
+        n = waiting.parked_as
         if n:
             self.queued.discard(n)
             image = self.image
@@ -139,14 +151,14 @@ class Tenant(Cell):
         out: list[Frame] = []
         reply_frames(waiting, result, out)
         if out:
-            self.visits += 1
+            self.guests += 1
             self.runtime.host.spawn(self._say(out))
 
     async def _say(self, out: list[Frame]) -> None:
         try:
             await self.runtime.send_late(self.address, out)
         finally:
-            self.visits -= 1
+            self.guests -= 1
             self.rested()
 
     def overtaken(self) -> bool:
@@ -157,7 +169,7 @@ class Tenant(Cell):
         return True
 
     def replies(self, waiting: Waiting) -> bool:
-        return not (waiting.guest and self.overtaken())  # whoever has the agent replies, or did
+        return not (waiting.parked_as and self.overtaken())  # whoever has the agent replies, or did
 
     def vanished(self, cid: str) -> None:
         """The wire found a connection gone."""
@@ -213,7 +225,7 @@ class Tenant(Cell):
 
     def _answered(self, n: int) -> None:
         """The guest is no more."""
-        self.mailbox.withdraw(lambda one: one.guest == n)
+        self.mailbox.withdraw(lambda one: one.parked_as == n)
         self.queued.discard(n)
         image = self.image
         if image is not None and image.drop(n):
@@ -252,7 +264,7 @@ class Tenant(Cell):
 
     @property
     def idle(self) -> bool:
-        return not self.visits and super().idle
+        return not self.guests and super().idle
 
     def linger(self, until: float) -> None:
         """Run letters of others until then, at least."""

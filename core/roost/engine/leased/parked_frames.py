@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from ...ports import Future
 
 
-class Line:
+class ParkedFrames:
     """See the file's head."""
 
     __slots__ = ("last", "left")
