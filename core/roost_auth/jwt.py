@@ -23,7 +23,8 @@ class JWT:
 
     `algorithms`: of the tokens taken; by default those that the keys are for. `roles`: the claim they are in, a list
     or a text with spaces, with dots into objects (`realm_access.roles`). `leeway`, `ttl`: seconds, for clocks that
-    differ, and until keys are fetched again. `query`: a parameter that may hold the token; better take a ticket.
+    differ, and until keys are fetched again. `claims`: those that `self.caller.claims` has, and that letters and
+    connections keep; None: all. `query`: a parameter that may hold the token; better take a ticket.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class JWT:
         leeway: float = 30.0,
         roles: str = "roles",
         principal: str = "sub",
+        claims: Sequence[str] | None = None,
         require: Sequence[str] = ("exp",),
         ttl: float = 3600.0,
         query: str | None = None,
@@ -64,6 +66,7 @@ class JWT:
         self.audience, self.issuer = audience, issuer
         self._leeway, self._roles, self._principal, self._query = leeway, roles.split("."), principal, query
         self._require = sorted({*require, principal})
+        self._kept = None if claims is None else frozenset(claims)
 
     def __repr__(self) -> str:
         return f"JWT(issuer={self.issuer!r}, audience={self.audience!r})"
@@ -135,7 +138,8 @@ class JWT:
         if isinstance(found, str):
             roles = tuple(found.split())
         elif isinstance(found, list):
-            roles = tuple(role for role in found if isinstance(role, str))
+            roles = tuple(role for role in found if isinstance(role, str))  # pyright: ignore[reportUnknownVariableType]
         else:
             roles = ()
-        return Caller(who, dict(claims), "client", until, roles)
+        kept = {k: v for k, v in claims.items() if self._kept is None or k in self._kept}
+        return Caller(who, kept, "client", until, roles)

@@ -49,9 +49,7 @@ async def operated(x: Exchange, route: Route, parts: list[bytes]) -> Answer | No
 def _entry(x: Exchange, route: Route, parts: list[bytes]) -> dict[str, Any]:
     """What is told of a request: nothing of its body."""
     client = x.scope.get("client")
-    kind, key = (
-        (path.segment(p)[:512].encode(errors="replace").decode() for p in parts[3:5]) if len(parts) > 4 else ("", "")
-    )
+    kind, key = (_shown(part) for part in parts[3:5]) if len(parts) > 4 else ("", "")
     return {
         "who": None if x.caller is None else x.caller.principal, "what": route.what, "kind": kind, "key": key,
         "client": str(client[0]) if client else None,

@@ -16,7 +16,7 @@ Handler = Callable[[Exchange], Awaitable[Answer | None]]
 @dataclass(frozen=True, slots=True)
 class Route:
     """`admin`: for operators only; all others are for whom the auth hook lets in. `quiet`: the audit log does not name
-    it, for nothing durable changes and nothing is told."""
+    it: a look, or nothing durable changes. What monitors look at each minute must not push out what was done."""
 
     handler: Handler
     admin: bool = False
@@ -52,11 +52,11 @@ VERBS: Final[Mapping[bytes, Methods]] = {
     b"state": {"GET": Route(agents.state)},
     b"events": {"GET": Route(events.events)},
     b"dead-letters": {
-        "GET": Route(agents.dead_letters, admin=True),
+        "GET": Route(agents.dead_letters, admin=True, quiet=True),
         "POST": Route(agents.redrive, admin=True),
         "DELETE": Route(operate.purge_dead, admin=True),
     },
-    b"letters": {"GET": Route(operate.letters, admin=True), "DELETE": Route(operate.purge, admin=True)},
+    b"letters": {"GET": Route(operate.letters, admin=True, quiet=True), "DELETE": Route(operate.purge, admin=True)},
     b"disconnect": {"POST": Route(operate.disconnect, admin=True)},
     b"hibernate": {"POST": Route(operate.hibernate, admin=True, quiet=True)},
     b"export": {"GET": Route(operate.export, admin=True), "PUT": Route(operate.restore, admin=True)},

@@ -30,7 +30,7 @@ class Audit(Agent):
         self.record(kind, entry)
 
 
-Audit.kind = Audit._kind.name = AUDIT
+Audit.kind = Audit._kind.name = AUDIT  # pyright: ignore[reportPrivateUsage]
 
 
 async def note(runtime: Asks, kind: str, entry: dict[str, Any]) -> None:

@@ -64,7 +64,7 @@ class Tickets(Agent[Open]):
     async def take(self, key: str, address: str, taker: str = "") -> dict[str, Any] | None:
         """What was put, gone; None: it is not there, or not for this agent, or too old. `taker`: the connection, where
         a platform may greet one twice: it alone is given it again."""
-        found: dict[str, Any] | None = await self.kv.get(key, dict)
+        found = await self.kv.get(key, dict[str, Any])
         if found is None:
             return None
         taken: str | None = found.get("taken")
@@ -78,7 +78,7 @@ class Tickets(Agent[Open]):
         return found if found["address"] == address and found["expires"] > self.now.timestamp() else None
 
 
-Tickets.kind = Tickets._kind.name = TICKETS
+Tickets.kind = Tickets._kind.name = TICKETS  # pyright: ignore[reportPrivateUsage]
 
 
 async def issue(runtime: Asks, address: Address, caller: Caller | None, secret: str) -> tuple[str, float]:

@@ -59,6 +59,12 @@ async def test_roles_are_found_where_the_issuer_has_them() -> None:
         assert (await hook(credentials(RSA.token(given)))).roles == want
 
 
+async def test_only_the_claims_that_are_wanted_are_kept() -> None:
+    hook = JWT(audience="roost", keys=RSA.jwk, claims=["tenant", "email"])
+    caller = await hook(credentials(RSA.token(tenant="acme", picture="x" * 1000)))
+    assert (caller.principal, caller.claims) == ("ann", {"tenant": "acme"})
+
+
 async def test_what_does_not_hold_is_refused() -> None:
     hook = JWT(issuer="https://issuer.example", audience="roost", keys=RSA.jwk)
     good = {"iss": "https://issuer.example"}

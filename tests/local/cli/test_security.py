@@ -87,7 +87,7 @@ async def readers(credentials: Credentials) -> Caller | None:
 def codes(
     kinds: list[type[Agent[Any, Any]]], environment: dict[str, str] | None = None, **options: Any
 ) -> dict[str, str]:
-    given = {"hosts": ["example.com"], "auth": nobody, **options}
+    given: dict[str, Any] = {"hosts": ["example.com"], "auth": nobody, **options}
     found = findings(App(kinds, **given), STRONG if environment is None else environment)
     levels = [one.level for one in found]
     assert levels == sorted(levels, key=lambda level: level != "open")
