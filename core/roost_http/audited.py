@@ -10,6 +10,7 @@ from roost.system.audit import LOG, note
 
 from . import path
 from .exchange import Exchange
+from .site import remote
 
 if TYPE_CHECKING:
     from .answer import Answer
@@ -48,11 +49,10 @@ async def operated(x: Exchange, route: Route, parts: list[bytes]) -> Answer | No
 
 def _entry(x: Exchange, route: Route, parts: list[bytes]) -> dict[str, Any]:
     """What is told of a request: nothing of its body."""
-    client = x.scope.get("client")
     kind, key = (_shown(part) for part in parts[3:5]) if len(parts) > 4 else ("", "")
     return {
         "who": None if x.caller is None else x.caller.principal, "what": route.what, "kind": kind, "key": key,
-        "client": str(client[0]) if client else None,
+        "client": remote(x.scope) or None,
     }  # fmt: skip
 
 
