@@ -14,7 +14,7 @@ import logging
 from asyncio import Task
 from collections import deque
 
-from websockets.frames import Close, CloseCode, Frame, Opcode
+from websockets.frames import Close, CloseCode, Frame, Opcode, apply_mask
 from websockets.protocol import SEND_EOF, State
 from websockets.server import ServerProtocol
 
@@ -23,13 +23,31 @@ from .socket import Handshake, Listener, Receiver, Socket
 log = logging.getLogger("roost.socket")
 
 _PING = b"\x89\x00"
+_SHORT = 125
+"""Bytes of payload whose length stands in the second byte of a frame."""
 _GONE = Close(CloseCode.ABNORMAL_CLOSURE, "")
+
+
+def _length(payload: int) -> int:
+    """Bytes of a frame from a client, its length written as short as it can be."""
+    return payload + (6 if payload <= _SHORT else 8 if payload < 0x10000 else 14)
 
 
 class Stream(Socket, asyncio.Protocol):
     """A connection after its handshake, as the transport knows it."""
 
-    __slots__ = ("_alive", "_full", "_held", "_held_bytes", "_lost", "_opening", "_part", "_part_text")
+    __slots__ = (
+        "_alive",
+        "_behind",
+        "_full",
+        "_held",
+        "_held_bytes",
+        "_lost",
+        "_opening",
+        "_part",
+        "_part_text",
+        "_short",
+    )
 
     def __init__(self, listener: Listener, transport: asyncio.Transport) -> None:
         # Not the protocol that read the handshake: that one keeps the request alive.
@@ -43,6 +61,8 @@ class Stream(Socket, asyncio.Protocol):
         self._full = False  # enough is held back: nothing more is read until the endpoint has opened
         self._part: bytearray | None = None  # of a fragmented message; a list would grow with empty fragments
         self._part_text = False
+        self._behind = 0  # bytes that the library has of a frame that is not whole; too many if one's length was longer
+        self._short = min(_SHORT, listener.limits.max_message)
         # The transport counts what it buffers: `pause_writing` costs nothing as long as the peer reads.
         transport.set_write_buffer_limits(high=listener.limits.max_buffer)
 
@@ -76,11 +96,26 @@ class Stream(Socket, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._alive = True
+        size = len(data) - 6
+        if (
+            0 <= size <= self._short and data[0] == 0x81 and data[1] == 0x80 | size
+            and not self._behind and self._part is None and self._verdict is None
+        ):  # one whole short text, as nearly all that comes is: what the library would make of it  # fmt: skip
+            try:
+                message = apply_mask(data[6:], data[2:6]).decode()
+            except UnicodeDecodeError:
+                pass  # the way of all others refuses it
+            else:
+                self._message(message, size)
+                return
         protocol = self._protocol
         protocol.receive_data(data)
+        self._behind += len(data)
         for event in protocol.events_received():
-            if isinstance(event, Frame) and event.opcode < Opcode.CLOSE and self._verdict is None:
-                self._frame(event)
+            if isinstance(event, Frame):
+                self._behind -= _length(len(event.data))
+                if event.opcode < Opcode.CLOSE and self._verdict is None:
+                    self._frame(event)
         if protocol.state is not State.OPEN:
             self._ending()
         elif output := protocol.data_to_send():  # pongs
@@ -103,10 +138,13 @@ class Stream(Socket, asyncio.Protocol):
             self._protocol.fail(*self._verdict)
             self._linger()
             return
+        self._message(message, len(data))
+
+    def _message(self, message: str | bytes, size: int) -> None:
         if self._held is None:
             self._deliver(message)
         else:
-            self._hold(self._held, message, len(data))
+            self._hold(self._held, message, size)
 
     def _hold(self, held: deque[str | bytes], message: str | bytes, size: int) -> None:
         limits = self._listener.limits
