@@ -7,14 +7,14 @@ from typing import Final
 
 from roost.author.app import App, Credentials
 from roost.contract.address import Address
-from roost.contract.errors import Rejected, RoostError
+from roost.contract.errors import Rejected
 from roost.contract.operators import Operators
 from roost.contract.quotas import UNLIMITED
 from roost.contract.trigger import Caller
-from roost.engine.meter import Meter, network, who_is
+from roost.engine.meter import Meter, who_is
 from roost.engine.runtime import Runtime
 from roost.ports import Host
-from roost.sockets.admission import authenticate
+from roost.sockets.metered import known
 
 from . import query
 from .asgi import Header, Message, Receive, Scope
@@ -84,17 +84,7 @@ class Site:
         credentials = Credentials(
             headers, query.loose(scope.get("query_string", b"")), address, False, client, operation, scope["method"]
         )
-        meter = self.meter
-        if meter is None:
-            return await authenticate(self.runtime, credentials, self.operators)
-        stranger = "refused", network(client)
-        meter.check(stranger)
-        try:
-            return await authenticate(self.runtime, credentials, self.operators)
-        except RoostError as error:
-            if error.status in (401, 403):
-                meter.spend(stranger, None, (("calls", 1),))
-            raise
+        return await known(self.runtime, credentials, self.operators)
 
     async def spend(
         self, meter: Meter, scope: Scope, receive: Receive, given: Mapping[bytes, bytes], address: Address,

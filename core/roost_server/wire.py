@@ -11,9 +11,9 @@ from roost.contract.hosts import check_origin
 from roost.contract.operators import Operators
 from roost.contract.trigger import Caller
 from roost.engine.runtime import Runtime
-from roost.sockets.admission import authenticate, by_path, by_query, check_transport, read_query
+from roost.sockets.admission import by_path, by_query, check_transport, read_query
 from roost.sockets.line import Line, refuse
-from roost.sockets.metered import Metered, knock, seat, spender
+from roost.sockets.metered import Metered, knock, known, seat, spender
 from roost.sockets.protocol import Session
 from roost_http.door import Door
 
@@ -89,7 +89,7 @@ class Agents:
         check_transport(query)
         check_origin(runtime.app.origins, headers)
         credentials = Credentials(headers, query, address, True, handshake.client, "connect", "GET")
-        caller: Caller | None = await authenticate(runtime, credentials, self.operators)
+        caller: Caller | None = await known(runtime, credentials, self.operators)
         cid = f"{runtime.host.entropy():016x}"
         label, meter = query.get("_pk", cid)[:255], runtime.meter
         if meter is None:

@@ -22,9 +22,9 @@ from roost.contract.trigger import Disconnect, Trigger
 from roost.engine.cell import REARM
 from roost.engine.runtime import Runtime
 from roost.ports import Capabilities, Ports
-from roost.sockets.admission import authenticate, check_transport, read_query
+from roost.sockets.admission import check_transport, read_query
 from roost.sockets.line import refuse
-from roost.sockets.metered import knock
+from roost.sockets.metered import knock, known
 from roost.sockets.protocol import Session
 from roost_http import Surface
 
@@ -150,7 +150,7 @@ class AwakeObject:
         credentials = Credentials(
             headers, query, self.address, True, headers.get("cf-connecting-ip", ""), "connect", "GET"
         )
-        caller = await authenticate(runtime, credentials, self.settings.operators)
+        caller = await known(runtime, credentials, self.settings.operators)
         if runtime.meter is not None:
             await knock(runtime, runtime.meter, self.address, caller, credentials.client)
         cid = f"{runtime.host.entropy():016x}"

@@ -25,9 +25,9 @@ from roost.contract.trigger import Caller, Connect, Disconnect, Trigger
 from roost.protocol import frames
 from roost.protocol.incoming import number
 from roost.protocol.numbering import FRAME_GAP, frame_gap
-from roost.sockets.admission import authenticate, by_query, check_transport, refuse_doubled, without_secrets
+from roost.sockets.admission import by_query, check_transport, refuse_doubled, without_secrets
 from roost.sockets.line import refuse
-from roost.sockets.metered import knock, spender
+from roost.sockets.metered import knock, known, spender
 
 from .backend import LambdaBackend
 from .entrance import passed
@@ -121,7 +121,7 @@ class ApiGateway:
         check_transport(query)
         check_origin(runtime.app.origins, headers)
         credentials = Credentials(headers, query, address, True, opened.client, "connect", "GET")
-        caller = await authenticate(runtime, credentials, self._operators, opened.cid)
+        caller = await known(runtime, credentials, self._operators, opened.cid)
         if runtime.meter is not None:
             await knock(runtime, runtime.meter, address, caller, opened.client)
         return address, caller

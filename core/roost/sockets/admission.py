@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..engine.runtime import Runtime
 
 
-LOOKS: Final = frozenset({"status", "state", "events"})
+LOOKS: Final = frozenset({"status", "state", "events", "list"})
 """Operations that change nothing."""
 HOOK: Final = 10.0
 """Seconds that the auth hook may take."""

@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..contract.errors import RoostError
-from ..engine.meter import Use, who_is
+from ..engine.meter import Use, network, who_is
+from .admission import authenticate
 from .line import refuse
 from .protocol import Session
 
 if TYPE_CHECKING:
+    from ..author.app import Credentials
     from ..contract.address import Address
+    from ..contract.operators import Operators
     from ..contract.trigger import Caller, Trigger
     from ..engine.meter import Meter
     from ..engine.runtime import Runtime
@@ -49,6 +52,22 @@ class Metered(Session):
             self._answer(trigger.payload, error)
             return
         super()._post(trigger)
+
+
+async def known(runtime: Runtime, credentials: Credentials, operators: Operators, taker: str = "") -> Caller | None:
+    """Who asks, as `authenticate` finds out; an address that is refused as often as a client may call is refused before
+    that. RoostError: refused."""
+    meter = runtime.meter
+    if meter is None:
+        return await authenticate(runtime, credentials, operators, taker)
+    stranger = "refused", network(credentials.client)
+    meter.check(stranger)
+    try:
+        return await authenticate(runtime, credentials, operators, taker)
+    except RoostError as error:
+        if error.status in (401, 403):
+            meter.spend(stranger, None, (("calls", 1),))
+        raise
 
 
 def spender(runtime: Runtime, meter: Meter, caller: Caller | None, client: str) -> Spend:
