@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 def serve(app: str, data: Path) -> Generator[str]:
     """The URL of `module:app` below this repository; its last lines are printed when the block fails."""
     said: deque[str] = deque(maxlen=50)
-    serving = Serving(0, data, "test", {}, said.append)
+    serving = Serving(0, data, "operator-of-these-tests", {}, said.append)
     emulator = WorkerdEmulator(gather(Project(ROOT), app), serving)
     with asyncio.Runner() as runner:
         try:
