@@ -14,11 +14,16 @@ import logging
 from asyncio import Task
 from collections import deque
 
-from websockets.frames import Close, CloseCode, Frame, Opcode, apply_mask
+from websockets.frames import Close, CloseCode, Frame, Opcode
 from websockets.protocol import SEND_EOF, State
 from websockets.server import ServerProtocol
 
 from .socket import Handshake, Listener, Receiver, Socket
+
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # not built for this platform
+    from websockets.utils import apply_mask
 
 log = logging.getLogger("roost.socket")
 
