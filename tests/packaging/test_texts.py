@@ -24,7 +24,7 @@ def test_what_a_text_names_is_there(path: Path) -> None:
     assert not lost, f"{path.name} names what is not there: {lost}"
 
 
-def test_twelve_questions_have_one_answer_each() -> None:
+def test_every_question_has_one_answer() -> None:
     questions = (ROOT / "docs" / "architecture.md").read_text().partition("## Where would I change ...")[2]
     found = re.findall(r"^\d+\. .+\? `[\w./]+`", questions, re.MULTILINE)
-    assert len(found) == 12
+    assert len(found) == questions.count("?") >= 12
