@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pydantic_core import to_json
+
 from .attack import attack
+from .pages import PAGES, TYPES
 from .target import Target
 
 
@@ -39,3 +42,18 @@ async def broken_frames_do_no_harm(t: Target) -> None:
         answer = await t.open(t.socket("nope", "a"), then=frame)
         assert answer.shut_out, (frame[:8], answer)
     await t.lives()
+
+
+@attack("S6", "a ticket is not made for a foreign page, and one that is made up opens nothing")
+async def tickets_are_not_guessed(t: Target) -> None:
+    body = to_json({"kind": t.kind, "key": t.key})
+    for page in PAGES:
+        for kind in TYPES:
+            answer = await t.ask("POST /v1/tickets", f"Content-Type: {kind}", *page, body=body)
+            assert answer.refused and "access-control-allow-origin" not in answer.headers, (page, kind, answer)
+    for line in ("GET /v1/tickets", "DELETE /v1/tickets", "GET /v1/tickets/", f"GET /v1/tickets?kind={t.kind}&key=a"):
+        assert (await t.ask(line)).refused, line
+    for made_up in ("rt_", "rt_0_x", "rt_zz", f"rt_ffffffff_{'a' * 43}", f"rt_-1_{'a' * 43}", "rt_" + "f" * 3000):
+        answer = await t.open(t.socket(query=f"ticket={made_up}"))
+        assert answer.shut_out and made_up not in repr(answer.frames).replace("rt_'", ""), (made_up, answer)
+    await t.absent()

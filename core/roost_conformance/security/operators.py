@@ -66,3 +66,17 @@ async def tokens_are_not_echoed(t: Target) -> None:
         t.socket("no-such-kind", query=f"token={TOKEN}&ticket={TOKEN}"), f"Authorization: Bearer {TOKEN}"
     )
     assert TOKEN not in repr(answer), answer
+
+
+@attack("S6", "the audit log is for operators, and Roost's own agents answer nobody")
+async def own_agents_answer_nobody(t: Target) -> None:
+    for given in NOBODY:
+        answer = await t.ask("GET /v1/audit", *given)
+        assert answer.status in DENIED, (given, answer)
+    for kind in ("roost.audit", "roost.tickets", "roost.registry"):
+        for line in ("GET /0", "GET /0/state", "GET /0/events", "GET /0/export", "POST /0/call/note", "DELETE /0"):
+            method, _, path = line.partition(" ")
+            answer = await t.ask(f"{method} /v1/agents/{kind}{path}", JSON, body=b"" if method == "GET" else b"{}")
+            assert answer.refused, (kind, line, answer)
+        answer = await t.open(t.socket(kind, "0"))
+        assert answer.shut_out, (kind, answer)

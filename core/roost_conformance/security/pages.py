@@ -11,17 +11,15 @@ PAGES: Final = (
     (f"Origin: {FOE}", "Sec-Fetch-Site: cross-site"), (f"Origin: {FOE}",), ("Origin: null",),
     ("Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors"), ("Sec-Fetch-Site: same-site",),
 )  # fmt: skip
+TYPES: Final = (
+    "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/json",
+)  # fmt: skip
 
 
 @attack("S15", "a post that a browser sends for any page, of any type, runs nothing")
 async def simple_posts_of_foreign_pages_run_nothing(t: Target) -> None:
     for page in PAGES:
-        for kind in (
-            "text/plain",
-            "application/x-www-form-urlencoded",
-            "multipart/form-data; boundary=x",
-            "application/json",
-        ):
+        for kind in TYPES:
             for path in (t.call, t.tell, t.mounted):
                 answer = await t.ask(f"POST {path}", f"Content-Type: {kind}", *page, body=b"{}")
                 assert answer.refused, (page, kind, path, answer)
