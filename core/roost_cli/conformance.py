@@ -45,10 +45,11 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    token: str = args.token or os.environ.get("ROOST_ADMIN_TOKEN") or admin_token(args.url)
-    if args.security:
+    token: str = args.token or os.environ.get("ROOST_ADMIN_TOKEN") or ""
+    if args.security:  # an attacker has no token
         found = asyncio.run(_attack(args.url, token, args.only, args.base_path))
     else:
+        token = token or admin_token(args.url)
         found = asyncio.run(_examine(args.url, token, args.only, args.base_path, args.patience))
     for path in publish(found, args):
         say(f"written: {path}")

@@ -57,8 +57,8 @@ async def test_neither_http_nor_websockets_go_around_the_domain() -> None:
                 answer = await http.post(where, headers={"authorization": f"Bearer {harness.admin_token}"})
                 assert (answer.status_code, answer.json()["code"]) == (403, "bad-entrance"), where
             assert (await http.get("/healthz", headers={HEADER: SECRET})).status_code == 200
-        status, frames, closed = opening(harness.url, path, host)
-        assert (status, [f["type"] for f in frames], closed) == (101, ["roost_close"], 4403)
+        status, [refused], closed = opening(harness.url, path, host)
+        assert (status, refused["type"], refused["problem"]["code"]) == (101, "roost_close", "bad-entrance") and closed
         assert opening(harness.url, path, host, f"{HEADER}: {SECRET}")[2] == 0
     finally:
         await harness.stop()

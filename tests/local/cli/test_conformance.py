@@ -62,6 +62,26 @@ def test_says_what_to_deploy(tmp_path: Path) -> None:
     assert done.returncode == 3 and "nothing answers at http://127.0.0.1:1" in done.stderr
 
 
+def test_attacks_on_any_app(tmp_path: Path) -> None:
+    write_app(tmp_path)
+    files = [f"--{kind}=report.{kind}" for kind in ("json", "html", "text", "summary")]
+    with Running("serve", "--port", "0", cwd=tmp_path, ROOST_ADMIN_TOKEN="operator-of-this-test-0123") as server:
+        done = here("conformance", server.url, "--security", "--only", "*foreign*", *files, cwd=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
+        wrong = here("conformance", server.url, "--security", "--only", "no-such", cwd=tmp_path)
+        assert wrong.returncode == 2 and "no attack is called no-such" in wrong.stderr
+    found = Document.model_validate_json((tmp_path / "report.json").read_bytes())
+    assert (found.format, found.backend, found.count("failed")) == ("roost-security", "local", 0)
+    assert {case.rule for case in found.cases} == {"S4", "S15", "held"} and found.count("passed") >= 5
+    assert json.loads((tmp_path / "report.summary").read_text())["absent"] == []
+    for kind in ("html", "text"):
+        written = (tmp_path / f"report.{kind}").read_text()
+        assert "Roost security: local" in written and "foreign-hosts-are-refused" in written
+        assert "Guarantees" not in written
+    done = here("conformance", "http://127.0.0.1:1", "--security", cwd=tmp_path)
+    assert done.returncode == 3 and "nothing answers" in done.stderr
+
+
 def test_wrong_token_and_wrong_names(tmp_path: Path, url: str) -> None:
     done = here("conformance", url, "--token", "other", cwd=tmp_path)
     assert done.returncode == 2 and "takes another admin token" in done.stderr
