@@ -9,7 +9,7 @@ import pytest
 
 from roost.contract.errors import Rejected
 from roost_lambda.emulator.stack import client
-from roost_lambda.entrance import HEADER, guarded, passed
+from roost_lambda.entrance import HEADER, guarded, passed, viewer
 from roost_lambda.harness import LambdaHarness
 from tests.attacks.raw import opening
 
@@ -39,6 +39,33 @@ def test_an_event_is_looked_at_before_the_app_sees_it() -> None:
         assert answer["statusCode"] == 403 and "bad-entrance" in answer["body"] and SECRET not in str(answer)
     assert looking({"headers": {HEADER: SECRET, "a": "b"}, "rawPath": "/"}, None) == {"statusCode": 200}
     assert seen == [{"headers": {"a": "b"}, "rawPath": "/"}]
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "client"),
+    [
+        ("", "9.9.9.9"), ("9.9.9.9", "9.9.9.9"), ("203.0.113.9", "203.0.113.9"),
+        ("203.0.113.9, 9.9.9.9", "203.0.113.9"),
+        ("6.6.6.6, 203.0.113.9", "203.0.113.9"), ("6.6.6.6, 203.0.113.9,9.9.9.9 ", "203.0.113.9"), (" , ", "9.9.9.9"),
+    ],
+)  # fmt: skip
+def test_the_client_is_the_one_that_the_domain_saw(forwarded: str, client: str) -> None:
+    """Else all clients of an edge would share one quota, and any could have its own by a header."""
+    seen: list[Any] = []
+
+    def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        seen.append(event)
+        return {"statusCode": 200}
+
+    event: dict[str, Any] = {
+        "headers": {HEADER: SECRET, "x-forwarded-for": forwarded},
+        "requestContext": {"http": {"sourceIp": "9.9.9.9", "method": "GET"}, "stage": "$default"},
+    }
+    guarded(handle, SECRET)(event, None)
+    assert seen[0]["requestContext"] == {"http": {"sourceIp": client, "method": "GET"}, "stage": "$default"}
+    assert viewer(event["headers"], "9.9.9.9") == client
+    guarded(handle, None)(event, None)
+    assert seen[1]["requestContext"]["http"]["sourceIp"] == "9.9.9.9", "without a domain nobody's word is taken"
 
 
 @pytest.mark.anyio

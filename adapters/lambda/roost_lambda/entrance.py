@@ -25,6 +25,13 @@ def passed(headers: Mapping[str, str], secret: str | None) -> dict[str, str]:
     return rest
 
 
+def viewer(headers: Mapping[str, str], source: str) -> str:
+    """The remote address of who came through the domain. `source`: that of the edge, which AWS may have added too; what
+    stands before the last address that is not it, the client may have written itself."""
+    hops = [hop.strip() for hop in headers.get("x-forwarded-for", "").split(",")]
+    return next((hop for hop in reversed(hops) if hop and hop != source), source)
+
+
 def guarded(handle: Handler, secret: str | None) -> Handler:
     """A handler of Function URL events that looks first."""
     if secret is None:
@@ -37,6 +44,16 @@ def guarded(handle: Handler, secret: str | None) -> Handler:
             kept = {"content-type": "application/problem+json", "cache-control": "no-store"}
             kept["x-content-type-options"] = "nosniff"
             return {"statusCode": error.status, "headers": kept, "body": to_json(problem(error)).decode()}
-        return handle({**event, "headers": headers}, context)
+        return handle({**event, "headers": headers, **_context(event, headers)}, context)
 
     return looking
+
+
+def _context(event: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
+    """The event's context with the viewer for its client: quotas and the auth hook go by that address."""
+    found: Mapping[str, Any] = event.get("requestContext") or {}
+    http: Mapping[str, Any] = found.get("http") or {}
+    if "sourceIp" not in http:
+        return {}
+    client = viewer(headers, str(http["sourceIp"]))
+    return {"requestContext": {**found, "http": {**http, "sourceIp": client}}}

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final, TypeAlias, cast
 
 from pydantic_core import from_json, to_json
@@ -30,7 +31,7 @@ from roost.sockets.line import refuse
 from roost.sockets.metered import knock, known, spender
 
 from .backend import LambdaBackend
-from .entrance import passed
+from .entrance import passed, viewer
 from .events import Closed, Framed, Opened, Resumed, resume
 from .frame_lanes import FrameGap, Lanes
 from .line import InvocationSession, MeteredInvocation, Outgoing
@@ -80,6 +81,8 @@ class ApiGateway:
 
     async def greet(self, opened: Opened, end: float) -> None:
         """Admit and greet, or refuse in a way that ends the client's retries (rule 26)."""
+        if self._origin_secret is not None:  # who does not have it is refused below
+            opened = replace(opened, client=viewer(opened.headers, opened.client))
         backend = self._backend
         line, where = Outgoing(self._sockets, Address("", ""), opened.cid), Address("-", "-")
         try:
