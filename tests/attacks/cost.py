@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
@@ -82,7 +83,7 @@ async def each(
     after = server.disk() if disk else server.memory()
     print(f"{what:56} {(after - before) / count / 1024:9.2f} KiB {'on disk' if disk else ''} ({count})")
     if isinstance(held, list):
-        for one in held:
+        for one in cast("list[object]", held):
             if isinstance(one, ClientConnection):
                 await one.close()
             elif isinstance(one, asyncio.StreamWriter):
