@@ -5,12 +5,13 @@ as a blob only when they are no UTF-8. A list of rows crosses as one JSON argume
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pydantic_core import to_json
 
 from roost.contract.address import Address
-from roost.contract.commit import DeadLetter, Entry, Envelope, Handled, Letter, Row, Schedule
+from roost.contract.commit import DeadLetter, Entry, Envelope, Handled, Letter, Outcome, Row, Schedule
+from roost.contract.trigger import Source
 
 ARGUMENT: Final = 1_000_000
 """Characters of one JSON argument at most; the platform takes 2 MB."""
@@ -70,13 +71,31 @@ def arguments(rows: Iterable[Sequence[Any]]) -> list[str]:
     return out
 
 
+# A column that has lost its value or its type costs its own row: what reads the record finds nothing there that it can
+# carry out, and makes a dead letter of it, or an error by name. It never costs the agent.
+
+
 def back(value: Any) -> bytes:
-    """A column of bytes."""
-    return value.encode() if isinstance(value, str) else bytes(value)
+    """A column of bytes; b"", which is no JSON, where it is none."""
+    if isinstance(value, str):
+        return value.encode()
+    return b"" if value is None or isinstance(value, (int, float)) else bytes(value)
 
 
 def maybe_back(value: Any) -> bytes | None:
     return None if value is None else back(value)
+
+
+def words(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def real(value: Any) -> float:
+    return float(value) if isinstance(value, (int, float)) else 0.0
+
+
+def whole(value: Any) -> int:
+    return int(value) if isinstance(value, (int, float)) else 0
 
 
 def letter_row(x: Letter, n: int) -> list[Any]:
@@ -88,9 +107,12 @@ def letter_row(x: Letter, n: int) -> list[Any]:
 
 def letter(row: Sequence[Any], n: int | None = None) -> Letter:
     own, id, source, principal, action, args, lane, internal, attempts, next, claims, keyed = row[:12]
+    if not (isinstance(source, str) and isinstance(id, str)):
+        source, args = "client", None  # nobody's words: they are not carried out
     return Letter(
-        id, source, principal, action, back(args), lane, bool(internal), attempts, float(next), own if n is None else n,
-        maybe_back(claims), bool(keyed),
+        words(id), cast("Source", source), words(principal), words(action), back(args),
+        "urgent" if lane == "urgent" else "standard", bool(internal), whole(attempts), real(next),
+        own if n is None else n, maybe_back(claims), bool(keyed),
     )  # fmt: skip
 
 
@@ -99,7 +121,7 @@ def dead_row(d: DeadLetter, n: int) -> list[Any]:
 
 
 def dead(row: Sequence[Any]) -> DeadLetter:
-    return DeadLetter(letter(row, 0), back(row[12]), float(row[13]), row[0])
+    return DeadLetter(letter(row, 0), back(row[12]), real(row[13]), row[0])
 
 
 def envelope_row(version: int, i: int, x: Envelope) -> list[Any]:
@@ -111,8 +133,11 @@ def envelope_row(version: int, i: int, x: Envelope) -> list[Any]:
 
 def envelope(row: Sequence[Any]) -> Envelope:
     id, _, _, to_kind, to_key, action, args, from_kind, from_key, generation, lane, internal, attempts, next = row
-    to, sender = Address(to_kind, to_key), Address(from_kind, from_key)
-    return Envelope(id, to, action, back(args), sender, generation, lane, bool(internal), attempts, float(next))
+    to, sender = Address(words(to_kind), words(to_key)), Address(words(from_kind), words(from_key))
+    return Envelope(
+        id, to, words(action), back(args), sender, whole(generation), "urgent" if lane == "urgent" else "standard",
+        bool(internal), whole(attempts), real(next),
+    )  # fmt: skip
 
 
 def schedule_row(s: Schedule) -> list[Any]:
@@ -121,8 +146,10 @@ def schedule_row(s: Schedule) -> list[Any]:
 
 def schedule(row: Sequence[Any]) -> Schedule:
     k, gen, due, spec, target, args, attempts, next = row
-    after = None if next is None else float(next)
-    return Schedule(k, gen, float(due), back(spec), target, back(args), attempts, after)
+    if not isinstance(due, (int, float)):
+        spec = args = None  # nobody knows when: it ends now, and does not run early
+    after = None if next is None else real(next)
+    return Schedule(k, whole(gen), real(due), back(spec), words(target), back(args), whole(attempts), after)
 
 
 def connection_row(r: Row) -> list[Any]:
@@ -131,14 +158,17 @@ def connection_row(r: Row) -> list[Any]:
 
 def connection(row: Sequence[Any]) -> Row:
     cid, label, opened, principal, claims, attachment = row
-    return Row(cid, label, float(opened), principal, maybe_back(claims), maybe_back(attachment))
+    name = None if principal is None else words(principal)
+    return Row(cid, words(label), real(opened), name, maybe_back(claims), maybe_back(attachment))
 
 
 def handled(row: Sequence[Any]) -> Handled:
     id, source, principal, fp, outcome, value, exp = row
-    return Handled(source, principal, id, back(fp), outcome, back(value), float(exp))
+    if not isinstance(outcome, str):
+        outcome, value = "value", None
+    return Handled(source, principal, id, back(fp), cast("Outcome", outcome), back(value), real(exp))
 
 
 def entry(row: Sequence[Any]) -> Entry:
     seq, kind, data, at = row
-    return Entry(seq, kind, back(data), float(at))
+    return Entry(whole(seq), words(kind), back(data), real(at))

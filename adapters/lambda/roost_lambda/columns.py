@@ -6,7 +6,7 @@ Names are short because the head is paid by the kilobyte, twice a tick. What has
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
 
@@ -41,6 +41,13 @@ class Column:
                 raise KeyError(self.name)
             return self.default
         return self.read(found)
+
+    def left(self, item: Item) -> Any:
+        """The value, or its default, in an item that is damaged; text where there is no default."""
+        try:
+            return self.of(item)
+        except (KeyError, TypeError, ValueError):
+            return "" if self.default is REQUIRED else self.default
 
 
 def text(name: str, default: Any = REQUIRED, *, always: bool = False) -> Column:
@@ -79,19 +86,25 @@ class Layout(Generic[R]):
 
     make: Callable[[dict[str, Any]], R]
     columns: Mapping[str, Column]
+    damaged: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What a record has whose item lacks a value or its type: nothing in it may be carried out, so that it costs
+    itself, as a dead letter or an error by name, and never its agent."""
 
     def write(self, record: R) -> Item:
         """Its attributes, without a key."""
         out: Item = {}
-        for field, column in self.columns.items():
-            value = attrgetter(field)(record)
+        for name, column in self.columns.items():
+            value = attrgetter(name)(record)
             if column.always or column.default is REQUIRED or value != column.default:
                 out[column.name] = column.write(value)
         return out
 
     def read(self, item: Item, **more: Any) -> R:
         """The record; `more`: fields that are in no column."""
-        fields = {field: column.of(item) for field, column in self.columns.items()}
+        try:
+            fields = {name: column.of(item) for name, column in self.columns.items()}
+        except (KeyError, TypeError, ValueError):
+            fields = {name: column.left(item) for name, column in self.columns.items()} | dict(self.damaged)
         return self.make({**fields, **more})
 
 
@@ -151,7 +164,7 @@ LETTER: Final = Layout(lambda fields: Letter(**fields), {
     "id": text("i", "", always=True), "source": text("sr"), "principal": text("pr", ""), "action": text("a", ""),
     "args": data("d"), "lane": flag("u", "urgent", "standard"), "internal": flag("it"), "attempts": ATTEMPTS,
     "next": NEXT, "claims": data("cl", None), "keyed": flag("uk", False, True), "forwarded": data("tr", None),
-})  # fmt: skip
+}, {"source": "client", "args": b"", "keyed": False, "forwarded": None})  # fmt: skip
 
 ENVELOPE: Final = Layout(
     lambda fields: Envelope(
@@ -165,13 +178,14 @@ ENVELOPE: Final = Layout(
         "sender.key": text("sn", "", always=True), "generation": whole("g"), "lane": flag("u", "urgent", "standard"),
         "internal": flag("it"), "attempts": ATTEMPTS, "next": NEXT,
     },
+    {"args": b""},
 )  # fmt: skip
 
 SCHEDULE: Final = Layout(lambda fields: Schedule(**fields), {
     "key": text("k", "", always=True), "gen": whole("g", always=True), "due": real("du", always=True),
     "spec": data("sp", always=True), "target": text("t", "", always=True), "args": data("d", always=True),
     "attempts": ATTEMPTS, "next": real("nx", None),
-})  # fmt: skip
+}, {"spec": b"", "args": b""})  # fmt: skip
 
 PEER: Final = Layout(lambda fields: Row(**fields), {
     "cid": text("c", "", always=True), "label": text("l", ""), "opened": real("o", always=True),
@@ -181,7 +195,7 @@ PEER: Final = Layout(lambda fields: Row(**fields), {
 HANDLED: Final = Layout(lambda fields: Handled(**fields), {
     "source": text("sr"), "principal": text("pr", ""), "id": text("i", "", always=True), "fingerprint": data("f"),
     "outcome": text("o"), "value": data("d"), "expires": real("x", always=True),
-})  # fmt: skip
+}, {"outcome": "value", "value": b""})  # fmt: skip
 
 ENTRY: Final = Layout(lambda fields: Entry(**fields), {
     "seq": whole("q", always=True), "kind": text("k", "", always=True), "data": data("d"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from roost.contract.commit import DeadLetter, Entry, Envelope, Handled, Letter, Row, Schedule
 
 from . import keys
@@ -91,7 +93,8 @@ def put_schedule(pk: str, epoch: str, x: Schedule) -> Item:
 
 
 def schedule(item: Item) -> Schedule:
-    return SCHEDULE.read(item)
+    found = SCHEDULE.read(item)
+    return found if found.key else replace(found, key=_of_key(item))
 
 
 def put_peer(pk: str, epoch: str, x: Row) -> Item:
@@ -99,7 +102,13 @@ def put_peer(pk: str, epoch: str, x: Row) -> Item:
 
 
 def peer(item: Item) -> Row:
-    return PEER.read(item)
+    found = PEER.read(item)
+    return found if found.cid else replace(found, cid=_of_key(item))
+
+
+def _of_key(item: Item) -> str:
+    """What a damaged row was called, by its sort key: letter, epoch, name."""
+    return str(item["sk"]["S"]).split("#", 2)[2]
 
 
 def put_handled(pk: str, sk: str, x: Handled, ttl: float) -> Item:
