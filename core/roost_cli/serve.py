@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from roost.author.config import merge, nested
 from roost.contract.errors import Rejected
 from roost.contract.operators import ADVICE, Operators
+from roost.hosting.asyncio_host import run_through
 from roost.hosting.platform import find
 from roost_server.listen import Listen, is_loopback
 
@@ -199,7 +200,7 @@ def serve_app(app: App, given: Options, ready: Callable[[str], None]) -> None:
         pass
     calm_collector()
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(serving)
+        run_through(runner.get_loop(), serving)
         leave()  # closing the loop waits for every task and thread of the author's
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from typing import Any
@@ -16,6 +17,7 @@ from roost.contract.address import Address
 from roost.contract.commit import Snapshot
 from roost.contract.errors import AgentError, RoostError, TransientError
 from roost.contract.trigger import Call, Trigger
+from roost.hosting.asyncio_host import run_through
 from roost.testing import world
 
 pytestmark = pytest.mark.anyio
@@ -396,3 +398,34 @@ def test_a_view_that_waits_is_refused_at_once() -> None:
         class Waits(Agent[Purse]):  # pyright: ignore[reportUnusedClass]
             async def view(self) -> Any:
                 return 1
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_a_task_that_exits_does_not_end_the_process(fast: bool, caplog: pytest.LogCaptureFixture) -> None:
+    if fast:
+        factory = pytest.importorskip("uvloop").new_event_loop
+    else:
+        factory = asyncio.new_event_loop
+
+    async def leave() -> None:
+        sys.exit("enough")
+
+    async def serve() -> str:
+        left = [asyncio.ensure_future(leave()) for _ in range(3)]
+        async with asyncio.timeout(5):
+            await asyncio.sleep(0.01)
+            assert all(isinstance(one.exception(), SystemExit) for one in left)
+            return "served"
+
+    with asyncio.Runner(loop_factory=factory) as runner, caplog.at_level(logging.ERROR, "roost"):
+        assert run_through(runner.get_loop(), serve()) == "served"
+    assert any("tried to end the process" in r.getMessage() for r in caplog.records)
+
+
+def test_its_own_exit_ends_it() -> None:
+    async def leave() -> None:
+        sys.exit(3)
+
+    with asyncio.Runner() as runner, pytest.raises(SystemExit) as ended:
+        run_through(runner.get_loop(), leave())
+    assert ended.value.code == 3

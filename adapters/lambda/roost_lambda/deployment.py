@@ -18,7 +18,7 @@ from roost.author.app import App
 from roost.author.config import from_environment, resolve
 from roost.contract.errors import Rejected
 from roost.contract.operators import Operators
-from roost.hosting.asyncio_host import AsyncioHost
+from roost.hosting.asyncio_host import AsyncioHost, run_through
 
 from .aws import Aws
 from .backend import LambdaBackend
@@ -113,7 +113,7 @@ class Process:
         return self._found
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        return self.loop.run_until_complete(work)
+        return run_through(self.loop, work)
 
 
 def end_of(context: Any) -> float:

@@ -62,6 +62,19 @@ def _unhandled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None
         loop.default_exception_handler(context)
 
 
+def run_through(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`. A SystemExit of another task ends that task and not the process: asyncio lets it out of the
+    loop, which then goes on where it was."""
+    task = loop.create_task(work)
+    while True:
+        try:
+            return loop.run_until_complete(task)
+        except SystemExit as error:
+            if task.done():
+                raise
+            log.error("%s began a task that tried to end the process", _whose(error), exc_info=error)
+
+
 def _whose(error: BaseException) -> str:
     """The agent and what it did, as the frames of its code tell."""
     trace = error.__traceback__
