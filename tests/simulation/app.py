@@ -193,7 +193,7 @@ class Actor(Agent[Memory]):
                 try:
                     await witness().sleep(self, rest[0])
                 except CancelledError as error:
-                    if cast(Any, self)._world.host.ending():
+                    if cast(Any, self)._roost.host.ending():
                         raise
                     raise TooLate from error
             case "emit":

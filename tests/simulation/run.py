@@ -108,7 +108,7 @@ class Watcher:
                 self.broken("deploy", how)
 
     async def sleep(self, agent: Agent[Any], seconds: float) -> None:
-        runtime = agent._world  # pyright: ignore[reportPrivateUsage]
+        runtime = agent._roost  # pyright: ignore[reportPrivateUsage]
         assert isinstance(runtime, Runtime)
         await runtime.host.sleep(seconds)
 

@@ -56,7 +56,7 @@ class Agent(Generic[S, C]):
 
     _kind: ClassVar[Kind]
     _tick: Effects
-    _world: World[Any]
+    _roost: AgentServices[Any]
     _resources: dict[Resource[Any], Any]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -97,12 +97,12 @@ class Agent(Generic[S, C]):
     @property
     def log(self) -> LoggerAdapter[Any]:
         """A logger that carries the agent's address and the trigger."""
-        return self._world.logger(self._tick)
+        return self._roost.logger(self._tick)
 
     @property
     def http(self) -> httpx.AsyncClient:
         """Outbound HTTP. Not gated; each request carries an Idempotency-Key that is stable across re-runs."""
-        return self._world.http(self._tick)
+        return self._roost.http(self._tick)
 
     @property
     def kv(self) -> KV:
@@ -132,7 +132,7 @@ class Agent(Generic[S, C]):
         if not isinstance(getattr(kind, "_kind", None), Kind):
             raise AgentError(f"{kind!r} is not an agent class", code="bad-target")
         to = Address(kind._kind.name, check_key(key))
-        return cast(A, Remote(self._world.asker(self._tick), kind._kind, to, timeout, idempotency_key))
+        return cast(A, Remote(self._roost.asker(self._tick), kind._kind, to, timeout, idempotency_key))
 
     def tell(self, do: Callable[P, Coroutine[Any, Any, Any]], /, *args: P.args, **kwargs: P.kwargs) -> None:
         """Durable and one-way: leaves with the commit, runs at least once, applies once."""
@@ -260,7 +260,7 @@ def end(agent: Agent[Any, Any]) -> None:
     del agent.state
 
 
-class World(Generic[E]):
+class AgentServices(Generic[E]):
     """What an agent reaches beyond its tick, a filled `Effects`; the runtime fills it."""
 
     def logger(self, tick: E) -> LoggerAdapter[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from ..author.agent import World
+from ..author.agent import AgentServices
 from ..author.config import own_copy
 from ..author.resource import Resource, Resources, declared
 from ..contract.commit import Busy, Snapshot
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .subscribers import Subscriber
 
 
-class Shared(World[Tick]):
+class Shared(AgentServices[Tick]):
     """See the file's head; `Runtime` completes it."""
 
     def __init__(
@@ -78,7 +78,7 @@ class Shared(World[Tick]):
     async def furnish(self, agent: Agent[Any, Any]) -> None:
         """Give a new agent object what is not its state."""
         kind = agent._kind  # pyright: ignore[reportPrivateUsage]
-        agent._world = self  # pyright: ignore[reportPrivateUsage]
+        agent._roost = self  # pyright: ignore[reportPrivateUsage]
         agent.config = self.config_of(kind)
         needs = self._needs.get(kind.name)
         agent._resources = await self.resources.need(needs) if needs else {}  # pyright: ignore[reportPrivateUsage]

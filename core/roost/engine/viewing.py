@@ -11,7 +11,7 @@ import inspect
 import logging
 from typing import TYPE_CHECKING, Any, cast
 
-from ..author.agent import World
+from ..author.agent import AgentServices
 from ..contract.encoding import STORED_DEPTH, checked, encode
 from ..contract.errors import AgentError, RoostError
 from ..contract.result import hidden
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .shared import Shared
 
 
-class Onlooker(World[Any]):
+class Onlooker(AgentServices[Any]):
     """What a view reaches beyond its snapshot: the log."""
 
     def logger(self, tick: Any) -> LoggerAdapter[Any]:
@@ -67,7 +67,7 @@ def made(
         agent.state = state
         agent.config = runtime.config_of(kind)
         agent._tick = cast("Effects", Glimpse(address, at, rows))  # pyright: ignore[reportPrivateUsage]
-        agent._world = ONLOOKER  # pyright: ignore[reportPrivateUsage]
+        agent._roost = ONLOOKER  # pyright: ignore[reportPrivateUsage]
         data = agent.view()
         if inspect.iscoroutine(data):
             data.close()

@@ -114,7 +114,7 @@ def _forward(agent: Agent[Any, Any], tick: Tick, waiting: Runnable) -> bytes:
         to, name, args, internal = unsent(waiting.letter.args)
     except ValueError as error:
         raise Unreadable(f"a tell that was to be sent again can't be read: {error}") from None
-    action = agent._world.target(to, name, internal)  # pyright: ignore[reportPrivateUsage]
+    action = agent._roost.target(to, name, internal)  # pyright: ignore[reportPrivateUsage]
     tick.outbox.append((to, action, args))
     return b"null"
 
