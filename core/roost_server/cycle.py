@@ -10,7 +10,16 @@ from roost_http.asgi import Header
 
 
 class Cycle(RequestResponseCycle):
-    """See `roost_http.asgi.Whole`, which it fills."""
+    """See `roost_http.asgi.Whole` and `read`, whose ways past ASGI's messages it fills."""
+
+    def body_at_once(self) -> bytes | None:
+        """The body, if all of it is there and none was taken; None: receive it as ASGI does."""
+        if self.more_body or self.disconnected or self.response_complete or self.waiting_for_100_continue:
+            return None
+        self.flow.resume_reading()
+        self.message_event.clear()
+        body, self.body = bytes(self.body), bytearray()
+        return body
 
     def answer_whole(self, status: int, headers: Sequence[Header], body: bytes) -> bool:
         """As two ASGI messages would; the headers are trusted. False: nothing was sent, that is how to send it."""

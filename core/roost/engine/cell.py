@@ -1,7 +1,20 @@
-"""The resident part of one agent: its mailbox, its image while awake, and the pump that ticks it.
+"""The resident part of one agent: its mailbox, its image while awake, and the work it starts when something waits.
 
-One cell an address that is in use. The pump runs one trigger after the other, so ticks of one agent never
-overlap; everything that writes the agent's rows and depends on its image happens in the pump.
+One cell an address that is in use. The work (`pump.Pump.run`) takes one trigger after the other, so ticks of one agent
+never overlap; everything that writes the agent's rows and depends on its image happens in there.
+
+What a cell is doing, and who moves it on:
+
+    state       is                                       from it, by
+    at rest     nothing waits, no work                   working: `kick`, from `put`, `put_letter`, `alarm`
+    working     `pumping`; one turn after the other      at rest: the pump, when it finds nothing
+                  turn: run -> write -> publish          the next: `mailbox.take`, urgent ones first
+    loading     `loading` is a future; `image` is None   known: `waking.ready`; again, if `doubted` meanwhile
+    known       `image` is what the store holds          unknown: `forget`, after a write whose end is not known, a nap,
+                                                         a lease that was lost
+    unknown     `image` is None; the mailbox stays       loading: the next turn, reader or look
+
+`status` (lifecycle.py) is what operators see of it. `idle` cells are dropped by `Runtime.sweep`.
 """
 
 from __future__ import annotations

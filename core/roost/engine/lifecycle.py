@@ -8,6 +8,9 @@
                  (an hourly look sees whether newer code reads the state); status, export, migrate and reset work
     destroyed    a tombstone {generation + 1}; the next call starts a fresh agent
 
+Who moves it: `waking.load` to waking, and on to awake or back to asleep; `quarantine.quarantine`; `Cell.forget` and
+`Runtime.sweep` to asleep; `admin` to destroyed, and out of quarantine.
+
 Moves happen only between ticks. There is no move out of `destroyed` but `waking`: a fresh call loads the
 tombstone and starts the next generation.
 """
