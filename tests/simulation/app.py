@@ -19,6 +19,7 @@ from roost import Agent, AgentError, App, Connection, Cron, Every, Rejected, Ret
 from roost.contract.errors import RoostError
 from roost.tick.tick import Tick
 
+from .ops import Op
 from .witness import witness
 
 Step: TypeAlias = list[Any]
@@ -99,7 +100,7 @@ class Actor(Agent[Memory]):
         self.kv.put("born", 1)
 
     async def on_connect(self, connection: Connection, /) -> None:
-        await self.perform(f"x{connection.id}", [])
+        await self.perform(f"{Op.CONNECT}{connection.id}", [])
 
     async def on_message(self, connection: Connection, message: str | bytes, /) -> None:
         assert isinstance(message, str)
@@ -113,7 +114,7 @@ class Actor(Agent[Memory]):
         self.state.said.pop(connection.id, None)
         if self.state.seat is not None and self.state.seat[0] == connection.id:
             self.state.seat = None
-        await self.perform(f"d{connection.id}", [])
+        await self.perform(f"{Op.DISCONNECT}{connection.id}", [])
         if connection.id[-1] in "01":
             self.fail_as("defect")
 

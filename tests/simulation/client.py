@@ -14,6 +14,7 @@ from roost.contract.result import TickResult
 from roost.contract.trigger import Call, Caller, Import, Lane, Nothing, Trigger
 
 from .gateway import Socket
+from .ops import Op, is_a
 from .plans import Planner
 from .world import World
 
@@ -52,12 +53,12 @@ class Client:
         """One thing, drawn."""
         match self.rng.choices(_ACTS, _WEIGHTS)[0]:
             case "call":
-                await self.call(self.address(), self.planner.op("c"), keyed=True)
+                await self.call(self.address(), self.planner.op(Op.CALL), keyed=True)
             case "unkeyed":
-                await self.call(self.address(), self.planner.op("u"), keyed=False)
+                await self.call(self.address(), self.planner.op(Op.UNKEYED), keyed=False)
             case "repeat" if self.replies:
                 op = self.rng.choice(list(self.replies))
-                await self.call(self.replies[op][0], op, keyed=op[0] == "c")
+                await self.call(self.replies[op][0], op, keyed=is_a(op, Op.CALL))
             case "clash" if self.replies:
                 await self.clash(self.rng.choice(list(self.replies)))
             case "tell":
@@ -75,7 +76,7 @@ class Client:
             case "leave" if self.sockets:
                 self.leave(self.sockets.pop(self.rng.randrange(len(self.sockets))))
             case _:
-                await self.call(self.address(), self.planner.op("c"), keyed=True)
+                await self.call(self.address(), self.planner.op(Op.CALL), keyed=True)
 
     # Calls -------------------------------------------------------------------------------------------
 
@@ -151,9 +152,9 @@ class Client:
     async def clash(self, op: str) -> None:
         """The same key for something else: must be refused."""
         address, generation, _ = self.replies[op]
-        if op[0] != "c":
+        if not is_a(op, Op.CALL):
             return
-        other = self.planner.op("c")
+        other = self.planner.op(Op.CALL)
         try:
             result = await self.dispatch(address, "work", (other, []), op)
         except RoostError as error:
@@ -164,7 +165,7 @@ class Client:
             self.world.history.broken("clash", f"the key {op} was taken for {other} too")
 
     async def fail(self) -> None:
-        op = self.planner.op("f")
+        op = self.planner.op(Op.FAILING)
         how = self.rng.choice(["rejected", "defect", "transient"])
         try:
             result = await self.dispatch(self.address(), "fail", (op, how), op if self.rng.random() < 0.7 else None)
@@ -196,7 +197,7 @@ class Client:
                 self.world.history.broken("gate", f"{address}: a reader saw {result.get()}, which is not durable")
 
     async def tell(self) -> None:
-        address, op = self.address(), self.planner.op("t")
+        address, op = self.address(), self.planner.op(Op.TELL)
         keyed = self.rng.random() < 0.6
         call = Call("work", (op, self.planner.plan(1)))
         lane: Lane = "urgent" if self.rng.random() < 0.3 else "standard"
@@ -248,7 +249,7 @@ class Client:
     def rpc(self, socket: Socket) -> None:
         if not self.world.served(socket):
             return
-        op = self.planner.op("c")
+        op = self.planner.op(Op.CALL)
         frame = {"type": "rpc", "id": op, "method": "work", "args": [op, self.planner.plan()], "key": op}
         self.note("rpc", f"{socket.cid} {op}")
         self.world.frame(socket, to_json(frame).decode())

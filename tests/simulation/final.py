@@ -11,6 +11,7 @@ from roost.contract.errors import RoostError
 from .app import Plan
 from .client import Client
 from .life import Parked, op_of
+from .ops import Op, is_a
 from .plans import TIMES
 from .world import World
 
@@ -93,7 +94,7 @@ def _shown(world: World) -> None:
     """Who is connected sees the state as it is."""
     for socket in world.open_sockets():
         life = world.model.life(socket.address)
-        if f"x{socket.cid}" in life.applied and (socket.shown is None or socket.shown[0] != life.n):
+        if f"{Op.CONNECT}{socket.cid}" in life.applied and (socket.shown is None or socket.shown[0] != life.n):
             world.history.broken("shown", f"{socket.cid} sees {socket.shown}, the state is {life.n} {life.token}")
 
 
@@ -114,7 +115,7 @@ async def _found_again(world: World, client: Client, op: str, address: Address, 
         return
     if life.applied.get(op) != token:
         world.history.broken("ack", f"{op} at {address} was answered by {token}, stored is {life.applied.get(op)}")
-    if op[0] != "c":
+    if not is_a(op, Op.CALL):
         return
     try:
         result = await client.dispatch(address, "work", (op, client.plans[op]), op)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from pydantic_core import from_json
 
 from roost.contract.address import Address
 from roost.contract.commit import Entry, Letter, Schedule, Snapshot
-
-REPEATS: Final = "e"
-"""First letter of the ops that recur; every other takes effect once."""
 
 
 @dataclass(slots=True)

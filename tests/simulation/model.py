@@ -14,7 +14,8 @@ from roost.hosting.memory import rows
 from roost.tick.image import REDELIVER
 
 from .history import History
-from .life import REPEATS, Life, Parked, Sight, op_of, parked
+from .life import Life, Parked, Sight, op_of, parked
+from .ops import SCHEDULED, Op, is_a, repeats
 
 EPS = 0.0015
 
@@ -112,7 +113,7 @@ class Model:
             if n != life.n + 1:
                 self.broken("lost-update", f"{me}: n={n} after {life.n}")
             self._effect(life, op, token, me)
-            if op in life.said or op.startswith("m"):
+            if op in life.said or is_a(op, Op.MESSAGE):
                 self._message(life, state, op, me)
         elif n != life.n:
             self.broken("atomic", f"{me}: n={n} after {life.n} in a commit of no run")
@@ -126,11 +127,11 @@ class Model:
                 self.broken("atomic", f"{me}: a tell of another run ({by}) left with {token}")
         if not ran and commit.outbox:
             self.broken("atomic", f"{me}: tells without their state")
-        if ran and op[0] in "se":
+        if ran and is_a(op, *SCHEDULED):
             self._rang(life, commit, op, now, me)
-        elif ran and op[0] == "d" and op[1:] in {r.cid for r in after.connections}:
+        elif ran and is_a(op, Op.DISCONNECT) and op[1:] in {r.cid for r in after.connections}:
             self.broken("atomic", f"{me}: {op} took effect, its connection is still there")
-        elif ran and op[0] == "x" and op[1:] not in {r.cid for r in after.connections}:
+        elif ran and is_a(op, Op.CONNECT) and op[1:] not in {r.cid for r in after.connections}:
             self.broken("atomic", f"{me}: {op} took effect, its connection is not there")
         self._mail(life, commit, sight, op if ran else "", me)
         life.exists, life.n, life.token = True, n, token
@@ -145,16 +146,16 @@ class Model:
         self.tokens[token] = life.generation
         if token in self.torn:
             self.broken("snapshot", f"{self.torn[token]}, and was committed as {me}")
-        if op[0] == "f":
+        if is_a(op, Op.FAILING):
             self.broken("failed", f"{me}: {op} failed, and has effects")
-        if op[0] not in REPEATS and op in life.applied:
+        if not repeats(op) and op in life.applied:
             self.broken("once", f"{me}: {op} took effect twice")
         life.applied[op] = token
         self.effects[op].append((life.address, life.generation, token))
 
     def _message(self, life: Life, state: dict[str, Any], op: str, me: str) -> None:
         cid, number = op[1:].split(":")
-        if f"x{cid}" not in life.applied:
+        if f"{Op.CONNECT}{cid}" not in life.applied:
             self.broken("frame-order", f"{me}: {op} before the connect of its connection")
         if int(number) <= life.said.get(cid, 0):
             self.broken("frame-order", f"{me}: {op} after message {life.said[cid]} of the same connection")

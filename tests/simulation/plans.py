@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from .app import Plan, Step
+from .ops import Op
 
 TIMES = ("s1", "s2", "s3", "e1", "e2")
 """Keys of schedules; those of `e` recur."""
@@ -20,10 +21,10 @@ class Planner:
         self.told: list[str] = []
         """Ops of tells that agents may send."""
 
-    def op(self, first: str) -> str:
+    def op(self, kind: Op) -> str:
         """A fresh name; its first letter says what brings it about."""
         self._count += 1
-        return f"{first}{self._count}"
+        return f"{kind}{self._count}"
 
     def key(self) -> str:
         return self.rng.choice(self.keys)
@@ -37,20 +38,20 @@ class Planner:
         rng = self.rng
         match rng.choices(_KINDS, _WEIGHTS)[0]:
             case "tell":
-                return ["tell", self.key(), self.op("a"), self.plan(depth + 1)]
+                return ["tell", self.key(), self.op(Op.TOLD), self.plan(depth + 1)]
             case "spread":
-                return ["spread", self.key(), self.op("f"), rng.choice(["rejected", "transient", "defect"])]
+                return ["spread", self.key(), self.op(Op.FAILING), rng.choice(["rejected", "transient", "defect"])]
             case "ask":
-                return ["ask", self.key(), self.op("k"), self.plan(depth + 1)]
+                return ["ask", self.key(), self.op(Op.ASKED), self.plan(depth + 1)]
             case "schedule":
                 delay = round(rng.choice([0.0, 0.5, 3.0, 20.0]) * rng.random(), 3)
-                return ["schedule", rng.choice(TIMES[:3]), delay, self.op("s"), self.plan(depth + 1)]
+                return ["schedule", rng.choice(TIMES[:3]), delay, self.op(Op.ONCE), self.plan(depth + 1)]
             case "at":
-                return ["at", rng.choice(TIMES[:3]), round(rng.random() * 8, 3), self.op("s"), []]
+                return ["at", rng.choice(TIMES[:3]), round(rng.random() * 8, 3), self.op(Op.ONCE), []]
             case "every":
-                return ["every", rng.choice(TIMES[3:]), round(0.7 + rng.random() * 9, 3), self.op("e")]
+                return ["every", rng.choice(TIMES[3:]), round(0.7 + rng.random() * 9, 3), self.op(Op.RECURRING)]
             case "cron":
-                return ["cron", rng.choice(TIMES[3:]), "* * * * *", self.op("e")]
+                return ["cron", rng.choice(TIMES[3:]), "* * * * *", self.op(Op.RECURRING)]
             case "unschedule":
                 return ["unschedule", rng.choice(TIMES)]
             case "sleep":

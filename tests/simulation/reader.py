@@ -20,6 +20,7 @@ from roost_http.surface import Surface
 from .client import Client
 from .gateway import Socket
 from .host import SimHost
+from .ops import Op
 from .plans import Planner
 from .streams import Chunks, Followed
 from .world import World
@@ -55,7 +56,7 @@ class Reader(Client):
     async def act(self) -> None:
         match self.rng.choices(_ACTS, _WEIGHTS)[0]:
             case "stream":
-                await self.stream(self.address(), self.planner.op("w"))
+                await self.stream(self.address(), self.planner.op(Op.STREAM))
             case "rpc" if self.sockets:
                 self.rpc(self.rng.choice(self.sockets))
             case "connect" | "rpc":
@@ -186,7 +187,7 @@ class Reader(Client):
         """A stream over a connection."""
         if not self.world.served(socket):
             return
-        op, most = self.planner.op("w"), self.rng.randint(1, LONGEST)
+        op, most = self.planner.op(Op.STREAM), self.rng.randint(1, LONGEST)
         frame = {"type": "rpc", "id": op, "method": "stroll", "args": [op, self.planner.plan(1), most], "key": op}
         self.note("rpc-stream", f"{socket.cid} {op}")
         socket.streams[op] = Chunks(self.world.model, f"{socket.cid} {op}"), most

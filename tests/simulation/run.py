@@ -22,7 +22,7 @@ from .crowded import crowded
 from .deploys import Deploy, of_seed
 from .final import judge, rest
 from .history import History, Violation
-from .life import REPEATS
+from .ops import repeats
 from .plans import Planner
 from .reader import Reader, readers
 from .setting import draw
@@ -56,7 +56,7 @@ class Watcher:
         trigger = agent._tick.trigger  # pyright: ignore[reportPrivateUsage]
         self.world.history.note("run", f"{agent.key} {op}")
         self.runs[agent.key, op] += 1
-        if self.runs[agent.key, op] == MOST_RUNS and op[0] not in REPEATS:
+        if self.runs[agent.key, op] == MOST_RUNS and not repeats(op):
             self.broken("progress", f"{op} of {agent.key} ran {MOST_RUNS} times")
         self.world.history.counts[f"trigger:{trigger.kind}"] += 1
         if trigger.kind == "disconnect" and not self.world.faults.on:
