@@ -27,7 +27,7 @@ def _fields(answer: httpx.Response, quota: str, amount: int) -> None:
     assert answer.headers["ratelimit"].startswith(f'"{quota}";r='), answer.headers
 
 
-@case("32", "a caller that has used its quota is refused with 429, what to wait for and which quota; others are not")
+@case("49", "a caller that has used its quota is refused with 429, what to wait for and which quota; others are not")
 async def quota_of_calls(stage: Stage) -> None:
     key, (_, small) = stage.key(), _small(stage)
     path = stage.path("counter", key, "call", "increment")
@@ -52,7 +52,7 @@ async def quota_of_calls(stage: Stage) -> None:
         assert (await http.post(path, headers=_small(stage)[1])).status_code == 200, "another caller has paid for it"
 
 
-@case("32", "tells, keys and bytes have quotas of their own, and what is refused leaves nothing")
+@case("49", "tells, keys and bytes have quotas of their own, and what is refused leaves nothing")
 async def quotas_by_kind(stage: Stage) -> None:
     async with stage.http() as http:
         for quota, rate in (("tells", LITTLE.tells), ("keys", LITTLE.keys), ("bytes", LITTLE.bytes)):
@@ -79,7 +79,7 @@ async def quotas_by_kind(stage: Stage) -> None:
             await stage.until(all_of_them)
 
 
-@case("32", "agents that a caller makes are counted exactly, by calls, tells and sockets; those that are there are not")
+@case("49", "agents that a caller makes are counted exactly, by calls, tells and sockets; those that are there are not")
 async def quota_of_created(stage: Stage) -> None:
     token, small = _small(stage)
     keys = [stage.key() for _ in range(4)]
@@ -96,7 +96,7 @@ async def quota_of_created(stage: Stage) -> None:
         assert (await http.post(stage.path("counter", keys[0], "call", "increment"), headers=small)).status_code == 200
 
 
-@case("32", "how many sockets a caller has at an agent is exact on every backend; one that ends gives its place back")
+@case("49", "how many sockets a caller has at an agent is exact on every backend; one that ends gives its place back")
 async def quota_of_sockets(stage: Stage) -> None:
     key, (token, _) = stage.key(), _small(stage)
     async with stage.agent("counter", key) as counter:
@@ -120,7 +120,7 @@ async def quota_of_sockets(stage: Stage) -> None:
             await stage.until(again)
 
 
-@case("32", "frames use the quota of calls too: each that is refused says so, and the connection stays")
+@case("49", "frames use the quota of calls too: each that is refused says so, and the connection stays")
 async def quota_of_frames(stage: Stage) -> None:
     key, (token, _) = stage.key(), _small(stage)
     async with stage.agent("counter", key) as counter:

@@ -12,7 +12,7 @@ def _as(tenant: str) -> dict[str, str]:
     return {"authorization": f"Bearer user:ann;tenant={tenant}"}
 
 
-@case("33", "a client reaches the agents of its tenant on every route, and no others, there or not")
+@case("50", "a client reaches the agents of its tenant on every route, and no others, there or not")
 async def tenants_reach_their_own(stage: Stage) -> None:
     acme = stage.key()
     evil, near = f"x{acme}", acme[:-1]
@@ -40,7 +40,7 @@ async def tenants_reach_their_own(stage: Stage) -> None:
             assert await ws.result("increment") == 2
 
 
-@case("33", "a tenant lists its own agents, whatever prefix or cursor it sends; who has none lists nothing")
+@case("50", "a tenant lists its own agents, whatever prefix or cursor it sends; who has none lists nothing")
 async def tenants_list_their_own(stage: Stage) -> None:
     acme = stage.key()
     evil = f"x{acme}"
