@@ -238,7 +238,12 @@ async def plain() -> int:
 
 
 async def as_completed_of_coroutines() -> Any:
-    return [await c for c in asyncio.as_completed([plain(), plain()])]
+    given = [plain(), plain()]
+    try:
+        return [await c for c in asyncio.as_completed(given)]
+    finally:
+        for one in given:
+            one.close()
 
 
 async def from_a_thread() -> Any:
@@ -256,7 +261,6 @@ async def from_a_thread() -> Any:
     raise found[0]
 
 
-@pytest.mark.filterwarnings("ignore:coroutine 'plain' was never awaited")
 @pytest.mark.parametrize(
     "reach",
     [

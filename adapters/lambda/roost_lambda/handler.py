@@ -66,9 +66,11 @@ def drain(event: dict[str, Any], context: Any) -> dict[str, Any]:
     async def look(record: Any) -> None:
         from .sqs_bells import heard
 
-        address, _ = heard(record.body)
+        address, _, armed = heard(record.body)
         if str(address) not in asked:  # several bells of one agent: one look answers them all
-            asked[str(address)] = PROCESS.loop.create_task(found.backend.drain(address, end))
+            asked[str(address)] = PROCESS.loop.create_task(found.backend.drain(address, end, armed))
+        else:
+            found.backend.heard(address, armed)
         await asked[str(address)]
 
     return _batch(event, look)
@@ -82,12 +84,12 @@ def wake(event: dict[str, Any], context: Any) -> dict[str, Any]:
     async def look(record: Any) -> None:
         from .sqs_bells import heard
 
-        address, due = heard(record.body)
+        address, due, armed = heard(record.body)
         left = due - found.backend.runtime.host.now()
         if left > 0:
-            await found.bells.ring(address, left)
+            await found.bells.ring(address, left, armed)
         else:
-            await found.backend.wake(address, end)
+            await found.backend.wake(address, end, armed)
 
     return _batch(event, look)
 

@@ -36,10 +36,11 @@ class LeasedPump(Pump[Tenure]):
             await disarm(tenure)
             return
         line_up(tenure, image)
-        if not len(tenure.mailbox) and image.armed is not None:  # early: its doorbell is spent, so it needs another
-            tenure.was = None
-            now = tenure.runtime.host.now()
-            await tenure.arm(image.armed if image.armed > now else now + REARM)
+        now, armed = tenure.runtime.host.now(), image.armed
+        put_off = tenure.superseded(armed)
+        if not len(tenure.mailbox) and armed is not None and not (put_off and armed > now):
+            tenure.was = None  # early: its doorbell is spent, so it needs another
+            await tenure.arm(armed if armed > now else now + REARM)
 
     async def take(self, tenure: Tenure, waiting: Waiting, /) -> None:
         durable = waiting.letter is not None or waiting.parked_as
@@ -66,6 +67,8 @@ class LeasedPump(Pump[Tenure]):
                 tenure.away = 0.0
         if waiting.parked_as and waiting.parked_as not in tenure.image.letters:
             _drop(tenure, waiting)  # somebody else ran it, or it was taken back
+            return
+        if not durable and tenure.image.letters and _behind_guests(tenure, waiting):
             return
         await super().take(tenure, waiting)
         await _answer(tenure)
@@ -95,6 +98,21 @@ def _drop(tenure: Tenure, waiting: Waiting) -> None:
         tenure.queued.discard(waiting.letter.n if waiting.letter is not None else waiting.parked_as)
     elif isinstance(payload, Occurrence):
         tenure.queued.discard((payload.key, payload.gen, payload.due))
+
+
+def _behind_guests(tenure: Tenure, waiting: Waiting) -> bool:
+    """Put a trigger behind the guests of its connection: a host that has died had parked the frames before it.
+
+    Guests that are left to the next host have it there: behind them in the mailbox.
+    """
+    cid = connection(waiting.trigger)
+    if not cid or not tenure.mailbox.has(lambda one: bool(one.parked_as) and connection(one.trigger) == cid):
+        return False
+    if tenure.runtime.host.monotonic() >= tenure.stay:
+        run_as_guest(tenure, waiting)
+    else:
+        tenure.mailbox.put(waiting)
+    return True
 
 
 async def _turned_away(tenure: Tenure, waiting: Waiting) -> bool:
