@@ -37,7 +37,8 @@ for name in mine:
 import roost, roost_http, pydantic, httpx
 for package in (roost, roost_http):
     for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        importlib.import_module(found.name)
+        if found.name != "roost_http.guard":  # it guards connections, and a Worker makes none itself
+            importlib.import_module(found.name)
 print(json.dumps({n: m.__file__ for n, m in sys.modules.items() if getattr(m, "__file__", None)}))
 """
 

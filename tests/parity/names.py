@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 TIMES: Final = frozenset({"at", "due", "next", "updated", "next_wake", "attempts", "version", "sha256", "retry_after"})
 """Members that are times, counts of attempts, or made of these. A version is: it also counts the commits of attempts
 that failed, and of letters that were delivered twice and ran once."""
-HERE: Final = frozenset({"metrics", "subscribers", "stored_bytes"})
+HERE: Final = frozenset({"metrics", "quotas", "subscribers", "stored_bytes"})
 """What a host knows of itself."""
 _FAULT: Final = re.compile(r"\b[0-9a-f]{16}\b")
 _KEY: Final = re.compile(r"p\d+-(\d)-[0-9a-f]+")

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 apigateway: Final[Any] = importlib.import_module("ministack.services.apigateway")
 functions: Final[Any] = importlib.import_module("ministack.services.lambda_svc")
+provisioners: Final[Any] = importlib.import_module("ministack.services.cloudformation.provisioners")
 responses: Final[Any] = importlib.import_module("ministack.core.responses")
 runtime: Final[Any] = importlib.import_module("ministack.core.lambda_runtime")
 concurrency: Final[Any] = importlib.import_module("ministack.core.concurrency")

@@ -32,6 +32,22 @@ def install() -> None:
     logs_at_once()
     show_logs()
     runtime_api()
+    parameters_of_mappings()
+
+
+def parameters_of_mappings() -> None:
+    """A number that is a parameter of the template reaches the poller of a queue as text, and ends each of its looks."""
+    handlers: dict[str, Any] = inside.provisioners._RESOURCE_HANDLERS["AWS::Lambda::EventSourceMapping"]
+    create, update = handlers["create"], handlers["update"]
+
+    def whole(props: dict[str, Any]) -> dict[str, Any]:
+        scaling = props.get("ScalingConfig")
+        if not scaling:
+            return props
+        return props | {"ScalingConfig": {name: int(value) for name, value in scaling.items()}}
+
+    handlers["create"] = lambda name, props, stack: create(name, whole(props), stack)
+    handlers["update"] = lambda id, old, new, stack: update(id, whole(old), whole(new), stack)
 
 
 def refuse_large_posts() -> None:
