@@ -36,7 +36,7 @@ def install() -> None:
 
 
 def parameters_of_mappings() -> None:
-    """A number that is a parameter of the template reaches the poller of a queue as text, and ends each of its looks."""
+    """A number that is a parameter of the template reaches a queue's poller as text, and ends each of its looks."""
     handlers: dict[str, Any] = inside.provisioners._RESOURCE_HANDLERS["AWS::Lambda::EventSourceMapping"]
     create, update = handlers["create"], handlers["update"]
 
@@ -46,8 +46,13 @@ def parameters_of_mappings() -> None:
             return props
         return props | {"ScalingConfig": {name: int(value) for name, value in scaling.items()}}
 
-    handlers["create"] = lambda name, props, stack: create(name, whole(props), stack)
-    handlers["update"] = lambda id, old, new, stack: update(id, whole(old), whole(new), stack)
+    def created(name: str, props: dict[str, Any], stack: str) -> Any:
+        return create(name, whole(props), stack)
+
+    def updated(id: str, old: dict[str, Any], new: dict[str, Any], stack: str) -> Any:
+        return update(id, whole(old), whole(new), stack)
+
+    handlers["create"], handlers["update"] = created, updated
 
 
 def refuse_large_posts() -> None:
