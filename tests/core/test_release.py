@@ -11,6 +11,7 @@ from pydantic_core import from_json
 from roost import Agent, action
 from roost.contract.commit import Commit, Frame, Row, Snapshot
 from roost.contract.result import TickResult
+from roost.engine.chunks import flush
 from roost.engine.release import publish
 from roost.tick.image import Image
 from tests.core.rig import Bench
@@ -84,3 +85,26 @@ async def test_the_alarm_is_set_when_it_changed() -> None:
     await publish(one, commit, TickResult("value"))
     await publish(one, commit, TickResult("value"))
     assert bench.alarms.armed == [50.0]
+
+
+def unsure_of(_: object) -> bool:
+    return True
+
+
+async def test_a_stream_whose_chunks_were_not_sent_does_not_end_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its host could not be sure of the agent when a chunk was made, and was when the call ended."""
+    bench = Bench(Counter)
+    image = watched(bench)
+    one = bench.run(bench.call("add", cid="a", rpc="7"), image)
+    one.live(b"1")
+    with monkeypatch.context() as unsure:
+        unsure.setattr(type(one.cell), "overtaken", unsure_of)
+        await flush(one.cell)
+    one.live(b"2")
+    await publish(one, of(image, b'{"count":2}'), TickResult("value", b"null", version=2))
+    error = bench.results[0].error
+    assert error is not None and error.code == "stream-reset"
+    assert [found.get("success") for _, found in shown(bench) if found["type"] == "rpc" and "error" in found] == [False]
+    again = bench.run(bench.call("add", cid="a", rpc="8"), image)
+    await publish(again, of(image, b'{"count":3}'), TickResult("value", b"null", version=3))
+    assert bench.results[1].error is None, "the next one is whole"

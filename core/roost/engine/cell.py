@@ -61,7 +61,7 @@ class Cell(Owned):
     """See the file's head."""
 
     __slots__ = (
-        "address", "agent", "ahead", "armed", "asks", "doubted", "flight", "image", "kind", "leases", "lent",
+        "address", "agent", "ahead", "armed", "asks", "cut", "doubted", "flight", "image", "kind", "leases", "lent",
         "lives", "loading", "look", "mailbox", "metrics", "naps", "outgoing", "parking", "pumping",
         "queued", "refused", "runtime", "settled", "status", "subscribers", "task", "used", "work",
     )  # fmt: skip
@@ -109,6 +109,8 @@ class Cell(Owned):
         """Envelopes under way, by id."""
         self.settled: list[str] = []
         self.lives: list[Frame] = []
+        self.cut = False
+        """Chunks of the run were not sent: another host may run it anew."""
         self.subscribers: set[Subscriber] | None = runtime.subscribers.get(address)
 
     # Arrival -----------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..contract.commit import Frame
 from ..contract.errors import TransientError
+from ..contract.result import TickResult, failed
 from ..contract.trigger import Call
 from ..protocol import frames
 from .sending import send
@@ -38,8 +39,16 @@ async def flush(cell: Cell) -> None:
     """Send the chunks that wait; none once another host may run the call anew."""
     if cell.lives:
         lives, cell.lives = cell.lives, []
-        if not cell.overtaken():
+        if cell.overtaken():
+            cell.cut = True
+        else:
             await send(cell, lives, 0)
+
+
+def ends(cell: Cell, waiting: Waiting, result: TickResult) -> TickResult:
+    """What whoever waits is told when chunks of the run may not have been sent: no stream with a gap ends well."""
+    cell.cut = False
+    return failed(carried_out()) if result.error is None and streams(waiting) else result
 
 
 def streams(waiting: Waiting) -> bool:

@@ -8,7 +8,7 @@ from ..contract.commit import Commit, Frame
 from ..contract.errors import RoostError
 from ..contract.result import TickResult
 from ..contract.trigger import Connect
-from .chunks import flush
+from .chunks import ends, flush
 from .delivery import deliver
 from .replies import reply_frames
 from .sending import send, transmit, unsent
@@ -41,10 +41,12 @@ async def publish(run: Run, commit: Commit | None, result: TickResult) -> None:
         )
         out.clear()
         watched, version = False, 0
-    if commit is not None or cell.leases is None or cell.replies(waiting):
-        reply_frames(waiting, result, out)
     if cell.lives:
         await flush(cell)
+    if cell.cut:
+        result = ends(cell, waiting, result)
+    if commit is not None or cell.leases is None or cell.replies(waiting):
+        reply_frames(waiting, result, out)
     if out or watched or tick.hangups:
         wire = cell.runtime.wire
         try:
@@ -72,9 +74,11 @@ async def publish(run: Run, commit: Commit | None, result: TickResult) -> None:
 async def reply(cell: Cell, waiting: Waiting, result: TickResult) -> None:
     """Answer without a commit."""
     out: list[Frame] = []
-    reply_frames(waiting, result, out)
     if cell.lives:
         await flush(cell)
+    if cell.cut:
+        result = ends(cell, waiting, result)
+    reply_frames(waiting, result, out)
     if out:
         await send(cell, out, 0)
     cell.finish(waiting, result)
