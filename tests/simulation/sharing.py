@@ -147,10 +147,6 @@ def _racing_frames(m: pytest.MonkeyPatch) -> None:
     m.setattr(pump, "connection", lambda trigger: "")
 
 
-def _ahead_of_guests(m: pytest.MonkeyPatch) -> None:
-    m.setattr(pump, "_behind_guests", lambda tenure, waiting: False)
-
-
 def _late_state(m: pytest.MonkeyPatch) -> None:
     m.setattr(tenure.Tenure, "overtaken", lambda self: False)
 
@@ -180,9 +176,6 @@ SHARED: Final = (
     Mutation("a put that was given up parks its letter again", _ghost, "dynamo", bug=True, first=37, slow=True),
     Mutation("an import hides the letters that wait", _import_hides, "dynamo", bug=True, first=385, slow=True),
     Mutation("parked frames of a connection race", _racing_frames, "dynamo", bug=True, first=55, slow=True),
-    Mutation(
-        "a frame goes before those that a dead host had parked", _ahead_of_guests, "dynamo", bug=True, first=200_108
-    ),
     Mutation("a host that lost its agent still sends frames", _late_state, "dynamo", bug=True, first=1359, slow=True),
     Mutation(
         "a host that lost its agent still replies to a guest", _late_reply, "dynamo", bug=True, first=1954, slow=True

@@ -23,7 +23,6 @@ FOUND = [
     ("memory", 900_401),
     ("memory", 901_788),
     ("dynamo", 587),
-    ("dynamo", 200_108),
     ("dynamo", 4_872),
     ("dynamo", 8_446),
 ]

@@ -87,10 +87,6 @@ class Mailbox:
         self._streak = 0
         return self._standard.popleft() if self._standard else None
 
-    def has(self, chosen: Callable[[Waiting], bool]) -> bool:
-        """Whether a chosen one waits."""
-        return any(map(chosen, self._urgent)) or any(map(chosen, self._standard))
-
     def withdraw(self, chosen: Callable[[Waiting], bool]) -> list[Waiting]:
         """Take out the chosen ones."""
         out = [one for lane in (self._urgent, self._standard) for one in lane if chosen(one)]

@@ -68,8 +68,6 @@ class LeasedPump(Pump[Tenure]):
         if waiting.parked_as and waiting.parked_as not in tenure.image.letters:
             _drop(tenure, waiting)  # somebody else ran it, or it was taken back
             return
-        if not durable and tenure.image.letters and _behind_guests(tenure, waiting):
-            return
         await super().take(tenure, waiting)
         await _answer(tenure)
         if not tenure.leases.holds(tenure.address):
@@ -98,21 +96,6 @@ def _drop(tenure: Tenure, waiting: Waiting) -> None:
         tenure.queued.discard(waiting.letter.n if waiting.letter is not None else waiting.parked_as)
     elif isinstance(payload, Occurrence):
         tenure.queued.discard((payload.key, payload.gen, payload.due))
-
-
-def _behind_guests(tenure: Tenure, waiting: Waiting) -> bool:
-    """Put a trigger behind the guests of its connection: a host that has died had parked the frames before it.
-
-    Guests that are left to the next host have it there: behind them in the mailbox.
-    """
-    cid = connection(waiting.trigger)
-    if not cid or not tenure.mailbox.has(lambda one: bool(one.parked_as) and connection(one.trigger) == cid):
-        return False
-    if tenure.runtime.host.monotonic() >= tenure.stay:
-        run_as_guest(tenure, waiting)
-    else:
-        tenure.mailbox.put(waiting)
-    return True
 
 
 async def _turned_away(tenure: Tenure, waiting: Waiting) -> bool:
