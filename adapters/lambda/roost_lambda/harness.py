@@ -41,7 +41,7 @@ class LambdaHarness:
     patience = 90.0
     pause = 0.25
     """Each look is an invocation, and every one of a case's at the same time a process of its own."""
-    beside = 4
+    beside = 3
 
     def __init__(self, log_level: str = "WARNING", project: Project | None = None) -> None:
         self._level = log_level
