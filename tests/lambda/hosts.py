@@ -226,18 +226,18 @@ class Doorbells:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.queue: list[tuple[float, int, Address, float | None]] = []
+        self.queue: list[tuple[float, int, Address]] = []
         self.rung = 0
         self._numbers = itertools.count()
 
-    async def ring(self, address: Address, delay: float, armed: float | None = None) -> None:
+    async def ring(self, address: Address, delay: float) -> None:
         self.rung += 1
-        heapq.heappush(self.queue, (self.clock.now() + delay, next(self._numbers), address, armed))
+        heapq.heappush(self.queue, (self.clock.now() + delay, next(self._numbers), address))
 
-    def due(self) -> tuple[Address, float | None] | None:
-        """The next message whose time has come, taken out: for whom, and for which wake."""
+    def due(self) -> Address | None:
+        """The next message whose time has come, taken out."""
         if self.queue and self.queue[0][0] <= self.clock.now():
-            return heapq.heappop(self.queue)[2:]
+            return heapq.heappop(self.queue)[2]
         return None
 
 
@@ -281,12 +281,11 @@ class Fleet:
     async def _answer(self) -> None:
         assert self._drain is not None
         while True:
-            heard = self.bells.due()
-            if heard is None:
+            address = self.bells.due()
+            if address is None:
                 await asyncio.sleep(0.005)
                 continue
-            address, armed = heard
-            await self._drain.drain(address, self.clock.monotonic() + 20, armed)
+            await self._drain.drain(address, self.clock.monotonic() + 20)
 
     async def settle(self, ahead: float = 0.0) -> None:
         """Let every doorbell be answered that rings within `ahead` seconds, without waiting for it."""

@@ -44,17 +44,3 @@ async def test_calls_before_its_time_ring_no_more_bells(fleet: Fleet) -> None:
         await host.dispatch(a, increment())
         await fleet.host().dispatch(a, increment())
     assert len(fleet.bells.queue) == 1
-
-
-async def test_a_wake_that_is_put_off_leaves_no_bells_behind(fleet: Fleet) -> None:
-    """An idle timer that every call sets anew: the bells of the earlier times end, and the last one wakes it once."""
-    a, host = Address("counter", "d"), fleet.host()
-    for _ in range(10):
-        fleet.clock.ahead += 1
-        await host.dispatch(a, increment(None, "remind_at", fleet.clock.now() + 60))
-    assert len(fleet.bells.queue) == 10
-    await fleet.settle(ahead=59)
-    assert len(fleet.bells.queue) == 1, "a bell of a time that was put off rang for another"
-    await fleet.settle(ahead=2)
-    assert await count(fleet, a) == 1
-    assert not fleet.bells.queue

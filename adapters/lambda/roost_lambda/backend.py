@@ -56,7 +56,7 @@ class LambdaRuntime(Runtime):
         cell = self.tenure(address)
         await cell.quiet()
         try:
-            await self.platform.flush(address, cell.was, cell.column)
+            await self.platform.flush(address, cell.was)
             cell.told = True
         except RoostError as error:  # what happened has happened; the sweeper rings instead
             self.log.warning("%s: its alarm could not be set: %s", address, error.message)
@@ -155,27 +155,20 @@ class LambdaBackend:
         """
         return await self.runtime.dispatch(address, trigger, live)
 
-    def heard(self, address: Address, armed: float | None) -> None:
-        """A doorbell rang for the wake `armed`, None: for none that is known."""
-        if self.runtime.serves(address.kind):
-            self.runtime.tenure(address).heard(armed)
-
-    async def drain(self, address: Address, until: float, armed: float | None = None) -> None:
+    async def drain(self, address: Address, until: float) -> None:
         """A doorbell: run what is parked and due. Stops at `until` (by `Host.monotonic`), ringing for what is left.
-        `armed`: as `Bells.ring` was given it.
 
         TransientError: let the queue deliver the message again.
         """
         if not self.runtime.serves(address.kind):
             return  # a kind that was deployed away
-        self.heard(address, armed)
         self.runtime.tenure(address).linger(until)
         await self.runtime.alarm(address)
         await self.runtime.quiet(address)
 
-    async def wake(self, address: Address, until: float, armed: float | None = None) -> None:
+    async def wake(self, address: Address, until: float) -> None:
         """A schedule's time has come, or may have. Never early: an early wake arms again."""
-        await self.drain(address, until, armed)
+        await self.drain(address, until)
 
     async def relay(self, images: Sequence[Mapping[str, Any]]) -> list[int]:
         """Deliver envelopes whose sender may have died: `NewImage`s of the stream, of items whose SK starts with `O#`.

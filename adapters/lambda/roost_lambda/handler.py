@@ -66,11 +66,9 @@ def drain(event: dict[str, Any], context: Any) -> dict[str, Any]:
     async def look(record: Any) -> None:
         from .sqs_bells import heard
 
-        address, _, armed = heard(record.body)
+        address, _ = heard(record.body)
         if str(address) not in asked:  # several bells of one agent: one look answers them all
-            asked[str(address)] = PROCESS.loop.create_task(found.backend.drain(address, end, armed))
-        else:
-            found.backend.heard(address, armed)
+            asked[str(address)] = PROCESS.loop.create_task(found.backend.drain(address, end))
         await asked[str(address)]
 
     return _batch(event, look)
@@ -84,12 +82,12 @@ def wake(event: dict[str, Any], context: Any) -> dict[str, Any]:
     async def look(record: Any) -> None:
         from .sqs_bells import heard
 
-        address, due, armed = heard(record.body)
+        address, due = heard(record.body)
         left = due - found.backend.runtime.host.now()
         if left > 0:
-            await found.bells.ring(address, left, armed)
+            await found.bells.ring(address, left)
         else:
-            await found.backend.wake(address, end, armed)
+            await found.backend.wake(address, end)
 
     return _batch(event, look)
 

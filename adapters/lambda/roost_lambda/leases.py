@@ -107,9 +107,8 @@ class TableAlarms:
     async def arm(self, address: Address, at: float | None) -> None:
         self._wanted[address] = at
 
-    async def flush(self, address: Address, before: float | None, armed: float | None) -> None:
-        """Send the doorbell that is wanted now. `before`: what the platform was armed for when the agent was taken;
-        `armed`: the column as it is now, None: not known.
+    async def flush(self, address: Address, before: float | None) -> None:
+        """Send the doorbell that is wanted now. `before`: what the platform was armed for when the agent was taken.
 
         A bell whose time has come is spent, and one for the same instant may have rung long ago: only one that was on
         its way when the agent was taken, for a time still to come, needs no other.
@@ -118,5 +117,5 @@ class TableAlarms:
             return
         at, now = self._wanted[address], self._host.now()
         if at is not None and (at != before or at <= now):
-            await self._bells.ring(address, max(0.0, at - now), at if at == armed else None)
+            await self._bells.ring(address, max(0.0, at - now))
         self._wanted.pop(address, None)

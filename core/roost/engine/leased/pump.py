@@ -36,11 +36,10 @@ class LeasedPump(Pump[Tenure]):
             await disarm(tenure)
             return
         line_up(tenure, image)
-        now, armed = tenure.runtime.host.now(), image.armed
-        put_off = tenure.superseded(armed)
-        if not len(tenure.mailbox) and armed is not None and not (put_off and armed > now):
-            tenure.was = None  # early: its doorbell is spent, so it needs another
-            await tenure.arm(armed if armed > now else now + REARM)
+        if not len(tenure.mailbox) and image.armed is not None:  # early: its doorbell is spent, so it needs another
+            tenure.was = None
+            now = tenure.runtime.host.now()
+            await tenure.arm(image.armed if image.armed > now else now + REARM)
 
     async def take(self, tenure: Tenure, waiting: Waiting, /) -> None:
         durable = waiting.letter is not None or waiting.parked_as

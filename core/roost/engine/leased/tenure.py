@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from ..shared import Shared
     from .parked_frames import ParkedFrames
 
-SAME: Final = 0.01
-"""Seconds by which a wake differs from itself: stores round."""
 LINGER: Final = 1.0
 """Seconds a host goes on for others after its own trigger came; then the doorbell's host takes over."""
 CROSSINGS: Final = 0.7
@@ -47,10 +45,8 @@ class Tenure(Cell):
     __slots__ = (
         "answers",
         "away",
-        "column",
         "dropped",
         "guests",
-        "heard_for",
         "landed",
         "lines",
         "lookout",
@@ -81,15 +77,11 @@ class Tenure(Cell):
         """Triggers parked from here that are waited for, and refusals being sent."""
         self.lines: dict[str, ParkedFrames] = {}
         """Connections of which frames are parked from here, and not answered yet."""
-        self.heard_for: list[float | None] = []
-        """Of each doorbell since the last look, the wake it was for; None: for none that is known."""
         self.away = 0.0
         self.tries = 0
         self.renewal = Renewal(self.leases, address, runtime.host, runtime.log)
         self.shown = 0
         """The last version whose frames this host let out: a tick ends when they are."""
-        self.column: float | None = None
-        """The column `armed` as this host last left it."""
         self.was: float | None = None
         """What the platform is armed for: the column as this host first found it, since the platform was last told."""
         self.told = True
@@ -242,11 +234,8 @@ class Tenure(Cell):
     # Being done --------------------------------------------------------------------------------------
 
     def forget(self) -> None:
-        image = self.image
-        if image is not None:
-            self.column = image.armed
-            if self.leases.holds(self.address):
-                self.shown = image.version
+        if self.image is not None and self.leases.holds(self.address):
+            self.shown = self.image.version
         super().forget()
 
     def kick(self, *, eager: bool = False) -> None:
@@ -276,15 +265,6 @@ class Tenure(Cell):
     @property
     def idle(self) -> bool:
         return not self.guests and super().idle
-
-    def heard(self, armed: float | None) -> None:
-        """A doorbell rang, for the wake `armed`."""
-        self.heard_for.append(armed)
-
-    def superseded(self, armed: float | None) -> bool:
-        """Every doorbell since the last look was for an earlier wake than `armed`, which has one of its own."""
-        heard, self.heard_for = self.heard_for, []
-        return armed is not None and bool(heard) and all(one is not None and one < armed - SAME for one in heard)
 
     def linger(self, until: float) -> None:
         """Run letters of others until then, at least."""
