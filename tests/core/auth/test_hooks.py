@@ -51,7 +51,7 @@ async def test_a_key_says_whose_it_is() -> None:
     for wrong in (
         ci[:-1] + ("A" if ci[-1] != "A" else "B"),
         new_key()[0],
-        f"rk_{ci.split('_')[1]}_{bob.split('_')[2]}",
+        f"rk_{ci.split('_')[1]}_{bob.split('_', 2)[2]}",
     ):
         error = await refused(hook, "invalid-token", wrong)
         assert wrong not in error.message
