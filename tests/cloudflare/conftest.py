@@ -28,6 +28,9 @@ class RoostAgent(RoostAgent):
             r = self._awake()
             text = f"{r.sql.statements} {r.sql.written} {r.alarms.sets} {type(self).born}"
             return interop.response(200, [], text.encode())
+        if interop.url_of(request).endswith("/lose-alarm"):
+            await interop.set_alarm(self.ctx, None)
+            return interop.response(200, [], b"")
         return await super().fetch(request)
 """
 

@@ -73,3 +73,17 @@ async def test_socket_outlives_its_object(workerd: Workerd) -> None:
             reply = await frame(socket, "rpc")
             assert reply["id"] == "2" and [s["attachment"] for s in reply["result"]] == [{"seat": "1A"}]  # type: ignore[attr-defined]  # JSON
             assert (await counts(client, "seat/evicted"))[3] > born, "the object was never evicted"
+
+
+async def test_an_alarm_that_the_platform_lost_is_made_up_for_by_the_next_event(workerd: Workerd) -> None:
+    async with httpx.AsyncClient(base_url=workerd.url, timeout=30) as client:
+        steps = [["later", "soon", 2.0, [["add", "rung", 1]]]]
+        made = await client.post("/v1/agents/player/lost/call/play", json={"args": [steps]})
+        assert made.status_code == 200, made.text
+        assert (await client.get("/agents/player/lost/lose-alarm")).status_code == 200
+        async with asyncio.timeout(60):
+            while True:
+                found = await client.post("/v1/agents/player/lost/call/total", json={"args": ["rung"]})
+                if found.json()["result"] == 1:
+                    break
+                await asyncio.sleep(0.2)

@@ -96,9 +96,9 @@ async def one_round(harness: Harness, ledger: Ledger, random: Random, tally: Tal
             await _crash(harness, load, random, tally)
         await load.ended()
         tally.acknowledged += ledger.acknowledged - before
-    async with client(0) as after:
-        tally.repeated += await settle(after, ledger)
-        await check(after, ledger)
+    async with client(0) as once, client(100) as reader:
+        tally.repeated += await settle(once, ledger)
+        await check(reader, ledger)
 
 
 async def _answers(ledger: Ledger, many: int) -> None:

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 CLOUDFLARE = Capabilities("cloudflare")
 STAY = 1.0
 """Seconds for which the platform's alarm waits for what is due. The next alarm would only queue behind it."""
+LATE = 2.0
+"""Seconds after which an event does not wait for the platform's alarm any more. It may be a minute late after a
+failover (https://developers.cloudflare.com/durable-objects/api/alarms/), and workerd was seen to lose one."""
 log = logging.getLogger("roost")
 
 
@@ -114,6 +117,13 @@ class AwakeObject:
         except TimeoutError:
             if not self.alarms.pending:
                 await self.alarms.arm(self.address, self.host.now() + REARM)
+
+    def overdue(self) -> None:
+        """An event came in: it looks what is due when the platform's alarm should have, long ago."""
+        cell = self.runtime.cells.get(self.address)
+        if cell is not None and cell.armed is not None and cell.armed + LATE < self.host.now():
+            self.alarms.fired()
+            self.runtime.rouse(self.address)
 
     # Connections -------------------------------------------------------------------------------------
 
@@ -256,6 +266,7 @@ class AgentObject(interop.DurableObject):  # type: ignore[misc]  # the SDK has n
 
     async def fetch(self, request: interop.Js) -> interop.Js:
         awake = self._awake()
+        awake.overdue()
         head = http.Head(request)
         if head.upgrade:
             answer = await awake.connect(head)
@@ -266,7 +277,9 @@ class AgentObject(interop.DurableObject):  # type: ignore[misc]  # the SDK has n
 
     async def roost(self, text: str) -> str:
         """Other objects' way in: see message.py."""
-        answer = await self._awake().told(text)
+        awake = self._awake()
+        awake.overdue()
+        answer = await awake.told(text)
         self._hold()
         return answer
 
@@ -279,7 +292,9 @@ class AgentObject(interop.DurableObject):  # type: ignore[misc]  # the SDK has n
             await interop.set_alarm(self.ctx, time.time() + REARM)
 
     async def webSocketMessage(self, socket: interop.Js, data: interop.Js) -> None:
-        self._awake().heard(socket, data if isinstance(data, str) else data.to_bytes())
+        awake = self._awake()
+        awake.overdue()
+        awake.heard(socket, data if isinstance(data, str) else data.to_bytes())
         self._hold()
 
     async def webSocketClose(self, socket: interop.Js, code: int, reason: str, clean: bool) -> None:
