@@ -27,6 +27,7 @@ from .contract.commit import (  # fmt: skip
     Page,
     Snapshot,
 )
+from .journal import Journal
 
 if TYPE_CHECKING:
     import httpx
@@ -66,6 +67,11 @@ class Capabilities:
 
 class Store(Protocol):
     """Durable memory of all agents. Every write is atomic and durable when its call returns."""
+
+    @property
+    def journal(self) -> Journal:
+        """The jobs of the same agents. NotSupported: not there yet; a commit with `jobs` is refused alike."""
+        ...
 
     async def load(self, address: Address, lease: Lease | None = None) -> Snapshot | Busy: ...
     async def get(self, address: Address, keys: Sequence[str]) -> Mapping[str, bytes]: ...
@@ -198,9 +204,15 @@ class Leases(Protocol):
 
 
 class Alarms(Protocol):
-    """The platform's single wake for an agent. Called after the commit that changed the earliest due time."""
+    """The platform's single wake for an agent: at the earlier of the two times it is told, each kept as last told."""
 
-    async def arm(self, address: Address, at: float | None) -> None: ...
+    async def arm(self, address: Address, at: float | None) -> None:
+        """What the agent itself is armed for. After each commit that changed it."""
+        ...
+
+    async def arm_jobs(self, address: Address, at: float | None) -> None:
+        """`Journal.due`. After each write that changed it, and after a commit that started jobs (due at its `at`)."""
+        ...
 
 
 class Timer(Protocol):

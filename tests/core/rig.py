@@ -46,6 +46,9 @@ class NotedAlarms:
     async def arm(self, address: Address, at: float | None) -> None:
         self.armed.append(at)
 
+    async def arm_jobs(self, address: Address, at: float | None) -> None:
+        self.armed.append(at)
+
 
 class Bench:
     """One host and one cell of `agent`. Nothing runs unless a test runs it."""

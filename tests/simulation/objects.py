@@ -26,7 +26,9 @@ from roost.contract.commit import (
     Page,
     Snapshot,
 )
+from roost.contract.refusals import no_jobs
 from roost.contract.trigger import Source
+from roost.journal import Journal
 from roost.ports import Store
 
 INTEROP: Final = "roost_cloudflare.interop"
@@ -109,6 +111,10 @@ class Objects:
             disk = self.disks.setdefault(address, Tables())
             found = self._stores[address] = object_store()(disk, address, Unlisted(), self._log_limit)
         return found
+
+    @property
+    def journal(self) -> Journal:
+        raise no_jobs("simulated objects")
 
     async def load(self, address: Address, lease: Lease | None = None) -> Snapshot | Busy:
         return await self.at(address).load(address, lease)

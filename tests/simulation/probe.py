@@ -25,6 +25,7 @@ from roost.contract.commit import (
 from roost.contract.errors import RoostError
 from roost.contract.trigger import Source
 from roost.hosting.resident import OwnedStore
+from roost.journal import Journal
 
 from .life import Sight, op_of
 from .model import Model
@@ -57,6 +58,10 @@ class ProbeStore:
         self._writing: set[asyncio.Task[Any]] = set()
         self.waits = False
         """The store's writes take time."""
+
+    @property
+    def journal(self) -> Journal:
+        return self.real.journal
 
     def sight(self, address: Address) -> Sight:
         """What is stored of an agent."""

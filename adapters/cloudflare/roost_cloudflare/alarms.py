@@ -23,6 +23,8 @@ class ObjectAlarms:
         self._ctx = ctx
         self._host = host
         self._at: float | None = None
+        self._own: float | None = None
+        self._jobs: float | None = None
         self._wanted: float | None = None
         self._known = False
         """Whether `_at` is the platform's. To ask would end the turn, and a death could come between the two writes."""
@@ -35,6 +37,14 @@ class ObjectAlarms:
         return self._known and self._at is not None
 
     async def arm(self, address: Address, at: float | None) -> None:
+        self._own = at
+        await self._arm(at if self._jobs is None else self._jobs if at is None else min(at, self._jobs))
+
+    async def arm_jobs(self, address: Address, at: float | None) -> None:
+        self._jobs = at
+        await self._arm(at if self._own is None else self._own if at is None else min(at, self._own))
+
+    async def _arm(self, at: float | None) -> None:
         self._wanted = at
         if not self._known or (at is not None and (self._at is None or at < self._at)):
             await self._set(at)

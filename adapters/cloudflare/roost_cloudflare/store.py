@@ -23,7 +23,9 @@ from roost.contract.commit import (
     Page,
     Snapshot,
 )
+from roost.contract.refusals import no_jobs
 from roost.contract.trigger import Source
+from roost.journal import Journal
 
 from .interop import Sql
 from .reads import Reads
@@ -77,7 +79,13 @@ class ObjectStore:
 
     # Writes ------------------------------------------------------------------------------------------
 
+    @property
+    def journal(self) -> Journal:
+        raise no_jobs("Cloudflare")
+
     async def commit(self, commit: Commit) -> Committed | AlreadyHandled:
+        if commit.jobs:
+            raise no_jobs("Cloudflare")
         self.listing.announce(commit)
         done = self._writes.commit(commit)
         if isinstance(done, Committed):

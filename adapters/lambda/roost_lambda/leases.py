@@ -6,6 +6,7 @@ from typing import Final
 
 from roost.contract.address import Address
 from roost.contract.commit import Lease, Letter
+from roost.contract.refusals import no_jobs
 from roost.ports import Host
 
 from .bells import Bells
@@ -106,6 +107,9 @@ class TableAlarms:
 
     async def arm(self, address: Address, at: float | None) -> None:
         self._wanted[address] = at
+
+    async def arm_jobs(self, address: Address, at: float | None) -> None:
+        raise no_jobs("AWS Lambda")
 
     async def flush(self, address: Address, before: float | None) -> None:
         """Send the doorbell that is wanted now. `before`: what the platform was armed for when the agent was taken.

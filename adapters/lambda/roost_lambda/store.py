@@ -19,7 +19,9 @@ from roost.contract.commit import (
     Page,
     Snapshot,
 )
+from roost.contract.refusals import no_jobs
 from roost.contract.trigger import Source
+from roost.journal import Journal
 
 from .answers import Answers
 from .client import Client
@@ -71,7 +73,13 @@ class DynamoStore:
     async def outcome(self, address: Address, source: Source, principal: str, id: str) -> Handled | None:
         return await self.reads.outcome(address, source, principal, id)
 
+    @property
+    def journal(self) -> Journal:
+        raise no_jobs("AWS Lambda")
+
     async def commit(self, commit: Commit) -> Committed | AlreadyHandled:
+        if commit.jobs:
+            raise no_jobs("AWS Lambda")
         return await self.writes.commit(commit)
 
     async def park(self, address: Address, letter: Letter, limit: int, armed: float) -> Letter:

@@ -22,8 +22,10 @@ from roost.contract.commit import (
     Snapshot,
 )
 from roost.contract.errors import RoostError
+from roost.contract.refusals import no_jobs
 from roost.contract.trigger import Source
 from roost.hosting.folders import private
+from roost.journal import Journal
 
 from .book import Book
 from .datafile import DataFile
@@ -100,7 +102,13 @@ class SqliteStore:
 
     # Writes ------------------------------------------------------------------------------------------
 
+    @property
+    def journal(self) -> Journal:
+        raise no_jobs("the local server")
+
     async def commit(self, commit: Commit) -> Committed | AlreadyHandled:
+        if commit.jobs:
+            raise no_jobs("the local server")
         size = 0 if commit.state is None else len(commit.state)
         for put in commit.kv:
             size += len(put.value or b"")

@@ -7,9 +7,10 @@ layouts (SQLite, Durable Object, DynamoDB) need and nothing of their own.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from .address import Address
+from .job import JobEnd, JobStart, LiveJob
 from .record import record
 from .trigger import Lane, Source
 
@@ -215,8 +216,8 @@ class Commit:
     """An import: the limits of one commit don't apply."""
     letters: tuple[Letter, ...] = ()
     """Of an import: what waited where it was exported, parked in this order; the store numbers it."""
-    jobs: tuple[Any, ...] = ()
-    """Reserved (rule 7)."""
+    jobs: tuple[JobStart | JobEnd, ...] = ()
+    """Jobs that begin, born due at `at`, and jobs that are no more."""
     answer: bytes | None = None
     """What the guest that `consumed` names came to. Conflict when whoever parked it took it back meanwhile."""
     yield_lease: bool = False
@@ -277,6 +278,8 @@ class Snapshot:
     waiting: int = 0
     """How many letters there are in all."""
     dead: int = 0
+    jobs: tuple[LiveJob, ...] = ()
+    """Those that have not ended, in the order of their start."""
 
     @property
     def exists(self) -> bool:

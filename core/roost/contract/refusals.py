@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .address import Address
 from .commit import Commit, Letter
-from .errors import Conflict, Fenced, LimitExceeded, Rejected
+from .errors import Conflict, Fenced, LimitExceeded, NotSupported, Rejected
 from .fingerprint import fingerprint
 
 
@@ -42,6 +42,11 @@ def other_arguments(id: str) -> Rejected:
         code="key-reused",
         status=422,
     )
+
+
+def no_jobs(where: str) -> NotSupported:
+    """Of a store that has none."""
+    return NotSupported(f"jobs are not there yet on {where}", code="no-jobs")
 
 
 def full(address: Address, waiting: int) -> LimitExceeded:

@@ -51,6 +51,9 @@ class Timers:
         if at is not None and (self._at is None or at < self._at):
             self._set(at)
 
+    async def arm_jobs(self, address: Address, at: float | None) -> None:
+        await self.arm(address, at)  # the store tells of both
+
     def _set(self, at: float) -> None:
         if self._timer is not None:
             self._timer.cancel()

@@ -20,6 +20,8 @@ Fault: TypeAlias = Literal["fail", "lose", "delay", "crash-before", "crash-after
 FAULTS: Final[tuple[Fault, ...]] = ("fail", "lose", "delay", "crash-before", "crash-after")
 READS: Final = frozenset(
     {"store.load", "store.get", "store.scan", "store.outcome", "store.parked", "store.log", "store.dead", "store.list"}
+    | {"journal.rows", "journal.notes", "journal.job", "journal.jobs", "journal.ended", "journal.questions"}
+    | {"journal.due"}
 )
 """Calls that change nothing: losing their answer is failing."""
 WRITES: Final = frozenset({"store.commit", "store.park", "store.settle", "store.arm", "store.redrive", "store.purge"})
@@ -111,8 +113,10 @@ class Faults:
         return float(self.longest * self._random.random() ** 3)
 
     def error(self, call: str, happened: bool) -> TransientError:
-        """What the caller of a broken call is told. The answer to a commit is lost either way, now and then."""
-        if call == "store.commit" and (happened or self._random.random() < 0.5):
+        """What the caller of a broken call is told. The answer to a commit or to a write of a job is lost either way,
+        now and then."""
+        told = call == "store.commit" or (call.startswith("journal.") and call not in READS)
+        if told and (happened or self._random.random() < 0.5):
             return Unknown(f"injected: the answer of {call} was lost", code="unknown", retry_after=0.5)
         return TransientError(f"injected: {call} failed", code="injected", retry_after=0.5)
 

@@ -23,8 +23,10 @@ from ..contract.commit import (
 )
 from ..contract.trigger import Source, Trigger
 from ..hosting.resident import OwnedStore
+from ..journal import Journal
 from ..ports import Alarms, Courier, Ports, Wire
 from .faults import Strike
+from .faulty_journal import FaultyJournal
 
 
 class FaultyStore:
@@ -33,6 +35,10 @@ class FaultyStore:
     def __init__(self, store: OwnedStore, strike: Strike) -> None:
         self._store = store
         self._strike = strike
+
+    @property
+    def journal(self) -> Journal:
+        return FaultyJournal(self._store.journal, self._strike)
 
     async def load(self, address: Address, lease: Lease | None = None) -> Snapshot | Busy:
         return await self._strike.on("store.load", self._store.load, address, lease)
@@ -142,6 +148,9 @@ class FaultyAlarms:
 
     async def arm(self, address: Address, at: float | None) -> None:
         await self._strike.on("alarms.arm", self._alarms.arm, address, at)
+
+    async def arm_jobs(self, address: Address, at: float | None) -> None:
+        await self._strike.on("alarms.arm_jobs", self._alarms.arm_jobs, address, at)
 
 
 def faulty(ports: Ports, store: OwnedStore, strike: Strike) -> Ports:

@@ -22,6 +22,7 @@ from ...contract.commit import (
     Unschedule,
 )
 from ...contract.refusals import check
+from .jobs import Jobs
 
 InboxKey: TypeAlias = tuple[str, str, str]
 
@@ -35,8 +36,9 @@ class Rows:
     """Mutable; the records in it are frozen, so they are shared with callers."""
 
     __slots__ = (
-        "address", "armed", "at", "connections", "dead", "due", "fence", "generation", "inbox", "kv", "letters", "log",
-        "outbox", "released", "schedules", "schema", "seq", "sgen", "state", "state_version", "ticket", "version",
+        "address", "armed", "at", "connections", "dead", "due", "fence", "generation", "inbox", "jobs", "kv",
+        "letters", "log", "outbox", "released", "schedules", "schema", "seq", "sgen", "state", "state_version",
+        "ticket", "version",
     )  # fmt: skip
 
     def __init__(self, address: Address) -> None:
@@ -67,6 +69,7 @@ class Rows:
         self.letters: dict[int, Letter] = {}
         self.dead: dict[int, DeadLetter] = {}
         self.connections: dict[str, Row] = {}
+        self.jobs = Jobs()
 
     def snapshot(self) -> Snapshot:
         letters = tuple(self.letters[n] for n in sorted(self.letters)[:LETTERS])
@@ -76,7 +79,13 @@ class Rows:
             tuple(sorted(self.schedules.values(), key=lambda s: s.key.encode())),
             tuple(sorted(self.connections.values(), key=lambda r: (r.opened, r.cid))),
             tuple(self.outbox.values()), letters, len(self.letters), len(self.dead),
+            tuple(job.job.live for job in self.jobs.live.values()),
         )  # fmt: skip
+
+    def times(self) -> list[float]:
+        """When somebody must look at the agent: its own time, and those of its jobs."""
+        times = self.jobs.times()
+        return times if self.armed is None else [self.armed, *times]
 
     def check(self, commit: Commit) -> None:
         """Fenced or Conflict if `commit` was not made from these rows."""
@@ -115,6 +124,8 @@ class Rows:
                 self.connections[row.cid] = row
         for entry in commit.log:
             self.log[entry.seq] = entry
+        if commit.jobs:
+            self.jobs.apply(commit.jobs, commit.at)
         if commit.log:
             for seq in [s for s in self.log if s <= self.seq - log_limit]:
                 del self.log[seq]

@@ -24,6 +24,7 @@ from ...contract.listing import PAGE, cursor, position
 from ...contract.refusals import full, joined
 from ...contract.room import hogged, share_of
 from ...contract.trigger import Source
+from .journal import MemoryJournal
 from .rows import Rows, inbox_key
 
 
@@ -33,6 +34,7 @@ class MemoryStore:
     def __init__(self, log_limit: int = 1000) -> None:
         self._log_limit = log_limit
         self._agents: dict[Address, Rows] = {}
+        self.journal = MemoryJournal(self._rows)
 
     def _rows(self, address: Address) -> Rows:
         """The agent's rows; those of an agent never made are not kept."""
@@ -156,20 +158,20 @@ class MemoryStore:
         size += sum(len(s.key.encode()) + len(s.spec) + len(s.args) for s in rows.schedules.values())
         size += sum(len(h.id.encode()) + len(h.value) for h in rows.inbox.values())
         size += sum(len(e.data) for e in rows.log.values()) + sum(len(e.args) for e in rows.outbox.values())
-        size += sum(len(x.args) for x in rows.letters.values())
+        size += sum(len(x.args) for x in rows.letters.values()) + rows.jobs.size()
         size += sum(len(d.letter.args) + len(d.error) for d in rows.dead.values())
         return size + sum(len(r.claims or b"") + len(r.attachment or b"") for r in rows.connections.values())
 
     # For backends whose timers come from the store ----------------------------------------------------
 
     def due(self, now: float, limit: int) -> Sequence[tuple[Address, float]]:
-        """Agents armed for `now` or sooner, the earliest first."""
-        found = [(rows.address, rows.armed) for rows in self._agents.values() if rows.armed is not None]
+        """Agents armed for `now` or sooner, or with jobs due then, the earliest first."""
+        found = [(rows.address, min(times)) for rows in self._agents.values() if (times := rows.times())]
         return sorted((x for x in found if x[1] <= now), key=lambda x: x[1])[:limit]
 
     def next_armed(self, after: float) -> float | None:
-        """The earliest time later than `after` for which an agent is armed."""
-        times = (rows.armed for rows in self._agents.values() if rows.armed is not None)
+        """The earliest time later than `after` for which an agent is armed, or at which a job is due."""
+        times = (at for rows in self._agents.values() for at in rows.times())
         return min((at for at in times if at > after), default=None)
 
     def unfinished(self, limit: int, after: Address | None = None) -> Sequence[Address]:

@@ -1,0 +1,57 @@
+"""The jobs of one agent in memory, and what a commit makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...contract.job import ENDED, EndedJob, Job, JobEnd, JobStart, JournalLine, Note, Question
+
+
+class JobRows:
+    """One live job. Mutable; the records in it are frozen."""
+
+    __slots__ = ("args", "job", "lines", "notes", "questions", "waiting")
+
+    def __init__(self, start: JobStart, at: float) -> None:
+        self.job = Job(start.live, due=at)
+        self.args = start.args
+        self.lines: dict[int, JournalLine] = {}
+        self.notes: dict[str, Note] = {}
+        """By id; those that were taken too."""
+        self.waiting: dict[str, Note] = {}
+        self.questions: dict[str, Question] = {}
+
+
+class Jobs:
+    """Live ones in the order of their start, ended ones in that of their end."""
+
+    __slots__ = ("ended", "live")
+
+    def __init__(self) -> None:
+        self.live: dict[str, JobRows] = {}
+        self.ended: dict[str, EndedJob] = {}
+
+    def apply(self, changes: Sequence[JobStart | JobEnd], at: float) -> None:
+        """What a commit says of them."""
+        for change in changes:
+            if isinstance(change, JobStart):
+                self.live[change.live.uid] = JobRows(change, at)
+            elif (gone := self.live.pop(change.uid, None)) is not None:
+                self.ended[change.uid] = EndedJob(gone.job.live, at, change.outcome)
+                while len(self.ended) > ENDED:
+                    del self.ended[next(iter(self.ended))]
+
+    def times(self) -> list[float]:
+        """When they want somebody."""
+        if not self.live:
+            return []
+        times = (rows.job.due for rows in self.live.values() if not rows.job.held)
+        return [at for at in times if at is not None]
+
+    def size(self) -> int:
+        """Bytes."""
+        size = sum(len(x.outcome) for x in self.ended.values())
+        for rows in self.live.values():
+            size += len(rows.args) + sum(len(x.data) for x in rows.lines.values())
+            size += sum(len(x.data) for x in rows.notes.values()) + sum(len(x.data) for x in rows.questions.values())
+        return size

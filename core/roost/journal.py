@@ -1,0 +1,137 @@
+"""The port `Journal`: jobs between the commit that starts one and the commit that ends it (docs/decisions/011).
+
+The position is the fence. An executor claims a job, reads its rows, and writes on at the next position, which must be
+free: the first row it writes shuts out whoever had the job before. A claim only keeps two from working at once; clocks
+that differ cost time and nothing else. Nothing here changes the agent's version or waits for its mailbox, and nothing
+of a commit, `settle`, `arm` or a load changes when a job is due. Jobs belong to the agent's life: its destruction makes
+all of them unreachable in its one write, and whoever writes for one learns it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from .contract.address import Address
+from .contract.commit import Busy
+from .contract.job import Claim, Claimed, EndedJob, Job, JournalLine, Note, Question, Rung
+
+
+class Journal(Protocol):
+    """Every write is atomic and durable when its call returns.
+
+    `Fenced`: nothing was written, or it counts for nothing: the claim is over (taken by another, the job's end was
+    committed, the agent destroyed). `Unknown`: the answer was lost; each method says how that is settled.
+    """
+
+    # Executors ---------------------------------------------------------------------------------------
+
+    async def claim(
+        self, address: Address, uid: str, owner: str, now: float, until: float, sole: bool = False
+    ) -> Claimed | Busy | None:
+        """Take the job until then; its `due` becomes `until`. Busy: another owner's claim lasts. None: no live job.
+
+        An owner may claim anew what it has, and gets the next number. `sole`: this host alone has the agent, so
+        another's claim is of an earlier boot and void. Held jobs and ended ones can be claimed: look at them.
+        Unknown: claim again.
+        """
+        ...
+
+    async def renew(self, claim: Claim, now: float, until: float) -> Job:
+        """Put off the claim's end and with it `due`; what the job is now, its bell too. Fenced. Unknown: renew again.
+
+        A claim that ran out and was taken by nobody is renewed too.
+        """
+        ...
+
+    async def append(
+        self, claim: Claim, position: int, data: bytes, *, again: bytes | None = None, ended: float | None = None
+    ) -> bool:
+        """Write a row where nothing may be. True: written. False: the position is taken by another claim's row.
+
+        Only the position speaks against it, not a newer claim: whoever has the newest one reads on and goes on behind
+        that row. `again`: the arguments of the next run, which begins with this row (`Job.run`, `Job.base`; notes that
+        were taken and questions are forgotten). `ended`: this is the last row of all; from now on `ring` refuses the
+        job. Fenced: no live job of that life. Unknown: append the same again, under the same claim: True if the row
+        of that position is this claim's. LimitExceeded `job_row` beyond `ROW_BYTES` and 64 KiB.
+        """
+        ...
+
+    async def rows(self, address: Address, uid: str, after: int, limit: int = 200) -> Sequence[JournalLine]:
+        """Rows above position `after`, ascending: at most `limit` and about 1 MiB, and one at least if there is one.
+
+        Empty: there are no more, or there is no live job. Rows up to `Job.base` may be gone.
+        """
+        ...
+
+    async def let_go(self, claim: Claim, bell: int | None, due: float | None) -> bool:
+        """Give the job back; it is due then, None = when somebody rings. False: the bell is not `bell` any more.
+
+        `bell`: of the job as last read; None = let go whatever rang. Fenced. Unknown: let go again; Fenced then means
+        that another has it.
+        """
+        ...
+
+    async def notes(self, address: Address, uid: str) -> Sequence[Note]:
+        """What waits to be taken, in the order in which it was told."""
+        ...
+
+    async def taken(self, claim: Claim, ids: Sequence[str]) -> None:
+        """These notes are in a row of the journal: `notes` shows them no more; their ids go on to dedupe.
+
+        After a crash between the two a note is shown again whose id is in the journal: skip it. No live job of that
+        life: nothing happens. Unknown: once more.
+        """
+        ...
+
+    async def ask(self, claim: Claim, question: Question) -> None:
+        """Open a question, before the row that names it. Known already: nothing changes.
+
+        Fenced: no live job of that life. LimitExceeded `job_questions`. Unknown: ask again.
+        """
+        ...
+
+    async def expire(self, claim: Claim, question: str, now: float) -> Question:
+        """Close a question unless it is closed: answered or not, whichever was first, as it is now.
+
+        Fenced: no live job of that life. NotFound `no-question`. Unknown: expire it again.
+        """
+        ...
+
+    # Whoever tells a job something -------------------------------------------------------------------
+
+    async def ring(self, address: Address, uid: str, note: Note | None, now: float) -> Rung:
+        """Raise the bell, with a note or without one. A job that nobody has becomes due no later than `now`.
+
+        An answer closes its question in the same write. A note whose id is known is not written again, and a question
+        that was answered under this id counts as answered. NotFound `no-job`; Rejected 409 `job-ended`,
+        `question-closed` (`data`: by, at); NotFound `no-question`; LimitExceeded `job_signals`. Unknown: ring again
+        with the same id.
+        """
+        ...
+
+    async def hold(self, address: Address, uid: str, held: bool, now: float) -> Rung:
+        """Hold a job or let it go on, and raise the bell. NotFound `no-job`; Rejected 409 `job-ended`."""
+        ...
+
+    # Whoever looks -----------------------------------------------------------------------------------
+
+    async def job(self, address: Address, uid: str) -> Job | EndedJob | None:
+        """The job, live or ended; outcomes may be here longer than `KEPT`."""
+        ...
+
+    async def jobs(self, address: Address) -> Sequence[Job]:
+        """The live ones, in the order of their start."""
+        ...
+
+    async def ended(self, address: Address, limit: int) -> Sequence[EndedJob]:
+        """The last that ended, the newest first."""
+        ...
+
+    async def questions(self, address: Address, uid: str) -> Sequence[Question]:
+        """Those of this run, closed ones too, in the order in which they were asked."""
+        ...
+
+    async def due(self, address: Address) -> float | None:
+        """The earliest `due` of the live jobs that are not held."""
+        ...
