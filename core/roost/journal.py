@@ -129,7 +129,7 @@ class Journal(Protocol):
         ...
 
     async def questions(self, address: Address, uid: str) -> Sequence[Question]:
-        """Those of this run, closed ones too, in the order in which they were asked."""
+        """Those of this run, closed ones too, by `asked` and id."""
         ...
 
     async def due(self, address: Address) -> float | None:

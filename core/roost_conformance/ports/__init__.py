@@ -4,14 +4,18 @@ No pytest, no clock, no sleep: it runs inside the runtime under test (workerd, a
 Give it a store with nothing in it of kinds that start with `port-`; where listings lag, one that waits them out.
 """
 
-from . import commits, inbox, letters, lists, lives, log, outbox, races, sides, values
-from .case import PORT_CASES, PortCase, port_case
+from . import bells, commits, inbox, jobs, letters, lists, lives, log, outbox, races, rows, sides, values
+from .case import JOURNAL_CASES, PORT_CASES, PortCase, journal_case, port_case
 
 __all__ = [
+    "JOURNAL_CASES",
     "PORT_CASES",
     "PortCase",
+    "bells",
     "commits",
     "inbox",
+    "jobs",
+    "journal_case",
     "letters",
     "lists",
     "lives",
@@ -19,6 +23,7 @@ __all__ = [
     "outbox",
     "port_case",
     "races",
+    "rows",
     "sides",
     "values",
 ]

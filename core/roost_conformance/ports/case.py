@@ -24,6 +24,10 @@ class PortCase:
 PORT_CASES: Final[dict[str, PortCase]] = {}
 
 
+JOURNAL_CASES: Final[dict[str, PortCase]] = {}
+"""Of a store's `journal`, where there is one."""
+
+
 def port_case(rule: str, title: str) -> Callable[[Drive], Drive]:
     """Register `async def store_name(store)`: it makes agents of a kind of its own and leaves them behind."""
 
@@ -32,6 +36,19 @@ def port_case(rule: str, title: str) -> Callable[[Drive], Drive]:
         if name in PORT_CASES:
             raise ValueError(f"two port cases are called {name}")
         PORT_CASES[name] = PortCase(name, rule, title, drive)
+        return drive
+
+    return register
+
+
+def journal_case(title: str) -> Callable[[Drive], Drive]:
+    """Register `async def journal_name(store)`, like `port_case`."""
+
+    def register(drive: Drive) -> Drive:
+        name = drive.__name__.replace("_", "-")
+        if name in JOURNAL_CASES:
+            raise ValueError(f"two journal cases are called {name}")
+        JOURNAL_CASES[name] = PortCase(name, "records", title, drive)
         return drive
 
     return register

@@ -185,7 +185,7 @@ class MemoryJournal:
 
     async def questions(self, address: Address, uid: str) -> Sequence[Question]:
         found = self._find(address, uid)
-        return [] if found is None else list(found.questions.values())
+        return [] if found is None else sorted(found.questions.values(), key=lambda x: (x.asked, x.id))
 
     async def due(self, address: Address) -> float | None:
         return min(self._rows(address).jobs.times(), default=None)
