@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from roost.contract.errors import RoostError, TransientError
+from roost.hosting.jobs.tables import NAMES
 from roost_conformance.ports.commit_writer import STATE, CommitWriter, load
+from roost_conformance.ports.job_writer import JobWriter
 from roost_local import schema
 from roost_local.store import SqliteStore
 
@@ -105,6 +107,30 @@ async def test_an_older_schema_is_brought_up(tmp_path: Path, monkeypatch: pytest
     assert connection.execute("PRAGMA user_version").fetchone() == (now + 2,)
     assert connection.execute("SELECT x, y FROM one").fetchall() == []
     connection.close()
+
+
+async def test_a_file_from_before_jobs_opens_and_takes_them(tmp_path: Path) -> None:
+    path = tmp_path / "agents.db"
+    store = SqliteStore.open(path)
+    writer = JobWriter(store, "before")
+    await writer.write(state=STATE)
+    await store.close()
+    connection = sqlite3.connect(path)
+    for name in NAMES:
+        connection.execute(f"DROP TABLE {name}")
+    connection.execute("PRAGMA user_version=1")
+    connection.commit()
+    connection.close()
+    store = SqliteStore.open(path)
+    writer.store, writer.journal = store, store.journal
+    assert (await writer.load()).state == STATE and (await writer.load()).jobs == ()
+    uid = await writer.start()
+    await writer.append((await writer.claim(uid)).claim, b"1")
+    await store.close()
+    store = SqliteStore.open(path)
+    writer.store, writer.journal = store, store.journal
+    assert len((await writer.load()).jobs) == 1 and await writer.data(uid) == [b"1"]
+    await store.close()
 
 
 async def test_a_failed_migration_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

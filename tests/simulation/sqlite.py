@@ -20,6 +20,7 @@ from typing import Final, TypeVar
 from roost.testing.faults import Faults
 from roost_local.book import Book
 from roost_local.group import GroupCommit
+from roost_local.journal import SqliteJournal
 from roost_local.mail import Mail
 from roost_local.reads import Reads
 from roost_local.schema import connect, prepare
@@ -101,6 +102,7 @@ class SimulatedSqlite(SqliteStore):
         self._writes = Writes(self._write, book, log_limit)
         self._mail = Mail(self._writes)
         self._reads = Reads(self._read, book, log_limit)
+        self.journal = SqliteJournal(self._group, self._writes, self._reads)
 
     def die(self, rng: Random) -> None:
         """The process is killed: what was under way is durable or was never there."""

@@ -13,6 +13,7 @@ from roost.contract.address import Address
 from roost.contract.commit import LETTERS, DeadLetter, Entry, Handled, Letter, Listed, Page, Schedule, Snapshot
 from roost.contract.listing import PAGE, beyond, cursor, position
 from roost.contract.trigger import Source
+from roost.hosting.jobs.tables import LIVE, live
 
 from . import rows
 from .book import Book
@@ -25,7 +26,7 @@ _MARKS: Final = ",".join("?" * MANY)
 _COLUMNS: Final = (
     "SELECT aid,schema,gen,fence,version,at,seq,sgen,due,armed,released,state_version,waiting,dead,"
     "EXISTS(SELECT 1 FROM sched WHERE aid=head.aid),EXISTS(SELECT 1 FROM conn WHERE aid=head.aid),"
-    "EXISTS(SELECT 1 FROM outbox WHERE aid=head.aid),state"
+    "EXISTS(SELECT 1 FROM outbox WHERE aid=head.aid),EXISTS(SELECT 1 FROM job WHERE aid=head.aid),state"
 )
 _BY_AID: Final = f"{_COLUMNS} FROM head WHERE aid=?"
 _BY_ADDRESS: Final = f"{_COLUMNS} FROM head WHERE kind=? AND key=?"
@@ -34,6 +35,12 @@ _SCHEDULES_OF: Final = f"SELECT {rows.SCHEDULE},aid FROM sched WHERE aid IN ({_M
 _SCHEDULES: Final = f"SELECT {rows.SCHEDULE} FROM sched WHERE aid=? ORDER BY k"
 _CONNECTIONS: Final = f"SELECT {rows.CONNECTION} FROM conn WHERE aid=? ORDER BY opened,cid"
 _OUTBOX: Final = f"SELECT {rows.ENVELOPE} FROM outbox WHERE aid=? ORDER BY version,i"
+_JOBS: Final = f"SELECT {LIVE} FROM job WHERE aid=? ORDER BY v,i"
+_JOBS_DUE: Final = (
+    "SELECT head.kind,head.key,min(job.due) FROM job INDEXED BY job_due JOIN head USING(aid) "
+    "WHERE job.due<=? AND held=0 GROUP BY aid ORDER BY 3 LIMIT ?"
+)
+_NEXT_JOB: Final = "SELECT min(due) FROM job INDEXED BY job_due WHERE due>? AND held=0"
 _LETTERS: Final = f"SELECT {rows.LETTER} FROM mail WHERE aid=? AND n>? ORDER BY n LIMIT ?"
 _DEAD: Final = f"SELECT {rows.DEAD} FROM dead WHERE aid=? AND n>? ORDER BY n LIMIT ?"
 _OUTCOME: Final = f"SELECT {rows.HANDLED} FROM inbox WHERE aid=? AND id=? AND source=? AND principal=?"
@@ -49,6 +56,10 @@ _SIZE: Final = " + ".join(
         "mail": "length(args)",
         "dead": "length(args)+length(error)",
         "conn": "ifnull(length(claims),0)+ifnull(length(attachment),0)",
+        "job_row": "length(data)",
+        "job_note": "length(data)",
+        "job_question": "length(data)",
+        "job_end": "length(outcome)",
     }.items()
 )
 _UNFINISHED: Final = (
@@ -73,17 +84,17 @@ class Reads:
         self._book = book
         self._log_limit = log_limit
 
-    def _ask(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    def ask(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         try:
             return self._cursor.execute(sql, values).fetchall()
         except (sqlite3.Error, ValueError, OverflowError) as error:
             raise fault(error, self._file) from error
 
-    def _aid(self, address: Address) -> int:
+    def aid(self, address: Address) -> int:
         """The agent's id; 0, which is nobody's, if it has none."""
         aid = self._book.known.get(address)
         if aid is None:
-            found = self._ask("SELECT aid FROM head WHERE kind=? AND key=?", address)
+            found = self.ask("SELECT aid FROM head WHERE kind=? AND key=?", address)
             if not found:
                 return 0
             aid = found[0][0]
@@ -92,7 +103,7 @@ class Reads:
 
     def load(self, address: Address) -> Snapshot:
         known = self._book.known.get(address)
-        found = self._ask(_BY_ADDRESS, address) if known is None else self._ask(_BY_AID, (known,))
+        found = self.ask(_BY_ADDRESS, address) if known is None else self.ask(_BY_AID, (known,))
         if not found:
             return Snapshot(address)
         if known is None:
@@ -107,70 +118,71 @@ class Reads:
             kinds.setdefault(kind, []).append(key)
         for kind, keys in kinds.items():
             for start in range(0, len(keys), MANY):
-                found = self._ask(_BY_KEYS, (kind, *_padded(keys[start : start + MANY])))
+                found = self.ask(_BY_KEYS, (kind, *_padded(keys[start : start + MANY])))
                 aids = [row[0] for row in found if row[14]]
                 schedules: dict[int, list[Schedule]] = {aid: [] for aid in aids}
                 if aids:
-                    for one in self._ask(_SCHEDULES_OF, _padded(aids)):
+                    for one in self.ask(_SCHEDULES_OF, _padded(aids)):
                         schedules[one[8]].append(rows.schedule(one[:8]))
                 for row in found:
-                    address = Address(kind, row[18])
+                    address = Address(kind, row[19])
                     self._book.learn(address, row[0])
-                    out[address] = self._snapshot(address, row[:18], tuple(schedules.get(row[0], ())))
+                    out[address] = self._snapshot(address, row[:19], tuple(schedules.get(row[0], ())))
         return out
 
     def _snapshot(self, address: Address, row: tuple[Any, ...], read: tuple[Schedule, ...] | None) -> Snapshot:
         """`read`: its schedules, if that was done."""
         (
             aid, schema, gen, fence, version, at, seq, sgen, due, armed, released, state_version, waiting, dead,
-            schedules, connections, outbox, state,
+            schedules, connections, outbox, jobs, state,
         ) = row  # fmt: skip
         one = (aid,)
         if read is None:
-            read = tuple(map(rows.schedule, self._ask(_SCHEDULES, one))) if schedules else ()
+            read = tuple(map(rows.schedule, self.ask(_SCHEDULES, one))) if schedules else ()
         return Snapshot(
             address, schema, gen, fence, version, at, seq, sgen, due, armed, released, state, state_version,
             read,
-            tuple(map(rows.connection, self._ask(_CONNECTIONS, one))) if connections else (),
-            tuple(map(rows.envelope, self._ask(_OUTBOX, one))) if outbox else (),
-            tuple(map(rows.letter, self._ask(_LETTERS, (aid, 0, LETTERS)))) if waiting else (),
+            tuple(map(rows.connection, self.ask(_CONNECTIONS, one))) if connections else (),
+            tuple(map(rows.envelope, self.ask(_OUTBOX, one))) if outbox else (),
+            tuple(map(rows.letter, self.ask(_LETTERS, (aid, 0, LETTERS)))) if waiting else (),
             waiting, dead,
+            tuple(live(x, bytes) for x in self.ask(_JOBS, one)) if jobs else (),
         )  # fmt: skip
 
     def get(self, address: Address, keys: Sequence[str]) -> dict[str, bytes]:
-        aid, out = self._aid(address), dict[str, bytes]()
+        aid, out = self.aid(address), dict[str, bytes]()
         for key in keys:
-            for (value,) in self._ask("SELECT v FROM kv WHERE aid=? AND k=?", (aid, key)):
+            for (value,) in self.ask("SELECT v FROM kv WHERE aid=? AND k=?", (aid, key)):
                 out[key] = value
         return out
 
     def scan(self, address: Address, prefix: str, after: str, limit: int) -> list[tuple[Any, ...]]:
-        sql, values = "SELECT k,v FROM kv WHERE aid=? AND k>? AND k>=?", [self._aid(address), after, prefix]
+        sql, values = "SELECT k,v FROM kv WHERE aid=? AND k>? AND k>=?", [self.aid(address), after, prefix]
         if (end := beyond(prefix)) is not None:
             sql, values = f"{sql} AND k<?", [*values, end]
-        return self._ask(f"{sql} ORDER BY k LIMIT ?", [*values, limit])
+        return self.ask(f"{sql} ORDER BY k LIMIT ?", [*values, limit])
 
     def outcome(self, address: Address, source: Source, principal: str, id: str) -> Handled | None:
-        found = self._ask(_OUTCOME, (self._aid(address), id, source, principal))
+        found = self.ask(_OUTCOME, (self.aid(address), id, source, principal))
         return rows.handled(found[0]) if found else None
 
     def parked(self, address: Address, after: int, limit: int) -> list[Letter]:
-        return list(map(rows.letter, self._ask(_LETTERS, (self._aid(address), after, limit))))
+        return list(map(rows.letter, self.ask(_LETTERS, (self.aid(address), after, limit))))
 
     def dead(self, address: Address, after: int, limit: int) -> list[DeadLetter]:
-        return list(map(rows.dead, self._ask(_DEAD, (self._aid(address), after, limit))))
+        return list(map(rows.dead, self.ask(_DEAD, (self.aid(address), after, limit))))
 
     def log(self, address: Address, after: int, kinds: frozenset[str], limit: int) -> tuple[list[Entry], int]:
-        aid = self._aid(address)
-        head = self._ask("SELECT seq FROM head WHERE aid=?", (aid,))
+        aid = self.aid(address)
+        head = self.ask("SELECT seq FROM head WHERE aid=?", (aid,))
         seq: int = head[0][0] if head else 0
         floor = seq - self._log_limit
-        first = self._ask("SELECT min(seq) FROM log WHERE aid=? AND seq>?", (aid, floor))[0][0]
+        first = self.ask("SELECT min(seq) FROM log WHERE aid=? AND seq>?", (aid, floor))[0][0]
         values: list[Any] = [aid, max(after, floor)]
         sql = "SELECT seq,kind,data,at FROM log WHERE aid=? AND seq>?"
         if kinds:
             sql, values = f"{sql} AND kind IN ({','.join('?' * len(kinds))})", [*values, *kinds]
-        found = self._ask(f"{sql} ORDER BY seq LIMIT ?", [*values, limit])
+        found = self.ask(f"{sql} ORDER BY seq LIMIT ?", [*values, limit])
         return list(map(rows.entry, found)), seq + 1 if first is None else first
 
     def page(self, kind: str | None, prefix: str, start: str | None, limit: int) -> Page:
@@ -184,23 +196,29 @@ class Reads:
         if start is not None:
             sql, values = f"{sql} AND (kind,key)>(?,?)", [*values, *position(start)]
         limit = max(1, min(limit, PAGE))
-        found = self._ask(f"{sql} ORDER BY kind,key LIMIT ?", [*values, limit + 1])
+        found = self.ask(f"{sql} ORDER BY kind,key LIMIT ?", [*values, limit + 1])
         lines = tuple(Listed(Address(k, key), version, at, due) for k, key, version, at, due in found[:limit])
         return Page(lines, cursor(lines[-1].address) if len(found) > limit else None)
 
     def size(self, address: Address) -> int:
-        aid = self._aid(address)
-        return int(self._ask(f"SELECT {_SIZE}", (aid,))[0][0]) if aid else 0
+        aid = self.aid(address)
+        return int(self.ask(f"SELECT {_SIZE}", (aid,))[0][0]) if aid else 0
 
     # Timers ------------------------------------------------------------------------------------------
 
     def due(self, now: float, limit: int) -> list[tuple[Address, float]]:
-        found = self._ask("SELECT kind,key,armed FROM head WHERE armed<=? ORDER BY armed LIMIT ?", (now, limit))
-        return [(Address(kind, key), at) for kind, key, at in found]
+        found = self.ask("SELECT kind,key,armed FROM head WHERE armed<=? ORDER BY armed LIMIT ?", (now, limit))
+        jobs = self.ask(_JOBS_DUE, (now, limit))
+        if not jobs:
+            return [(Address(kind, key), at) for kind, key, at in found]
+        first = dict[Address, float]()
+        for kind, key, at in sorted([*found, *jobs], key=lambda row: row[2]):
+            first.setdefault(Address(kind, key), at)
+        return list(first.items())[:limit]
 
     def next_armed(self, after: float) -> float | None:
-        at: float | None = self._ask("SELECT min(armed) FROM head WHERE armed>?", (after,))[0][0]
-        return at
+        times = self.ask("SELECT min(armed) FROM head WHERE armed>?", (after,)) + self.ask(_NEXT_JOB, (after,))
+        return min((at for (at,) in times if at is not None), default=None)
 
     def unfinished(self, limit: int, after: Address | None) -> list[Address]:
-        return [Address(*row) for row in self._ask(_UNFINISHED, (*(after or ("", "")), limit))]
+        return [Address(*row) for row in self.ask(_UNFINISHED, (*(after or ("", "")), limit))]

@@ -14,13 +14,17 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from roost.contract.errors import RoostError, TransientError
+from roost.hosting.jobs.tables import tables
 
 C = TypeVar("C", bound=sqlite3.Connection)
-VERSION: Final = 1
+VERSION: Final = 2
 """`PRAGMA user_version` of files this code writes."""
 APPLICATION: Final = 0x526F6F73
 """`PRAGMA application_id`: tells our files from any other SQLite file."""
-MIGRATIONS: Final[Mapping[int, str]] = {}
+_JOBS: Final = f"""{tables(shared=True)}
+CREATE INDEX job_due ON job(due) WHERE due IS NOT NULL AND held=0;
+"""
+MIGRATIONS: Final[Mapping[int, str]] = {1: _JOBS}
 """Version -> the script that makes it the next one."""
 OLDEST: Final = (3, 35, 0)
 """SQLite with RETURNING."""
@@ -60,7 +64,7 @@ CREATE TABLE dead({_LETTER}, at REAL NOT NULL, error BLOB NOT NULL, PRIMARY KEY(
 CREATE TABLE conn(
     aid INTEGER NOT NULL, cid TEXT NOT NULL, label TEXT NOT NULL, opened REAL NOT NULL, principal TEXT, claims BLOB,
     attachment BLOB, PRIMARY KEY(aid, cid)) WITHOUT ROWID;
-"""
+{_JOBS}"""
 
 
 def connect(path: Path, factory: type[C]) -> C:

@@ -22,14 +22,13 @@ from roost.contract.commit import (
     Snapshot,
 )
 from roost.contract.errors import RoostError
-from roost.contract.refusals import no_jobs
 from roost.contract.trigger import Source
 from roost.hosting.folders import private
-from roost.journal import Journal
 
 from .book import Book
 from .datafile import DataFile
 from .group import GroupCommit
+from .journal import SqliteJournal
 from .mail import Mail
 from .owner import Owner
 from .reads import Reads
@@ -59,6 +58,7 @@ class SqliteStore:
         self._writes = Writes(self._write, book, log_limit)
         self._mail = Mail(self._writes)
         self._reads = Reads(self._read, book, log_limit, self.file)
+        self.journal = SqliteJournal(self._group, self._writes, self._reads)
 
     @classmethod
     def open(cls, path: str | Path, log_limit: int = 1000) -> SqliteStore:
@@ -102,13 +102,7 @@ class SqliteStore:
 
     # Writes ------------------------------------------------------------------------------------------
 
-    @property
-    def journal(self) -> Journal:
-        raise no_jobs("the local server")
-
     async def commit(self, commit: Commit) -> Committed | AlreadyHandled:
-        if commit.jobs:
-            raise no_jobs("the local server")
         size = 0 if commit.state is None else len(commit.state)
         for put in commit.kv:
             size += len(put.value or b"")

@@ -22,14 +22,16 @@ from roost.contract.commit import (
     Unschedule,
 )
 from roost.contract.refusals import check
+from roost.hosting.jobs.change import Change
 
 from . import rows
 from .book import Book
 from .faults import Undone
+from .job_sql import DIALECT, Statements
 from .sweep import Sweep
 
 _LOST: Final = ("kv", "sched", "inbox", "log", "mail", "dead", "conn")
-"""What an agent leaves behind when it is destroyed: every table but `head` and `outbox`."""
+"""What an agent leaves behind when it is destroyed: every table but `head`, `outbox` and those of jobs."""
 TRIM: Final = 64
 """Old log entries are deleted this many at a time; readers don't see what is over the limit."""
 
@@ -73,6 +75,7 @@ class Writes:
     def __init__(self, connection: sqlite3.Connection, book: Book, log_limit: int) -> None:
         self.cursor = connection.cursor()
         self.book = book
+        self.jobs = Change(Statements(connection.cursor()), DIALECT)
         self._sweep = Sweep(connection.cursor())
         self._log_limit = log_limit
 
@@ -159,6 +162,8 @@ class Writes:
             return self._refuse(aid, c)
         for table in _LOST:
             execute(f"DELETE FROM {table} WHERE aid=?", (aid,))
+        if execute("SELECT 1 FROM job WHERE aid=? UNION ALL SELECT 1 FROM job_end WHERE aid=?", (aid, aid)).fetchone():
+            self.jobs.destroy((aid,))
         self._send(aid, c)
         return Committed(c.version)
 
@@ -177,6 +182,8 @@ class Writes:
             self._schedule(aid, c.schedules)
         if c.connections:
             self._connect(aid, c.connections)
+        if c.jobs:
+            self.jobs.commit((aid,), c)
         if c.consumed is not None or c.deferred is not None or c.dead or c.letters:
             self._post(aid, c)
         return Committed(c.version)

@@ -1,0 +1,227 @@
+"""The writes of a journal, each inside the caller's open transaction. A refusal comes before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ...contract.address import Address
+from ...contract.commit import Busy, Commit
+from ...contract.job import (
+    ENDED,
+    KEPT,
+    QUESTIONS,
+    SIGNALS,
+    Claim,
+    Claimed,
+    EndedJob,
+    Job,
+    JobStart,
+    Note,
+    Question,
+    Rung,
+)
+from ...contract.job_refusals import answerable, crowded, inquisitive, no_job, no_question, not_ours, ours, over, size
+from .look import Look, Me
+from .tables import LIVE, NAMES, NOTE, Dialect, Sql, live_row, numbers
+
+_OF_RUN = NAMES[1:4]
+"""What one job leaves behind."""
+
+
+class Change:
+    """`me` of each method: whose tables, as `Look` has it."""
+
+    def __init__(self, sql: Sql, dialect: Dialect) -> None:
+        say = dialect.say
+        self.look = Look(sql, dialect)
+        self._run = sql.run
+        self._rows = sql.rows
+        self._put = dialect.put
+        self._say = say
+        self._start = say(
+            f"INSERT INTO job({{aid}}{LIVE},gen,run,base,claim,owner,until,due,bell,held) "
+            "VALUES({mark}?,?,?,?,?,?,?,?,?,?,1,0,0,'',0,?,0,0)"
+        )
+        self._args = say("INSERT INTO job_row({aid}v,i,position,claim,data) VALUES({mark}?,?,?,0,?)")
+        self._bury = say(
+            f"INSERT INTO job_end({{aid}}{LIVE},done,place,ended,outcome) "
+            f"SELECT {{aid}}{LIVE},?,?,?,? FROM job WHERE {{own}}v=? AND i=?"
+        )
+        self._claim = say("UPDATE job SET claim=?,owner=?,until=?,due=? WHERE {own}v=? AND i=?")
+        self._renew = say("UPDATE job SET until=?,due=? WHERE {own}v=? AND i=?")
+        self._let = say("UPDATE job SET owner='',until=0,due=? WHERE {own}v=? AND i=?")
+        self._bell = say("UPDATE job SET bell=bell+1,due=? WHERE {own}v=? AND i=?")
+        self._append = say(
+            "INSERT INTO job_row({aid}v,i,position,claim,data) SELECT {aid}v,i,?,?,? FROM job "
+            "WHERE {own}v=? AND i=? AND gen=? AND base<? ON CONFLICT DO NOTHING"
+        )
+        self._tell = say(f"INSERT INTO job_note({{aid}}v,i,{NOTE},taken) VALUES({{mark}}?,?,?,?,?,?,?,?,?,?,0)")
+        self._take = say("UPDATE job_note SET taken=1 WHERE {own}v=? AND i=? AND id=? AND NOT taken")
+        self._ask = say("INSERT INTO job_question({aid}v,i,id,name,asked,expires,data) VALUES({mark}?,?,?,?,?,?,?)")
+        self._close = say("UPDATE job_question SET closed=?,answer=? WHERE {own}v=? AND i=? AND id=?")
+        self._oldest = say(
+            f"SELECT done,place FROM job_end WHERE {{own}}1 ORDER BY done DESC,place DESC LIMIT 1 OFFSET {ENDED}"
+        )
+        self._gen = say("SELECT gen FROM job WHERE {own}v=? AND i=?")
+
+    # Of a commit -------------------------------------------------------------------------------------
+
+    def commit(self, me: Me, c: Commit) -> None:
+        """What the commit says of jobs."""
+        for place, one in enumerate(c.jobs):
+            if isinstance(one, JobStart):
+                values = live_row(one.live, self._put)
+                self._run(self._start, *me, *values, c.generation, c.at)
+                self._run(self._args, *me, *values[:2], -1, self._put(one.args))
+                continue
+            which = numbers(one.uid)
+            if self._run(self._bury, c.version, place, c.at, self._put(one.outcome), *me, *which):
+                for table in ("job", *_OF_RUN):
+                    self._run(self._say(f"DELETE FROM {table} WHERE {{own}}v=? AND i=?"), *me, *which)
+                self._trim(me, c.at)
+
+    def _trim(self, me: Me, at: float) -> None:
+        """Outcomes whose time is over, and all but the newest."""
+        self._run(self._say("DELETE FROM job_end WHERE {own}ended<?"), *me, at - KEPT)
+        edge = self._rows(self._oldest, *me)
+        if edge:
+            self._run(self._say("DELETE FROM job_end WHERE {own}(done,place)<=(?,?)"), *me, *edge[0])
+
+    def destroy(self, me: Me) -> None:
+        """Nothing of any job is left."""
+        for table in NAMES:
+            self._run(self._say(f"DELETE FROM {table} WHERE {{own}}1"), *me)
+
+    # Executors ---------------------------------------------------------------------------------------
+
+    def _of(self, me: Me, claim: Claim) -> Job:
+        """The live job of the claim's life, whoever has it."""
+        found = self.look.live(me, claim.uid)
+        if found is None or self._life(me, claim.uid) != claim.generation:
+            raise not_ours(claim)
+        return found
+
+    def _life(self, me: Me, uid: str) -> int:
+        return int(self._rows(self._gen, *me, *numbers(uid))[0][0])
+
+    def claim(
+        self, me: Me, address: Address, uid: str, owner: str, now: float, until: float, sole: bool
+    ) -> Claimed | Busy | None:
+        job = self.look.live(me, uid)
+        if job is None:
+            return None
+        if not sole and job.owner not in ("", owner) and job.until > now:
+            return Busy(job.until)
+        job = replace(job, claim=job.claim + 1, owner=owner, until=until, due=until)
+        self._run(self._claim, job.claim, owner, until, until, *me, *numbers(uid))
+        args = self.look.line(me, uid, -job.run)
+        claim = Claim(address, self._life(me, uid), uid, job.claim, owner)
+        return Claimed(claim, job, b"" if args is None else args.data)
+
+    def renew(self, me: Me, claim: Claim, until: float) -> Job:
+        job = replace(ours(claim, self._of(me, claim)), until=until, due=until)
+        self._run(self._renew, until, until, *me, *numbers(claim.uid))
+        return job
+
+    def append(
+        self, me: Me, claim: Claim, position: int, data: bytes, again: bytes | None, ended: float | None
+    ) -> bool:
+        size(claim, data)
+        which, put = numbers(claim.uid), self._put
+        values = (position, claim.number, put(data), *me, *which, claim.generation, position)
+        if not self._run(self._append, *values):
+            job = self._of(me, claim)
+            found = self.look.line(me, claim.uid, position)
+            return position >= job.base and found is not None and found.claim == claim.number
+        if ended is not None:
+            self._run(self._say("UPDATE job SET ended=? WHERE {own}v=? AND i=?"), ended, *me, *which)
+        if again is not None:
+            self._again(me, which, position, again)
+        return True
+
+    def _again(self, me: Me, which: tuple[int, int], position: int, args: bytes) -> None:
+        run, say = self._run, self._say
+        run(say("UPDATE job SET run=run+1,base=? WHERE {own}v=? AND i=?"), position, *me, *which)
+        run(say("DELETE FROM job_row WHERE {own}v=? AND i=? AND position<?"), *me, *which, position)
+        number = self._rows(say("SELECT run FROM job WHERE {own}v=? AND i=?"), *me, *which)[0][0]
+        run(self._args, *me, *which, -number, self._put(args))
+        run(say("DELETE FROM job_note WHERE {own}v=? AND i=? AND taken"), *me, *which)
+        run(say("DELETE FROM job_question WHERE {own}v=? AND i=?"), *me, *which)
+
+    def let_go(self, me: Me, claim: Claim, bell: int | None, due: float | None) -> bool:
+        job = ours(claim, self._of(me, claim))
+        if bell is not None and job.bell != bell:
+            return False
+        self._run(self._let, due, *me, *numbers(claim.uid))
+        return True
+
+    def taken(self, me: Me, claim: Claim, ids: Sequence[str]) -> None:
+        if self.look.live(me, claim.uid) is not None and self._life(me, claim.uid) == claim.generation:
+            for id in ids:
+                self._run(self._take, *me, *numbers(claim.uid), id)
+
+    def ask(self, me: Me, claim: Claim, q: Question) -> None:
+        self._of(me, claim)
+        asked = self.look.questions(me, claim.uid)
+        if any(one.id == q.id for one in asked):
+            return
+        if sum(one.closed is None for one in asked) >= QUESTIONS:
+            raise inquisitive(claim)
+        self._run(self._ask, *me, *numbers(claim.uid), q.id, q.name, q.asked, q.expires, self._put(q.data))
+
+    def expire(self, me: Me, claim: Claim, id: str, now: float) -> Question:
+        self._of(me, claim)
+        found = self.look.question(me, claim.uid, id)
+        if found is None:
+            raise no_question(claim.uid, id)
+        if found.closed is None:
+            self._run(self._close, now, None, *me, *numbers(claim.uid), id)
+            found = replace(found, closed=now)
+        return found
+
+    # Whoever tells a job something -------------------------------------------------------------------
+
+    def ring(self, me: Me, address: Address, uid: str, note: Note | None, now: float) -> Rung:
+        job = self._open(me, address, uid)
+        if note is None:
+            return self._ring(me, job, None, now)
+        if (known := self.look.note(me, uid, note.id)) is not None:
+            return self._ring(me, job, known, now, False)
+        if note.kind == "answer":
+            first = answerable(uid, self.look.question(me, uid, note.name), note)
+            if first is not None:
+                return self._ring(me, job, first, now, False)
+        if note.kind == "signal" and len(self.look.notes(me, uid)) >= SIGNALS:
+            raise crowded(address, uid)
+        note = replace(note, n=job.bell + 1)
+        which = numbers(uid)
+        self._run(
+            self._tell, *me, *which, note.id, note.kind, note.name, self._put(note.data), note.at, note.source,
+            note.principal, note.n,
+        )  # fmt: skip
+        if note.kind == "answer":
+            self._run(self._close, note.at, note.id, *me, *which, note.name)
+        return self._ring(me, job, note, now)
+
+    def hold(self, me: Me, address: Address, uid: str, held: bool, now: float) -> Rung:
+        job = self._open(me, address, uid)
+        sql = self._say("UPDATE job SET held=? WHERE {own}v=? AND i=?")
+        self._run(sql, int(held), *me, *numbers(uid))
+        return self._ring(me, job, None, now)
+
+    def _open(self, me: Me, address: Address, uid: str) -> Job:
+        found = self.look.job(me, uid)
+        if found is None:
+            raise no_job(address, uid)
+        if isinstance(found, EndedJob) or found.ended is not None:
+            raise over(address, uid)
+        return found
+
+    def _ring(self, me: Me, job: Job, note: Note | None, now: float, fresh: bool = True) -> Rung:
+        until = job.until if job.owner and job.until > now else 0.0
+        due = job.due
+        if not until:
+            due = now if due is None else min(due, now)
+        self._run(self._bell, due, *me, *numbers(job.live.uid))
+        return Rung(note, until, fresh)
