@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from roost.contract.address import Address
 from roost.contract.commit import (
@@ -26,7 +26,7 @@ from roost.contract.commit import (
     Page,
     Snapshot,
 )
-from roost.contract.refusals import no_jobs
+from roost.contract.job import Claim
 from roost.contract.trigger import Source
 from roost.journal import Journal
 from roost.ports import Store
@@ -96,6 +96,20 @@ def object_store() -> Callable[..., Store]:
     return made
 
 
+class Journals:
+    """Each method goes to the object of its agent."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+
+    def __getattr__(self, method: str) -> Any:
+        async def call(first: Address | Claim, *rest: Any, **more: Any) -> Any:
+            address = first.address if isinstance(first, Claim) else first
+            return await getattr(self._objects.at(address).journal, method)(first, *rest, **more)
+
+        return call
+
+
 class Objects:
     """All objects of one namespace, as one store: the agent's own answers for it."""
 
@@ -114,7 +128,7 @@ class Objects:
 
     @property
     def journal(self) -> Journal:
-        raise no_jobs("simulated objects")
+        return cast(Journal, Journals(self))
 
     async def load(self, address: Address, lease: Lease | None = None) -> Snapshot | Busy:
         return await self.at(address).load(address, lease)

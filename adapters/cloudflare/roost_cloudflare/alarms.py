@@ -7,6 +7,8 @@ every tick, but to wake for nothing costs ten seconds of an awake object, which 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from roost.contract.address import Address
 from roost.ports import Host
 
@@ -19,12 +21,22 @@ SETTLED = 1.0
 class ObjectAlarms:
     """The alarm of the object of one agent."""
 
-    def __init__(self, ctx: interop.Js, host: Host) -> None:
+    def __init__(
+        self,
+        ctx: interop.Js,
+        host: Host,
+        jobs: Callable[[], float | None] = lambda: None,
+        stored: Callable[[], float | None] = lambda: None,
+    ) -> None:
+        """`jobs`: when the first job is due. `stored`: what the agent is armed for."""
         self._ctx = ctx
         self._host = host
         self._at: float | None = None
         self._own: float | None = None
-        self._jobs: float | None = None
+        self._told = False
+        """`_own` is what the agent is armed for."""
+        self._jobs = jobs
+        self._stored = stored
         self._wanted: float | None = None
         self._known = False
         """Whether `_at` is the platform's. To ask would end the turn, and a death could come between the two writes."""
@@ -37,14 +49,17 @@ class ObjectAlarms:
         return self._known and self._at is not None
 
     async def arm(self, address: Address, at: float | None) -> None:
-        self._own = at
-        await self._arm(at if self._jobs is None else self._jobs if at is None else min(at, self._jobs))
+        self._own, self._told = at, True
+        await self._arm()
 
     async def arm_jobs(self, address: Address, at: float | None) -> None:
-        self._jobs = at
-        await self._arm(at if self._own is None else self._own if at is None else min(at, self._own))
+        if not self._told:
+            self._own, self._told = self._stored(), True
+        await self._arm()  # when a job is due is what the object's tables say
 
-    async def _arm(self, at: float | None) -> None:
+    async def _arm(self) -> None:
+        jobs, own = self._jobs(), self._own
+        at = jobs if own is None else own if jobs is None else min(own, jobs)
         self._wanted = at
         if not self._known or (at is not None and (self._at is None or at < self._at)):
             await self._set(at)

@@ -73,7 +73,7 @@ class AwakeObject:
         self.sql = interop.Sql(ctx)
         self.store = ObjectStore(self.sql, address, Listing(registries, host), app.limits.log)
         self.sockets = Sockets(ctx)
-        self.alarms = ObjectAlarms(ctx, host)
+        self.alarms = ObjectAlarms(ctx, host, self.store.journal.first, self.store.reads.armed)
         ports = Ports(
             self.store,
             courier,

@@ -10,23 +10,26 @@ import pickle
 import time
 import traceback
 from base64 import b64decode, b64encode
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from pydantic_core import from_json, to_json
 
 from roost.contract.address import Address
 from roost.contract.commit import Commit, Page
 from roost.contract.errors import RoostError, from_problem
+from roost.contract.job import Claim
 from roost.contract.listing import position
 from roost.contract.result import problem_bytes
 from roost.ports import Store
 from roost_conformance.bodies.case import BODY_CASES
-from roost_conformance.ports import PORT_CASES
+from roost_conformance.ports import JOURNAL_CASES, PORT_CASES
 
 from . import http, interop
 from .registry import Listing, Registries, line
 from .store import ObjectStore
 from .worker import RegistryObject
+
+STORE_CASES: Final = {**PORT_CASES, **JOURNAL_CASES}
 
 
 class Prompt(Listing):
@@ -66,8 +69,9 @@ class RoostAgent(interop.DurableObject):  # type: ignore[misc]  # the SDK has no
                 kind, _, key = (interop.name_of(self.ctx) or "").partition("/")
                 self._store = ObjectStore(interop.Sql(self.ctx), Address(kind, key), self.listing, 1000)
                 await self._store.load(Address(kind, key))
-            method, given = pickle.loads(b64decode(text))
-            answer = await getattr(self._store, method)(*given)
+            method, given, named = pickle.loads(b64decode(text))
+            of, _, name = method.rpartition(".")
+            answer = await getattr(self._store.journal if of else self._store, name)(*given, **named)
             await self.listing.flush()
             return "+" + b64encode(pickle.dumps(answer)).decode()
         except RoostError as error:
@@ -80,15 +84,20 @@ class Remote:
     def __init__(self, env: interop.Js) -> None:
         self._objects = interop.Namespace(env, "ROOST_AGENT")
         self._registries = Registries(interop.Namespace(env, "ROOST_REGISTRY"))
+        self.journal = RemoteJournal(self)
+
+    async def call(self, method: str, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        first = given[0]
+        address = first.address if isinstance(first, (Commit, Claim)) else first
+        text = b64encode(pickle.dumps((method, given, named))).decode()
+        answer = await self._objects.ask(str(address), text)
+        if answer[0] == "-":
+            raise from_problem(from_json(answer[1:]))
+        return pickle.loads(b64decode(answer[1:]))
 
     def __getattr__(self, method: str) -> Any:
-        async def call(first: Any, *rest: Any) -> Any:
-            address = first.address if isinstance(first, Commit) else first
-            text = b64encode(pickle.dumps((method, (first, *rest)))).decode()
-            answer = await self._objects.ask(str(address), text)
-            if answer[0] == "-":
-                raise from_problem(from_json(answer[1:]))
-            return pickle.loads(b64decode(answer[1:]))
+        async def call(*given: Any) -> Any:
+            return await self.call(method, given, {})
 
         return call
 
@@ -96,6 +105,19 @@ class Remote:
         if cursor is not None:
             position(cursor)
         return await self._registries.page(kind, prefix, cursor, limit)
+
+
+class RemoteJournal:
+    """The journals of the same agents."""
+
+    def __init__(self, remote: Remote) -> None:
+        self._remote = remote
+
+    def __getattr__(self, method: str) -> Any:
+        async def call(*given: Any, **named: Any) -> Any:
+            return await self._remote.call(f"journal.{method}", given, named)
+
+        return call
 
 
 class Default(interop.WorkerEntrypoint):  # type: ignore[misc]  # the SDK has no types here
@@ -109,13 +131,13 @@ class Default(interop.WorkerEntrypoint):  # type: ignore[misc]  # the SDK has no
         if path == "/healthz":
             doc: Any = "ok"
         elif path == "/ports":
-            doc = [*PORT_CASES, *BODY_CASES]
+            doc = [*STORE_CASES, *BODY_CASES]
         else:
             began, trace = time.monotonic(), None
             try:
                 name = path.rpartition("/")[2]
                 body = BODY_CASES.get(name)
-                await (PORT_CASES[name].drive(cast(Store, Remote(self.env))) if body is None else body())
+                await (STORE_CASES[name].drive(cast(Store, Remote(self.env))) if body is None else body())
             except Exception:
                 trace = traceback.format_exc()
             doc = {"seconds": time.monotonic() - began, "trace": trace}

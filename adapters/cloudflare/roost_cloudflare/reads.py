@@ -14,11 +14,14 @@ from roost.contract.trigger import Source
 
 from . import rows
 from .interop import Sql
+from .journal import ObjectJournal
 
 _SNAPSHOT: Final = (
     "SELECT schema,gen,fence,version,at,seq,sgen,due,armed,released,state_version,waiting,dead,"
     "EXISTS(SELECT 1 FROM sched),EXISTS(SELECT 1 FROM conn),EXISTS(SELECT 1 FROM outbox),state FROM head"
 )
+_SNAPSHOT_JOBS: Final = _SNAPSHOT.replace(",state FROM head", ",state,EXISTS(SELECT 1 FROM job) FROM head")
+_RING: Final = "SELECT ring,EXISTS(SELECT 1 FROM sqlite_master WHERE name='job') FROM head"
 _SCHEDULES: Final = f"SELECT {','.join(rows.SCHEDULE)} FROM sched ORDER BY k"
 _CONNECTIONS: Final = f"SELECT {','.join(rows.CONNECTION)} FROM conn ORDER BY opened,cid"
 _CONNECTED: Final = f"SELECT {','.join(rows.CONNECTION)} FROM conn WHERE cid=?"
@@ -51,18 +54,23 @@ class Reads:
 
     def __init__(self, sql: Sql, address: Address, ring: int) -> None:
         self._sql = sql
+        found = sql.rows(_RING)
+        self.ring: int | None = found[0][0] if found else None
+        """The slots the log was written with."""
+        self.journal = ObjectJournal(sql, bool(found and found[0][1]))
         self._address = address
-        self._ring = ring
+        self._kept = ring
 
     def load(self) -> Snapshot:
         ask = self._sql.rows
-        found = ask(_SNAPSHOT)
+        there = self.journal.there
+        found = ask(_SNAPSHOT_JOBS if there else _SNAPSHOT)
         if not found:
             return Snapshot(self._address)
         (
             schema, gen, fence, version, at, seq, sgen, due, armed, released, state_version, waiting, dead, schedules,
             connections, outbox, state,
-        ) = found[0]  # fmt: skip
+        ) = found[0][:17]  # fmt: skip
         return Snapshot(
             self._address, schema, gen, fence, version, float(at), seq, sgen, number(due), number(armed), released,
             rows.maybe_back(state), state_version,
@@ -71,7 +79,12 @@ class Reads:
             tuple(map(rows.envelope, ask(_OUTBOX))) if outbox else (),
             tuple(map(rows.letter, ask(_LETTERS, 0, LETTERS))) if waiting else (),
             waiting, dead,
+            self.journal.lives() if there and found[0][17] else (),
         )  # fmt: skip
+
+    def armed(self) -> float | None:
+        found = self._sql.rows("SELECT armed FROM head")
+        return number(found[0][0]) if found else None
 
     def get(self, keys: Sequence[str]) -> dict[str, bytes]:
         sql = "SELECT k,v FROM kv WHERE k IN (SELECT value FROM json_each(?))"
@@ -100,7 +113,7 @@ class Reads:
     def log(self, after: int, kinds: frozenset[str], limit: int) -> tuple[list[Entry], int]:
         head = self._sql.rows("SELECT seq FROM head")
         seq: int = head[0][0] if head else 0
-        floor = seq - self._ring
+        floor = seq - self._kept
         first = self._sql.rows("SELECT min(seq) FROM log WHERE seq>?", floor)[0][0]
         sql, values = "SELECT seq,kind,data,at FROM log WHERE seq>?", list[Any]([max(after, floor)])
         if kinds:
@@ -110,9 +123,5 @@ class Reads:
         return list(map(rows.entry, found)), seq + 1 if first is None else first
 
     def size(self) -> int:
-        return int(self._sql.rows(_SIZE)[0][0])
-
-    def ring(self) -> int | None:
-        """The slots the log was written with."""
-        found = self._sql.rows("SELECT ring FROM head")
-        return found[0][0] if found else None
+        size = int(self._sql.rows(_SIZE)[0][0])
+        return size + self.journal.size() if self.journal.there else size

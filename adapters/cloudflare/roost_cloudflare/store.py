@@ -23,9 +23,7 @@ from roost.contract.commit import (
     Page,
     Snapshot,
 )
-from roost.contract.refusals import no_jobs
 from roost.contract.trigger import Source
-from roost.journal import Journal
 
 from .interop import Sql
 from .reads import Reads
@@ -44,9 +42,10 @@ class ObjectStore:
         self.address = address
         self.listing = listing
         sql.run(TABLES)
-        self._writes = Writes(sql, address, log_limit)
         self._reads = Reads(sql, address, log_limit)
-        ring = self._reads.ring()
+        self.journal = self._reads.journal
+        self._writes = Writes(sql, address, log_limit, self.journal)
+        ring = self._reads.ring
         if ring is not None and ring != log_limit:
             self._turn(log_limit)
 
@@ -79,13 +78,7 @@ class ObjectStore:
 
     # Writes ------------------------------------------------------------------------------------------
 
-    @property
-    def journal(self) -> Journal:
-        raise no_jobs("Cloudflare")
-
     async def commit(self, commit: Commit) -> Committed | AlreadyHandled:
-        if commit.jobs:
-            raise no_jobs("Cloudflare")
         self.listing.announce(commit)
         done = self._writes.commit(commit)
         if isinstance(done, Committed):

@@ -14,7 +14,8 @@ from roost.contract.refusals import check, full, joined
 from roost.contract.room import hogged, share_of
 
 from . import rows
-from .interop import Sql, blob
+from .interop import Sql
+from .journal import ObjectJournal, plain
 
 _GUARD: Final = "one=1 AND version=? AND gen=? AND fence<=?"
 _SET: Final = "schema=?,fence=?,version=?,at=?,seq=?,sgen=?,due=?,armed=?,released=?,waiting=waiting-?"
@@ -52,7 +53,7 @@ _TICKET: Final = (
 _GRAVES: Final = f"SELECT {','.join(rows.DEAD)} FROM dead"
 _COUNTS: Final = "UPDATE head SET ticket=ticket+?,waiting=waiting+?,dead=dead-? WHERE one=1 RETURNING ticket"
 _LOST: Final = ("kv", "sched", "inbox", "log", "mail", "dead", "conn")
-"""What an agent leaves behind when it is destroyed: every table but `head` and `outbox`."""
+"""What an agent leaves behind when it is destroyed: every table but `head`, `outbox` and those of jobs."""
 SWEEP: Final = 256
 """Keyed commits after which expired inbox rows are looked for, a step at a time."""
 STEP: Final = 1024
@@ -61,8 +62,9 @@ STEP: Final = 1024
 class Writes:
     """Applies commits to one object's tables."""
 
-    def __init__(self, sql: Sql, address: Address, ring: int) -> None:
+    def __init__(self, sql: Sql, address: Address, ring: int, journal: ObjectJournal) -> None:
         self._sql = sql
+        self._journal = journal
         self.address = address
         self._ring = ring
         self._made = bool(sql.rows("SELECT 1 FROM head"))
@@ -75,13 +77,15 @@ class Writes:
         """The whole commit, or AlreadyHandled, Fenced, Conflict and not a row."""
         fills = bool(
             c.kv or c.log or c.outbox or c.schedules or c.connections or c.dead or c.consumed is not None
-            or c.deferred is not None or c.letters
+            or c.deferred is not None or c.letters or c.jobs
         )  # fmt: skip
         if self._made and not (fills or c.destroy or c.restored or c.handled is not None):
             return Committed(c.version) if self._head(c) else self._refuse(c)
         done: list[Committed | AlreadyHandled] = []
         self._sql.atomic(lambda: done.append(self._whole(c)))
         self._made = True
+        if c.jobs and not c.destroy and isinstance(done[0], Committed):
+            self._journal.there = True
         if c.handled is not None and not c.destroy and isinstance(done[0], Committed):
             self._sweep(c.at)
         return done[0]
@@ -159,6 +163,7 @@ class Writes:
             return self._refuse(c)
         for table in _LOST:
             self._sql.run(f"DELETE FROM {table}")
+        self._journal.destroy()
         self._many(_OUTBOX, [rows.envelope_row(c.version, i, x) for i, x in enumerate(c.outbox)])
         return Committed(c.version)
 
@@ -187,6 +192,8 @@ class Writes:
         if c.connections:
             self._many(_CONNECTION, [rows.connection_row(r) for r in c.connections if not isinstance(r, Gone)])
             self._gone("conn", "cid", [r.cid for r in c.connections if isinstance(r, Gone)])
+        if c.jobs:
+            self._journal.commit(c)
         if c.consumed is not None and not self._sql.run("DELETE FROM mail WHERE n=?", c.consumed):
             self._sql.run("UPDATE head SET waiting=waiting+1")  # it was not there: `head` counted it all the same
         if (x := c.deferred) is not None:
@@ -316,11 +323,3 @@ class Writes:
             self.make()
             self._made = True
         self._sql.run("UPDATE head SET fence=fence+1")
-
-
-def plain(data: bytes) -> Any:
-    """Bytes as a parameter of their own: text if they are any."""
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return blob(data)
