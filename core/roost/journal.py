@@ -67,8 +67,8 @@ class Journal(Protocol):
     async def let_go(self, claim: Claim, bell: int | None, due: float | None) -> bool:
         """Give the job back; it is due then, None = when somebody rings. False: the bell is not `bell` any more.
 
-        `bell`: of the job as last read; None = let go whatever rang. Fenced. Unknown: let go again; Fenced then means
-        that another has it.
+        `bell`: of the job as last read; None = let go whatever rang. Let go already, and nobody took it since: True,
+        and nothing changes. Fenced. Unknown: let go again.
         """
         ...
 

@@ -8,15 +8,20 @@ from typing import Any
 
 import pytest
 
-from roost_conformance.ports import PORT_CASES, PortCase
+from roost_conformance.ports import JOURNAL_CASES, PORT_CASES, PortCase
+from roost_conformance.ports.commit_writer import STATE, CommitWriter
+from roost_conformance.ports.job_writer import JobWriter
 from roost_lambda.change import Change, key
-from roost_lambda.client import Client, Refused
+from roost_lambda.client import Client, Lost, Refused
+from roost_lambda.keys import partition
 from roost_lambda.schema import WAKES
 from roost_lambda.store import DynamoStore
-from roost_lambda.table import Table
+from roost_lambda.table import READS, Table
 from tests.simulation.dynamo import Dynamo
 
 pytestmark = pytest.mark.anyio
+CASES = {**PORT_CASES, **JOURNAL_CASES}
+
 SEEDS = 3
 CALLS = 120
 PARTITIONS, SORTS, NAMES = ("a", "b"), ("L", "M#1", "M#2", "O#1"), ("f", "g", "wt")
@@ -32,10 +37,72 @@ class Calls:
         return self._dynamo.call(operation, params)
 
 
-@pytest.mark.parametrize("case", PORT_CASES.values(), ids=PORT_CASES)
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 async def test_port(case: PortCase) -> None:
     """The store keeps its promises over it."""
-    await case.drive(DynamoStore(Table("t", Calls(Dynamo(page=3)))))
+    page = 1000 if case.name == "journal-long" else 3
+    await case.drive(DynamoStore(Table("t", Calls(Dynamo(page=page)))))
+
+
+class Losing(Calls):
+    """Does each write, and loses its first answer."""
+
+    def __init__(self, dynamo: Dynamo) -> None:
+        super().__init__(dynamo)
+        self._seen: set[str] = set()
+
+    async def __call__(self, operation: str, params: Mapping[str, Any], /) -> Mapping[str, Any]:
+        answer = await super().__call__(operation, params)
+        which = f"{operation} {params}"
+        if operation not in READS and which not in self._seen:
+            self._seen.add(which)
+            raise Lost("injected")
+        return answer
+
+
+async def _at_once(seconds: float) -> None:
+    pass
+
+
+@pytest.mark.parametrize("name", JOURNAL_CASES)
+async def test_journal_with_lost_answers(name: str) -> None:
+    """Each promise holds, whatever answers are lost."""
+    table = Table("t", Losing(Dynamo()), sleep=_at_once)
+    await JOURNAL_CASES[name].drive(DynamoStore(table))
+
+
+async def test_a_job_of_a_former_life_rings_for_nobody() -> None:
+    dynamo = Dynamo()
+    table = Table("t", Calls(dynamo))
+    store = DynamoStore(table)
+    writer = JobWriter(store, "left-behind")
+    await writer.start()
+    pk = partition(writer.address)
+    (item,) = dynamo.range(pk, "J#", "J$")
+    await writer.write(destroy=True)
+    assert dynamo.range(pk, "J#", "J$") == []
+    await table.write([item], [])  # whoever destroyed it died before it took this away
+    assert await writer.journal.jobs(writer.address) == [] and await writer.journal.due(writer.address) is None
+    uid = await writer.start()
+    for found in dynamo.range(pk, "J#", "J$"):
+        assert await store.journal.left_behind(found) == (found == item)
+    assert len(dynamo.range(pk, "J#", "J$")) == 1 and (await writer.job(uid)).live.uid == uid
+
+
+async def test_what_a_step_and_an_agent_without_jobs_cost() -> None:
+    table = Table("t", Calls(Dynamo()))
+    store = DynamoStore(table)
+    plain = CommitWriter(store, "plain")
+    await plain.write(state=STATE)
+    calls = table.spent.calls
+    await plain.load()
+    await plain.write(state=b"2")
+    assert table.spent.calls == calls + 2
+    writer = JobWriter(store, "costs")
+    claim = (await writer.claim(await writer.start())).claim
+    calls, trips = table.spent.calls, table.spent.trips
+    await writer.append(claim, b"1")
+    assert (table.spent.calls - calls, table.spent.trips - trips) == (2, 2)
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

@@ -28,8 +28,9 @@ PLAIN: Final = frozenset({
 """Attributes that are written out: none is one of DynamoDB's reserved words, of which there are 573."""
 _COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "=": operator.eq, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+    "<>": operator.ne,
 }  # fmt: skip
-_TOKEN: Final = re.compile(r"\s*([#:]?[A-Za-z0-9_]+|<=|>=|[=<>()+,-])")
+_TOKEN: Final = re.compile(r"\s*([#:]?[A-Za-z0-9_]+|<=|>=|<>|[=<>()+,-])")
 
 
 class Unsupported(Exception):

@@ -225,6 +225,8 @@ class LambdaBackend:
             while self.host.monotonic() < until:
                 answer = await self.store.table.call("query", **params)
                 for item in answer["Items"]:
+                    if item["sk"]["S"] != keys.HEAD and await self.store.journal.left_behind(item):
+                        continue
                     await self.bells.ring(keys.address_of(item["pk"]["S"]), 0.0)
                     count += 1
                 if not answer.get("LastEvaluatedKey"):

@@ -134,6 +134,7 @@ STATED: Final = whole("sr")
 STATE_VERSION: Final = whole("sv", 1)
 SCHEDULED: Final = whole("tr", None)
 PEERED: Final = whole("cr", None)
+JOBBED: Final = whole("jb", None)
 SENDING: Final = flag("on")
 DEAD_LETTERS: Final = whole("dn")
 NONCE: Final = data("x")
@@ -149,7 +150,7 @@ HEAD: Final[Mapping[str, Column]] = {
     "made": flag(VERSION.name), "schema": SCHEMA_VERSION, "generation": GENERATION, "version": VERSION, "at": AT,
     "seq": SEQ, "first": FIRST_ENTRY, "sgen": SGEN, "due": DUE, "armed": ARMED, "released": RELEASED, "epoch": EPOCH,
     "state": STATE, "pieces": PIECES, "stated": STATED, "state_version": STATE_VERSION, "scheduled": SCHEDULED,
-    "peered": PEERED, "sending": SENDING, "dead": DEAD_LETTERS, "nonce": NONCE,
+    "peered": PEERED, "jobbed": JOBBED, "sending": SENDING, "dead": DEAD_LETTERS, "nonce": NONCE,
 }  # fmt: skip
 """Fields of `head.Head`. A commit and a lease write those that change."""
 

@@ -51,6 +51,8 @@ class Head:
     """The version that last changed the schedules; None = there are none."""
     peered: int | None = None
     """The version that last changed the connections; None = there are none."""
+    jobbed: int | None = None
+    """The version that last started or ended jobs; None = none lives."""
     sending: bool = False
     """Envelopes may be under way."""
     dead: int = 0

@@ -11,6 +11,7 @@ from typing import Final
 
 from roost.contract.address import Address
 from roost.contract.commit import Row, Schedule
+from roost.contract.job import LiveJob
 from roost.contract.trigger import Source
 
 from .client import Item
@@ -23,7 +24,7 @@ AGENTS: Final = 512
 class Known:
     """One agent."""
 
-    __slots__ = ("head", "peered", "peers", "scheduled", "schedules", "sent", "state", "stated")
+    __slots__ = ("head", "jobbed", "jobs", "peered", "peers", "scheduled", "schedules", "sent", "state", "stated")
 
     def __init__(self) -> None:
         self.head: Head | None = None
@@ -33,6 +34,9 @@ class Known:
         self.schedules: dict[str, Schedule] = {}
         self.peered = 0
         self.peers: dict[str, Row] = {}
+        self.jobbed = 0
+        self.jobs: dict[str, LiveJob] = {}
+        """Live ones by uid, in the order of their start."""
         self.sent: dict[str, str] | None = None
         """Sort keys of the envelopes under way by id; None = not known."""
 

@@ -10,6 +10,7 @@ from typing import Final, Literal, NamedTuple
 
 from roost.contract.commit import SCHEMA, Commit, Gone, Handled, Schedule, Unschedule
 from roost.contract.errors import LimitExceeded
+from roost.contract.job import JobStart, LiveJob
 
 from . import keys, rows
 from .change import Change, key
@@ -26,6 +27,7 @@ from .columns import (
     FIRST_ENTRY,
     GENERATION,
     HEARD,
+    JOBBED,
     LEFT,
     LISTED_KEY,
     LISTED_KIND,
@@ -51,6 +53,7 @@ from .columns import (
     Column,
 )
 from .head import Head
+from .job_items import born, ended, job_key
 from .memory import Held, Memory
 from .table import Table
 
@@ -113,6 +116,8 @@ class Plan:
         """Where this commit puts the lease's end."""
         self.leaving = commit.yield_lease and self.held is not None
         self.sent: dict[str, str] = {}
+        self.jobs: dict[str, LiveJob] = {}
+        """The live ones after this commit, if it says anything of jobs."""
         self.epoch = found.epoch
         if commit.restored:
             self.epoch = f"{commit.version}.{self.nonce.hex()}"
@@ -153,12 +158,13 @@ class Plan:
             after.epoch = str(commit.version)
             after.state, after.pieces, after.stated, after.state_version = None, 0, 0, 1
             after.seq = after.sgen = after.dead = 0
-            after.first = after.due = after.scheduled = after.peered = None
+            after.first = after.due = after.scheduled = after.peered = after.jobbed = None
             after.left = False
             return after
         after.epoch = self.epoch
         if commit.restored:
             after.dead, after.first, after.scheduled, after.peered = 0, None, None, None
+            after.jobbed = None
         if commit.state is not None:
             after.state_version = commit.state_version
             if len(commit.state) <= INLINE:
@@ -175,6 +181,14 @@ class Plan:
             after.scheduled = commit.version
         if commit.connections:
             after.peered = commit.version
+        if commit.jobs:
+            self.jobs = dict(known.jobs) if self.found.jobbed is not None else {}
+            for one in commit.jobs:
+                if isinstance(one, JobStart):
+                    self.jobs[one.live.uid] = one.live
+                else:
+                    self.jobs.pop(one.uid, None)
+            after.jobbed = commit.version if self.jobs else None
         return after
 
     def _head(self) -> Change:
@@ -200,6 +214,7 @@ class Plan:
         self._moved(out, DEAD_LETTERS, old.dead, new.dead)
         self._moved(out, SCHEDULED, old.scheduled, new.scheduled)
         self._moved(out, PEERED, old.peered, new.peered)
+        self._moved(out, JOBBED, old.jobbed, new.jobbed)
         self._moved(out, PIECES, old.pieces, new.pieces)
         self._moved(out, STATED, old.stated, new.stated)
         self._moved(out, STATE_VERSION, old.state_version, new.state_version)
@@ -282,9 +297,23 @@ class Plan:
                 self.lines.append(Write(self.table.delete_line(pk, keys.peer(epoch, row.cid))))
             else:
                 out.append(rows.put_peer(pk, epoch, row))
+        if commit.jobs:
+            self._jobs()
         ring = self.desk.ring
         out += [rows.put_entry(pk, epoch, ring, x) for x in commit.log[-ring:]]
         out += [rows.put_dead(pk, epoch, commit.version * DEAD + i, x) for i, x in enumerate(commit.dead, 1)]
+
+    def _jobs(self) -> None:
+        commit, pk, out = self.commit, self.pk, self.rows
+        known = self.desk.memory.of(commit.address).jobs if self.found.jobbed is not None else {}
+        for place, one in enumerate(commit.jobs):
+            if isinstance(one, JobStart):
+                self._fits(len(one.args), "arguments", "the arguments of its job")
+                out += born(pk, self.epoch, commit, one, keys.shard(pk))
+            elif (live := known.get(one.uid)) is not None:
+                self._fits(len(one.outcome), "result", "the outcome of its job")
+                self.lines.append(Write(self.table.delete_line(pk, job_key(self.epoch, one.uid))))
+                out += ended(pk, self.epoch, commit, place, live, one.outcome)
 
     def _post(self) -> None:
         """Letters and envelopes."""
@@ -361,6 +390,8 @@ class Plan:
                 else:
                     peers[row.cid] = row
             known.peers, known.peered = peers, commit.version
+        if commit.jobs and known.jobbed == (self.found.jobbed or known.jobbed):
+            known.jobs, known.jobbed = self.jobs, commit.version
 
 
 def inbox_line(table: Table, pk: str, sk: str, row: Handled, at: float) -> Item:

@@ -21,12 +21,14 @@ from roost.contract.commit import (
     Snapshot,
 )
 from roost.contract.errors import TransientError
+from roost.contract.job import LiveJob
 from roost.contract.listing import PAGE, cursor, position
 from roost.contract.trigger import Source
 
 from . import keys, rows
 from .client import Item
 from .head import Head, head
+from .job_items import JOB
 from .memory import Memory
 from .schema import KINDS
 from .table import Table
@@ -90,23 +92,28 @@ class Reads:
 
     def _unknown(self, address: Address, found: Head) -> bool:
         known = self.memory.of(address)
-        return found.scheduled not in (None, known.scheduled) or found.peered not in (None, known.peered)
+        return (
+            found.scheduled not in (None, known.scheduled)
+            or found.peered not in (None, known.peered)
+            or found.jobbed not in (None, known.jobbed)
+        )
 
     async def snapshot(self, address: Address, found: Head, spare: Item | None) -> Snapshot:
         """`found` with all that is not in it. `spare`: the first piece of the state, if it was read already."""
-        state, schedules, peers, envelopes, (letters, waiting) = await asyncio.gather(
+        state, schedules, peers, envelopes, (letters, waiting), jobs = await asyncio.gather(
             self._state(address, found, spare),
             self._schedules(address, found),
             self._peers(address, found),
             self._envelopes(address, found),
             self._letters(address, found),
+            self.jobs(address, found),
         )
         return Snapshot(
             address, found.schema, found.generation, found.fence, found.version, found.at, found.seq, found.sgen,
             found.due, found.armed, found.released, state, found.state_version,
             tuple(sorted(schedules.values(), key=lambda x: x.key.encode())),
             tuple(sorted(peers.values(), key=lambda x: (x.opened, x.cid))),
-            envelopes, letters, waiting, found.dead,
+            envelopes, letters, waiting, found.dead, tuple(jobs.values()),
         )  # fmt: skip
 
     async def _state(self, address: Address, found: Head, spare: Item | None) -> bytes | None:
@@ -150,6 +157,17 @@ class Reads:
             known.peers = {x.cid: x for x in map(rows.peer, items)}
             known.peered = found.peered
         return known.peers
+
+    async def jobs(self, address: Address, found: Head) -> dict[str, LiveJob]:
+        """The live ones: of their rows what never changes."""
+        if found.jobbed is None:
+            return {}
+        known = self.memory.of(address)
+        if known.jobbed != found.jobbed:
+            items = await self.table.range(keys.partition(address), *keys.whole(f"J#{found.epoch}#"))
+            known.jobs = {x.live.uid: x.live for x in map(JOB.read, items)}
+            known.jobbed = found.jobbed
+        return known.jobs
 
     async def _envelopes(self, address: Address, found: Head) -> tuple[Envelope, ...]:
         known = self.memory.of(address)
@@ -279,7 +297,9 @@ class Reads:
         pk = keys.partition(address)
         for item in await self.table.range(pk, "A", keys.LAST):
             kind, _, rest = item["sk"]["S"].partition("#")
-            if kind in ("L", "N") or (kind in "SKTPIED" and rest.partition("#")[0].partition("~")[0] != found.epoch):
+            if kind in ("L", "N") or (
+                kind in "SKTPIEDJGHYWUZX" and rest.partition("#")[0].partition("~")[0] != found.epoch
+            ):
                 continue
             if kind == "S" and int(rest.rpartition("#")[2]) >= found.pieces:
                 continue

@@ -19,14 +19,13 @@ from roost.contract.commit import (
     Page,
     Snapshot,
 )
-from roost.contract.refusals import no_jobs
 from roost.contract.trigger import Source
-from roost.journal import Journal
 
 from .answers import Answers
 from .client import Client
 from .dead import DeadLetters
 from .envelopes import Envelopes
+from .journal import DynamoJournal
 from .lease import HeadLease
 from .letters import Letters
 from .memory import Memory
@@ -48,6 +47,7 @@ class DynamoStore:
         self.writes = Writes(Desk(table, self.memory, log_limit, now, items), self.reads)
         self.lease = HeadLease(table, self.memory, self.reads, now)
         self.letters = Letters(table, self.reads, now)
+        self.journal = DynamoJournal(table)
         self.answers = Answers(table, now)
         self.envelopes = Envelopes(table, self.memory)
         self.graves = DeadLetters(table, self.memory, self.reads, self.letters)
@@ -73,13 +73,7 @@ class DynamoStore:
     async def outcome(self, address: Address, source: Source, principal: str, id: str) -> Handled | None:
         return await self.reads.outcome(address, source, principal, id)
 
-    @property
-    def journal(self) -> Journal:
-        raise no_jobs("AWS Lambda")
-
     async def commit(self, commit: Commit) -> Committed | AlreadyHandled:
-        if commit.jobs:
-            raise no_jobs("AWS Lambda")
         return await self.writes.commit(commit)
 
     async def park(self, address: Address, letter: Letter, limit: int, armed: float) -> Letter:

@@ -72,6 +72,8 @@ class Writes:
 
     async def _try(self, commit: Commit, found: Head) -> Committed | AlreadyHandled | Head:
         """Write it; a head is what stood in the way, to be judged."""
+        if commit.jobs:
+            await self.reads.jobs(commit.address, found)
         plan = Plan(self.desk, commit, found)
         address = commit.address
         try:
@@ -152,6 +154,9 @@ class Writes:
             await self.table.write([], [(pk, x["sk"]["S"]) for x in items if _of(x, prefix)])
         letters = await self.table.range(pk, *keys.whole("M#"))
         await self.table.write([], [(pk, x["sk"]["S"]) for x in letters if gone.owns(x)])
+        if gone.jobbed is not None:  # what else is left of jobs goes by its TTL
+            jobs = await self.table.range(pk, *keys.whole(f"J#{gone.epoch}#"))
+            await self.table.write([], [(pk, x["sk"]["S"]) for x in jobs])
 
 
 def _of(item: Item, prefix: str) -> bool:

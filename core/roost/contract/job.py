@@ -116,6 +116,8 @@ class Claim:
     owner: str
     life: str = ""
     """The store's own name of that life."""
+    deadline: float = 0.0
+    """The job's: what is written for it may be forgotten long after."""
 
 
 @record

@@ -32,6 +32,11 @@ def ours(claim: Claim, job: Job | None) -> Job:
     return job
 
 
+def let_go_already(claim: Claim, job: Job) -> bool:
+    """The claim was given back, and nobody took the job since."""
+    return job.claim == claim.number and not job.owner
+
+
 def size(claim: Claim, data: bytes) -> None:
     """LimitExceeded for a row that no store takes."""
     if len(data) > ROW_BYTES + SLACK:

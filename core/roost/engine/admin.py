@@ -168,6 +168,11 @@ async def _export(cell: Cell, image: Image) -> bytes:
             f"{address} still has {len(image.outbox)} tells under way; export it when they are delivered",
             code="outbox-not-empty", status=409, retry_after=1.0,
         )  # fmt: skip
+    if await store.journal.jobs(address):
+        raise Rejected(
+            f"{address} has jobs under way, which can't be exported yet; export it when they have ended",
+            code="jobs-under-way", status=409, retry_after=1.0,
+        )  # fmt: skip
     size = 0
     kv: list[tuple[str, bytes]] = []
     while page := list(await store.scan(address, "", kv[-1][0] if kv else "", 500)):

@@ -47,7 +47,10 @@ class Operating(Shared):
         found = await self.existing(address)
         size = await self.store.size(address)
         subscribers = len(self.subscribers.get(address, ()))
-        return describe(found, self.kind(address.kind), self.cells.get(address), subscribers, size)
+        told = describe(found, self.kind(address.kind), self.cells.get(address), subscribers, size)
+        if found.jobs and (due := await self.store.journal.due(address)) is not None:
+            told["next_wake"] = due if found.due is None else min(due, found.due)
+        return told
 
     async def page(self, kind: str | None, prefix: str, cursor: str | None, limit: int) -> Page:
         """The agents of the app; Roost's own are not shown."""

@@ -21,7 +21,18 @@ from ...contract.job import (
     Question,
     Rung,
 )
-from ...contract.job_refusals import answerable, crowded, inquisitive, no_job, no_question, not_ours, ours, over, size
+from ...contract.job_refusals import (
+    answerable,
+    crowded,
+    inquisitive,
+    let_go_already,
+    no_job,
+    no_question,
+    not_ours,
+    ours,
+    over,
+    size,
+)
 from .look import Look, Me
 from .tables import LIVE, NAMES, NOTE, Dialect, Sql, live_row, numbers
 
@@ -116,7 +127,7 @@ class Change:
         job = replace(job, claim=job.claim + 1, owner=owner, until=until, due=until)
         self._run(self._claim, job.claim, owner, until, until, *me, *numbers(uid))
         args = self.look.line(me, uid, -job.run)
-        claim = Claim(address, self._life(me, uid), uid, job.claim, owner)
+        claim = Claim(address, self._life(me, uid), uid, job.claim, owner, "", job.live.deadline)
         return Claimed(claim, job, b"" if args is None else args.data)
 
     def renew(self, me: Me, claim: Claim, until: float) -> Job:
@@ -150,7 +161,10 @@ class Change:
         run(say("DELETE FROM job_question WHERE {own}v=? AND i=?"), *me, *which)
 
     def let_go(self, me: Me, claim: Claim, bell: int | None, due: float | None) -> bool:
-        job = ours(claim, self._of(me, claim))
+        job = self._of(me, claim)
+        if let_go_already(claim, job):
+            return True
+        ours(claim, job)
         if bell is not None and job.bell != bell:
             return False
         self._run(self._let, due, *me, *numbers(claim.uid))

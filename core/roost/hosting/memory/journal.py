@@ -19,7 +19,18 @@ from ...contract.job import (
     Question,
     Rung,
 )
-from ...contract.job_refusals import answerable, crowded, inquisitive, no_job, no_question, not_ours, ours, over, size
+from ...contract.job_refusals import (
+    answerable,
+    crowded,
+    inquisitive,
+    let_go_already,
+    no_job,
+    no_question,
+    not_ours,
+    ours,
+    over,
+    size,
+)
 from .jobs import JobRows
 from .rows import Rows
 
@@ -60,7 +71,8 @@ class MemoryJournal:
             return Busy(job.until)
         number = job.claim + 1
         found.job = job = replace(job, claim=number, owner=owner, until=until, due=until)
-        return Claimed(Claim(address, self._rows(address).generation, uid, number, owner), job, found.args)
+        claim = Claim(address, self._rows(address).generation, uid, number, owner, "", job.live.deadline)
+        return Claimed(claim, job, found.args)
 
     async def renew(self, claim: Claim, now: float, until: float) -> Job:
         found = self._ours(claim)
@@ -100,7 +112,10 @@ class MemoryJournal:
         return page
 
     async def let_go(self, claim: Claim, bell: int | None, due: float | None) -> bool:
-        found = self._ours(claim)
+        found = self._of(claim)
+        if let_go_already(claim, found.job):
+            return True
+        ours(claim, found.job)
         if bell is not None and found.job.bell != bell:
             return False
         found.job = replace(found.job, owner="", until=0.0, due=due)
