@@ -40,8 +40,7 @@ class Calls:
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 async def test_port(case: PortCase) -> None:
     """The store keeps its promises over it."""
-    page = 1000 if case.name == "journal-long" else 3
-    await case.drive(DynamoStore(Table("t", Calls(Dynamo(page=page)))))
+    await case.drive(DynamoStore(Table("t", Calls(Dynamo(page=3)))))
 
 
 class Losing(Calls):

@@ -6,7 +6,7 @@ from asyncio import gather
 from dataclasses import replace
 
 from roost.contract.errors import Fenced, LimitExceeded
-from roost.contract.job import ROW_BYTES, ROWS, Claimed, JournalLine
+from roost.contract.job import JOURNAL_BYTES, ROW_BYTES, ROWS, Claimed, JournalLine
 from roost.ports import Store
 
 from .bells import closed
@@ -113,31 +113,35 @@ async def journal_large(store: Store) -> None:
     writer = JobWriter(store, "large")
     uid = await writer.start()
     claim = (await writer.claim(uid)).claim
-    rows = [bytes([n]) * (ROW_BYTES + n) for n in range(1, 4)] + [b"small", b"y" * 300_000, b"z" * 400_000, b"end"]
+    rows = [b"\x01\xff" * (ROW_BYTES // 2) + b"{}", b"small", b"y" * 300_000, b"z" * 400_000, b"end"]
     await writer.append(claim, *rows)
     assert await writer.data(uid) == rows
     assert [line.data for line in await writer.journal.rows(writer.address, uid, 0, 1)] == rows[:1]
-    assert await writer.journal.append(claim, 3, rows[2])
+    assert await writer.journal.append(claim, 4, rows[3])
     other = (await writer.claim(uid, "two", START + 31.0)).claim
-    assert not await writer.journal.append(other, 3, b"w" * ROW_BYTES)
+    assert not await writer.journal.append(other, 4, b"w" * 400_000)
     assert await writer.data(uid) == rows
-    error = await refused(LimitExceeded, writer.journal.append(other, 8, b"w" * (ROW_BYTES + 65 * 1024)))
+    error = await refused(LimitExceeded, writer.journal.append(other, 6, b"w" * (ROW_BYTES + 65 * 1024)))
     assert error.code == "limit-job-row" and await writer.data(uid) == rows
-    assert await writer.journal.append(other, 8, b"last")
+    assert await writer.journal.append(other, 6, b"last")
 
 
-@journal_case("2,000 rows and 8 MiB are read back whole")
+@journal_case("8 MiB are read back whole; positions are in the order of their numbers up to the 2,000th and beyond")
 async def journal_long(store: Store) -> None:
     writer = JobWriter(store, "long")
     uid = await writer.start()
     claim = (await writer.claim(uid)).claim
-    whole = 8 * (1 << 20)
-    rows = [b"%04d" % n + b"x" * (60_000 if n <= 100 else 1000) for n in range(1, ROWS + 1)]
-    assert sum(map(len, rows)) < whole
-    for start in range(0, ROWS, 250):  # at once, or a disk that syncs each of them takes long
-        some = enumerate(rows[start : start + 250], start + 1)
-        assert all(await gather(*(writer.journal.append(claim, n, data) for n, data in some)))
-    assert await writer.data(uid) == rows and len(await writer.data(uid, ROWS - 1)) == 1
+    part = 340_000
+    rows = [b"%04d" % n + b"x" * part for n in range(1, JOURNAL_BYTES // part + 1)]
+    assert all(await gather(*(writer.journal.append(claim, n, data) for n, data in enumerate(rows, 1))))
+    assert await writer.data(uid) == rows
+    places = [99, 100, 999, 1000, ROWS - 1, ROWS, 10 * ROWS]
+    for position in reversed(places):
+        assert await writer.journal.append(claim, position, b"%d" % position)
+    found = list(await writer.journal.rows(writer.address, uid, len(rows)))
+    while len(found) < len(places) and (page := await writer.journal.rows(writer.address, uid, found[-1].position)):
+        found += page
+    assert [line.position for line in found] == places
 
 
 @journal_case("the last row closes the job to whoever rings; the job lives until a commit ends it")
