@@ -27,12 +27,12 @@ from .contract.commit import (  # fmt: skip
     Page,
     Snapshot,
 )
-from .journal import Journal
 
 if TYPE_CHECKING:
     import httpx
 
     from .contract.trigger import Source, Trigger
+    from .journal import Journal
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)

@@ -7,15 +7,17 @@ a commit that was made from another one is refused by its condition, and reads a
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from roost.contract.address import Address
 from roost.contract.commit import Row, Schedule
-from roost.contract.job import LiveJob
 from roost.contract.trigger import Source
 
 from .client import Item
 from .head import Head
+
+if TYPE_CHECKING:
+    from roost.contract.job import LiveJob
 
 AGENTS: Final = 512
 """Agents that are remembered."""

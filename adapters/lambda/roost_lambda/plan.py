@@ -6,11 +6,10 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import SystemRandom
-from typing import Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from roost.contract.commit import SCHEMA, Commit, Gone, Handled, Schedule, Unschedule
 from roost.contract.errors import LimitExceeded
-from roost.contract.job import JobStart, LiveJob
 
 from . import keys, rows
 from .change import Change, key
@@ -53,9 +52,11 @@ from .columns import (
     Column,
 )
 from .head import Head
-from .job_items import born, ended, job_key
 from .memory import Held, Memory
 from .table import Table
+
+if TYPE_CHECKING:
+    from roost.contract.job import LiveJob
 
 INLINE: Final = 2048
 """Bytes of a state that lives in the head: every update is charged for the whole item."""
@@ -182,6 +183,8 @@ class Plan:
         if commit.connections:
             after.peered = commit.version
         if commit.jobs:
+            from roost.contract.job import JobStart
+
             self.jobs = dict(known.jobs) if self.found.jobbed is not None else {}
             for one in commit.jobs:
                 if isinstance(one, JobStart):
@@ -304,6 +307,10 @@ class Plan:
         out += [rows.put_dead(pk, epoch, commit.version * DEAD + i, x) for i, x in enumerate(commit.dead, 1)]
 
     def _jobs(self) -> None:
+        from roost.contract.job import JobStart
+
+        from .job_items import born, ended, job_key
+
         commit, pk, out = self.commit, self.pk, self.rows
         known = self.desk.memory.of(commit.address).jobs if self.found.jobbed is not None else {}
         for place, one in enumerate(commit.jobs):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from roost.contract.address import Address
 from roost.contract.commit import (
@@ -21,17 +21,18 @@ from roost.contract.commit import (
     Snapshot,
 )
 from roost.contract.errors import TransientError
-from roost.contract.job import LiveJob
 from roost.contract.listing import PAGE, cursor, position
 from roost.contract.trigger import Source
 
 from . import keys, rows
 from .client import Item
 from .head import Head, head
-from .job_items import JOB
 from .memory import Memory
 from .schema import KINDS
 from .table import Table
+
+if TYPE_CHECKING:
+    from roost.contract.job import LiveJob
 
 TRIES: Final = 4
 """Reads of an agent that is being written before its reader takes to transactions, and of those before it gives up."""
@@ -164,6 +165,8 @@ class Reads:
             return {}
         known = self.memory.of(address)
         if known.jobbed != found.jobbed:
+            from .job_items import JOB
+
             items = await self.table.range(keys.partition(address), *keys.whole(f"J#{found.epoch}#"))
             known.jobs = {x.live.uid: x.live for x in map(JOB.read, items)}
             known.jobbed = found.jobbed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from roost.contract.address import Address
 from roost.contract.commit import (
@@ -25,7 +26,6 @@ from .answers import Answers
 from .client import Client
 from .dead import DeadLetters
 from .envelopes import Envelopes
-from .journal import DynamoJournal
 from .lease import HeadLease
 from .letters import Letters
 from .memory import Memory
@@ -33,6 +33,9 @@ from .plan import ITEMS, Desk
 from .reads import Reads
 from .table import Table
 from .writes import Writes
+
+if TYPE_CHECKING:
+    from .journal import DynamoJournal
 
 
 class DynamoStore:
@@ -47,7 +50,7 @@ class DynamoStore:
         self.writes = Writes(Desk(table, self.memory, log_limit, now, items), self.reads)
         self.lease = HeadLease(table, self.memory, self.reads, now)
         self.letters = Letters(table, self.reads, now)
-        self.journal = DynamoJournal(table)
+        self._journal: DynamoJournal | None = None
         self.answers = Answers(table, now)
         self.envelopes = Envelopes(table, self.memory)
         self.graves = DeadLetters(table, self.memory, self.reads, self.letters)
@@ -58,6 +61,15 @@ class DynamoStore:
     ) -> DynamoStore:
         """Credentials and, unless given, the region as botocore finds them: the function's environment."""
         return DynamoStore(Table(table, Client(endpoint=endpoint, region=region)), log_limit)
+
+    @property
+    def journal(self) -> DynamoJournal:
+        """Loaded when the first job is: a cold start pays for each module."""
+        if self._journal is None:
+            from .journal import DynamoJournal
+
+            self._journal = DynamoJournal(self.table)
+        return self._journal
 
     async def load(self, address: Address, lease: Lease | None = None) -> Snapshot | Busy:
         if lease is None:

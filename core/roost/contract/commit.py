@@ -7,12 +7,14 @@ layouts (SQLite, Durable Object, DynamoDB) need and nothing of their own.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from .address import Address
-from .job import JobEnd, JobStart, LiveJob
 from .record import record
 from .trigger import Lane, Source
+
+if TYPE_CHECKING:
+    from .job import JobEnd, JobStart, LiveJob  # a process whose agents have no jobs never loads it
 
 SCHEMA: Final = 1
 """Version of the stored records. A store that holds a newer one answers TransientError (rule 12)."""
