@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from roost.contract.errors import LimitExceeded
-from roost_conformance.ports import PORT_CASES
+from roost_conformance.ports import JOURNAL_CASES, PORT_CASES
 from roost_lambda.store import DynamoStore
 from roost_lambda.table import Table
 
@@ -30,12 +30,12 @@ def endpoint() -> Iterator[str]:
         yield found
 
 
-@pytest.mark.parametrize("name", PORT_CASES)
+@pytest.mark.parametrize("name", [*PORT_CASES, *JOURNAL_CASES])
 async def test_case(endpoint: str, name: str) -> None:
     async with dynamo(endpoint) as (table, client):
         try:
             async with asyncio.timeout(PATIENCE):
-                await PORT_CASES[name].drive(DynamoStore(Table(table, client), items=ITEMS))
+                await {**PORT_CASES, **JOURNAL_CASES}[name].drive(DynamoStore(Table(table, client), items=ITEMS))
         except LimitExceeded as error:  # a case that needs more lines is refused by name
             if error.limit != "commit_operations":
                 raise

@@ -34,7 +34,7 @@ from .job_bells import JobBells
 from .job_look import JobLook, Seen
 from .table import Table
 
-TAKEN: Final = 30
+TAKEN: Final = 10
 """Notes that one transaction takes: two lines each."""
 
 
