@@ -14,11 +14,13 @@ KNOWN: Final = 10_000
 class Book:
     """What was read or committed is `known`; what the open transaction made is `fresh` until it is durable."""
 
-    __slots__ = ("fresh", "known")
+    __slots__ = ("fresh", "jobs", "known")
 
     def __init__(self) -> None:
         self.known: OrderedDict[Address, int] = OrderedDict()
         self.fresh: dict[Address, int] = {}
+        self.jobs = False
+        """A job may be in the file: loads look whether it is theirs."""
 
     def learn(self, address: Address, aid: int) -> None:
         """Remember a committed id; the one learnt longest ago makes room."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from roost.contract.address import Address
 from roost.contract.commit import LETTERS, DeadLetter, Entry, Handled, Letter, Listed, Page, Schedule, Snapshot
+from roost.contract.errors import RoostError
 from roost.contract.listing import PAGE, beyond, cursor, position
 from roost.contract.trigger import Source
 from roost.hosting.jobs.tables import LIVE, live
@@ -28,9 +29,11 @@ _COLUMNS: Final = (
     "EXISTS(SELECT 1 FROM sched WHERE aid=head.aid),EXISTS(SELECT 1 FROM conn WHERE aid=head.aid),"
     "EXISTS(SELECT 1 FROM outbox WHERE aid=head.aid),EXISTS(SELECT 1 FROM job WHERE aid=head.aid),state"
 )
-_BY_AID: Final = f"{_COLUMNS} FROM head WHERE aid=?"
-_BY_ADDRESS: Final = f"{_COLUMNS} FROM head WHERE kind=? AND key=?"
-_BY_KEYS: Final = f"{_COLUMNS},key FROM head WHERE kind=? AND key IN ({_MARKS})"
+_JOBLESS: Final = _COLUMNS.replace("EXISTS(SELECT 1 FROM job WHERE aid=head.aid)", "0")
+"""For a file in which no job was ever started."""
+_BY_AID: Final = tuple(f"{columns} FROM head WHERE aid=?" for columns in (_JOBLESS, _COLUMNS))
+_BY_ADDRESS: Final = tuple(f"{columns} FROM head WHERE kind=? AND key=?" for columns in (_JOBLESS, _COLUMNS))
+_BY_KEYS: Final = tuple(f"{x},key FROM head WHERE kind=? AND key IN ({_MARKS})" for x in (_JOBLESS, _COLUMNS))
 _SCHEDULES_OF: Final = f"SELECT {rows.SCHEDULE},aid FROM sched WHERE aid IN ({_MARKS}) ORDER BY aid,k"
 _SCHEDULES: Final = f"SELECT {rows.SCHEDULE} FROM sched WHERE aid=? ORDER BY k"
 _CONNECTIONS: Final = f"SELECT {rows.CONNECTION} FROM conn WHERE aid=? ORDER BY opened,cid"
@@ -83,6 +86,10 @@ class Reads:
         self._cursor = connection.cursor()
         self._book = book
         self._log_limit = log_limit
+        try:
+            book.jobs = bool(self.ask("SELECT EXISTS(SELECT 1 FROM job)", ())[0][0])
+        except RoostError:  # each load will say what is wrong
+            book.jobs = True
 
     def ask(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         try:
@@ -102,8 +109,8 @@ class Reads:
         return aid
 
     def load(self, address: Address) -> Snapshot:
-        known = self._book.known.get(address)
-        found = self.ask(_BY_ADDRESS, address) if known is None else self.ask(_BY_AID, (known,))
+        known, jobs = self._book.known.get(address), self._book.jobs
+        found = self.ask(_BY_ADDRESS[jobs], address) if known is None else self.ask(_BY_AID[jobs], (known,))
         if not found:
             return Snapshot(address)
         if known is None:
@@ -118,7 +125,7 @@ class Reads:
             kinds.setdefault(kind, []).append(key)
         for kind, keys in kinds.items():
             for start in range(0, len(keys), MANY):
-                found = self.ask(_BY_KEYS, (kind, *_padded(keys[start : start + MANY])))
+                found = self.ask(_BY_KEYS[self._book.jobs], (kind, *_padded(keys[start : start + MANY])))
                 aids = [row[0] for row in found if row[14]]
                 schedules: dict[int, list[Schedule]] = {aid: [] for aid in aids}
                 if aids:

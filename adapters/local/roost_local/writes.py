@@ -183,6 +183,7 @@ class Writes:
         if c.connections:
             self._connect(aid, c.connections)
         if c.jobs:
+            self.book.jobs = True
             self.jobs.commit((aid,), c)
         if c.consumed is not None or c.deferred is not None or c.dead or c.letters:
             self._post(aid, c)
