@@ -173,24 +173,34 @@ class Leases(Protocol):
         """Think no more of holding it; the lease ends by itself."""
         ...
 
-    async def leave(self, address: Address, left: bool, released: int, force: bool) -> bool:
+    async def leave(self, address: Address, left: bool, released: int, force: bool, belled: bool) -> bool:
         """Give the agent back; False = somebody rang since its letters were last read.
 
         `left`: letters stay behind. `released`: the version whose frames are out. `force`: leave all
-        the same; whatever waits is left to others.
+        the same; whatever waits is left to others. `belled`: a doorbell is under way for what is armed; else whoever
+        takes the agent next finds it as that of a dead host.
         """
         ...
 
-    async def ring(self, address: Address) -> bool:
-        """Make whoever holds the agent look again before it leaves; False = nobody holds it."""
+    async def ring(self, address: Address, wake: float | None) -> bool:
+        """Make whoever holds the agent look again before it leaves; False = nobody holds it.
+
+        `wake`: what the doorbell was for that brought this host, as `wake` rang it; 0: for none. It is passed on.
+        """
         ...
 
     async def call(self, address: Address, delay: float) -> None:
         """A doorbell in `delay` seconds: some host looks at the agent."""
         ...
 
+    async def wake(self, address: Address, at: float, known: bool) -> None:
+        """A doorbell at `at`. `known`: it is what the agent is armed for; else a look in between, in place of bells
+        whose wakes are not known any more."""
+        ...
+
     async def post(self, address: Address, letter: Letter, limit: int, armed: float | None) -> tuple[Letter, float]:
-        """`Store.park`, and a ring: the letter, and until when somebody holds the agent and sees it; 0 = nobody."""
+        """`Store.park`, and a ring: the letter, and until when somebody holds the agent and sees it; 0 = nobody.
+        `armed`: when the letter is due, if not yet: a doorbell is under way before the column says so."""
         ...
 
     async def answer(self, address: Address, n: int, answer: bytes) -> None:

@@ -22,6 +22,7 @@ from roost.contract.commit import Frame
 from roost.hosting.asyncio_host import AsyncioHost
 from roost.ports import Outbound
 from roost_lambda.backend import LambdaBackend
+from roost_lambda.bells import Bells
 from roost_lambda.client import Calls
 from roost_lambda.store import DynamoStore
 from roost_lambda.table import Table
@@ -226,18 +227,18 @@ class Doorbells:
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.queue: list[tuple[float, int, Address]] = []
+        self.queue: list[tuple[float, int, Address, float | None]] = []
         self.rung = 0
         self._numbers = itertools.count()
 
-    async def ring(self, address: Address, delay: float) -> None:
+    async def ring(self, address: Address, delay: float, wake: float | None = 0.0) -> None:
         self.rung += 1
-        heapq.heappush(self.queue, (self.clock.now() + delay, next(self._numbers), address))
+        heapq.heappush(self.queue, (self.clock.now() + delay, next(self._numbers), address, wake))
 
-    def due(self) -> Address | None:
-        """The next message whose time has come, taken out."""
+    def due(self) -> tuple[Address, float | None] | None:
+        """The next message whose time has come, taken out: for whom, and for which wake."""
         if self.queue and self.queue[0][0] <= self.clock.now():
-            return heapq.heappop(self.queue)[2]
+            return heapq.heappop(self.queue)[2:]
         return None
 
 
@@ -258,14 +259,15 @@ class Fleet:
         self._drain: LambdaBackend | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def host(self, calls: Calls | None = None, wire: NoWire | None = None) -> LambdaBackend:
-        """A cold process. `calls`: its own way to the table, to be hurt; `wire`: where its frames go."""
+    def host(self, calls: Calls | None = None, wire: NoWire | None = None, bells: Bells | None = None) -> LambdaBackend:
+        """A cold process. `calls`, `bells`: its own way to the table and the queue, to be hurt; `wire`: where its
+        frames go."""
         host = AsyncioHost()
         host.now, host.monotonic = self.clock.now, self.clock.monotonic
         self.hosts.append(host)
         store = DynamoStore(Table(self.name, calls or self.calls), now=self.clock.now)
         return LambdaBackend(
-            App(self.kinds), store, wire or self.wire, self.bells, NoFetch(), host, restless=self.restless
+            App(self.kinds), store, wire or self.wire, bells or self.bells, NoFetch(), host, restless=self.restless
         )
 
     def start(self) -> None:
@@ -281,11 +283,12 @@ class Fleet:
     async def _answer(self) -> None:
         assert self._drain is not None
         while True:
-            address = self.bells.due()
-            if address is None:
+            heard = self.bells.due()
+            if heard is None:
                 await asyncio.sleep(0.005)
                 continue
-            await self._drain.drain(address, self.clock.monotonic() + 20)
+            address, wake = heard
+            await self._drain.drain(address, self.clock.monotonic() + 20, wake)
 
     async def settle(self, ahead: float = 0.0) -> None:
         """Let every doorbell be answered that rings within `ahead` seconds, without waiting for it."""

@@ -77,9 +77,12 @@ def test_which_frames_are_numbered(text: str, expected: int | None) -> None:
 
 
 @pytest.mark.parametrize("key", ["a", "a/b", 'é"\\', "x" * 500])
-def test_a_bell_carries_an_address(key: str) -> None:
-    assert heard(message(Address("counter", key))) == (Address("counter", key), 0.0)
-    assert heard(message(Address("counter", key), 12.5)) == (Address("counter", key), 12.5)
+def test_a_bell_carries_an_address_and_its_wake(key: str) -> None:
+    address = Address("counter", key)
+    assert heard(message(address, 0.0)) == (address, 0.0, 0.0)
+    assert heard(message(address, 12.25)) == (address, 12.25, 0.0)
+    assert heard(message(address, 12.25, 12.5)) == (address, 12.25, 12.5)
+    assert heard(message(address, None)) == (address, None, 0.0), "as bells were before they carried one"
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{}", '{"kind": "a"}', "null"])

@@ -45,7 +45,7 @@ async def free(fleet: Fleet, address: Address) -> bool:
     host = fleet.host()
     found = await host.store.load(address, Lease("looker", fleet.clock.now() + HOLD))
     if isinstance(found, Snapshot):
-        await host.store.lease.leave(address, True, 0, True)
+        await host.store.lease.leave(address, True, 0, True, True)
     return isinstance(found, Snapshot)
 
 
@@ -81,7 +81,7 @@ async def test_older_code_answers_who_waits_and_keeps_the_tells(fleet: Fleet, dy
     assert error is not None and error.code == "newer-schema"
     assert len(await host.store.parked(a, 0, 10)) == 1, "the tell is kept"
     assert await free(fleet, a)
-    assert any(to == a for _, _, to in fleet.bells.queue), "and somebody will look at it"
+    assert any(to == a for _, _, to, _ in fleet.bells.queue), "and somebody will look at it"
     await deployed.host().drain(a, fleet.clock.monotonic() + 20)
     assert (await deployed.host().dispatch(a, increment(None, "get"))).get() == 2
     await deployed.stop()

@@ -74,7 +74,7 @@ async def test_a_late_renewal_does_not_bring_a_lease_back(fleet: Fleet) -> None:
     host = fleet.host(slow)
     assert isinstance(await host.store.load(a, Lease("me", fleet.clock.now() + HOLD)), Snapshot)
     held = host.store.memory.held[a]
-    assert await host.store.lease.leave(a, False, 0, False)
+    assert await host.store.lease.leave(a, False, 0, False, True)
     host.store.memory.held[a] = held
     await host.store.lease.renew(a)
     assert a not in host.store.memory.held

@@ -225,21 +225,21 @@ class Queue:
         self.far: dict[Address, float] = {}
         """Schedules of EventBridge: beyond the end of every run."""
 
-    def send(self, address: Address, delay: float) -> None:
+    def send(self, address: Address, delay: float, wake: float | None) -> None:
         fleet = self._fleet
         fleet.history.note("bell", f"{address} in {delay:.3f}")
         if delay > FAR:
             self.far[address] = fleet.now() + delay
             return
-        self._later(address, max(0, math.ceil(delay)) + fleet.rng.random() * 0.3)
+        self._later(address, max(0, math.ceil(delay)) + fleet.rng.random() * 0.3, wake)
         if fleet.faults.on and fleet.rng.random() < fleet.setting.duplicates:
             fleet.struck("queue", "duplicate")
-            self._later(address, max(0, math.ceil(delay)) + fleet.rng.random() ** 2 * 30)
+            self._later(address, max(0, math.ceil(delay)) + fleet.rng.random() ** 2 * 30, wake)
 
-    def _later(self, address: Address, delay: float) -> None:
+    def _later(self, address: Address, delay: float, wake: float | None) -> None:
         def drain(worker: Worker) -> Coroutine[Any, Any, None]:
             fleet.history.note("drain", f"{worker.host.name} {address}")
-            return worker.backend.drain(address, fleet.until(worker))
+            return worker.backend.drain(address, fleet.until(worker), wake)
 
         fleet = self._fleet
         if fleet.faults.on and fleet.rng.random() < 0.05:

@@ -38,11 +38,11 @@ def _deaf(m: pytest.MonkeyPatch) -> None:
     """The agent is given back without asking whether somebody rang."""
     whole = HeadLease.leave
 
-    async def leave(self: HeadLease, address: Any, left: bool, released: int, force: bool) -> bool:
+    async def leave(self: HeadLease, address: Any, left: bool, released: int, force: bool, belled: bool) -> bool:
         held = self.memory.held.get(address)
         if held is not None:
             held.heard = (await self.reads.head(address)).bell
-        return await whole(self, address, left, released, force)
+        return await whole(self, address, left, released, force, belled)
 
     m.setattr(HeadLease, "leave", leave)
 
@@ -109,7 +109,7 @@ def _no_claim_check(m: pytest.MonkeyPatch) -> None:
 def _silent_post(m: pytest.MonkeyPatch) -> None:
     """Who parks a letter sends no doorbell."""
 
-    async def call(self: TableLeases, address: Any, delay: float) -> None: ...
+    async def call(self: TableLeases, address: Any, *rest: Any) -> None: ...
 
     m.setattr(TableLeases, "call", call)
     m.setattr(TableLeases, "_heal", call)

@@ -233,9 +233,9 @@ class HostBells:
         self._fleet = fleet
         self._fate = fate
 
-    async def ring(self, address: Address, delay: float) -> None:
+    async def ring(self, address: Address, delay: float, wake: float | None = 0.0) -> None:
         error = TransientError(f"injected: the bell of {address} did not ring", code="bell")
-        await self._fate.on("bells.ring", partial(self._fleet.queue.send, address, delay), lambda: error, error)
+        await self._fate.on("bells.ring", partial(self._fleet.queue.send, address, delay, wake), lambda: error, error)
 
 
 class _Unsent(Exception):

@@ -28,7 +28,7 @@ from roost.protocol import frames
 from . import keys, rows
 from .bells import Bells
 from .client import Item
-from .leases import TableAlarms, TableLeases
+from .leases import NoAlarms, TableLeases
 from .memory import Memory
 from .schema import WAKES
 from .store import DynamoStore
@@ -44,7 +44,6 @@ OVERDUE = 60.0
 class LambdaRuntime(Runtime):
     """A runtime whose every verb ends when nothing is left undone."""
 
-    platform: TableAlarms
     memory: Memory
 
     def tenure(self, address: Address) -> Tenure:
@@ -55,11 +54,7 @@ class LambdaRuntime(Runtime):
         """Until the agent is given back and its alarm is set."""
         cell = self.tenure(address)
         await cell.quiet()
-        try:
-            await self.platform.flush(address, cell.was)
-            cell.told = True
-        except RoostError as error:  # what happened has happened; the sweeper rings instead
-            self.log.warning("%s: its alarm could not be set: %s", address, error.message)
+        await cell.bell()  # what is owed of an agent that was lost, or could not be taken
 
     async def dispatch(
         self, address: Address, trigger: Trigger, live: Callable[[bytes, bytes], None] | None = None
@@ -138,11 +133,10 @@ class LambdaBackend:
         self.store = store
         self.bells = bells
         self.host = host
-        alarms = TableAlarms(bells, host)
         courier = TableCourier()
-        ports = Ports(store, courier, wire, alarms, host, fetch, TableLeases(store, bells, host))
+        ports = Ports(store, courier, wire, NoAlarms(), host, fetch, TableLeases(store, bells, host))
         self.runtime = LambdaRuntime(app, ports, capabilities, config=config, restless=restless)
-        self.runtime.platform, self.runtime.memory = alarms, store.memory
+        self.runtime.memory = store.memory
         self.courier = courier
         courier.runtime = self.runtime
 
@@ -155,20 +149,33 @@ class LambdaBackend:
         """
         return await self.runtime.dispatch(address, trigger, live)
 
-    async def drain(self, address: Address, until: float) -> None:
+    def hear(self, address: Address, wake: float | None) -> None:
+        """Another doorbell of an agent that `drain` looks at. `wake`: as `Bells.ring` was given it."""
+        if self.runtime.serves(address.kind):
+            cell = self.runtime.tenure(address)
+            cell.hear(wake)
+            if cell.pumping:
+                cell.alarm()
+
+    async def drain(self, address: Address, until: float, wake: float | None = None) -> None:
         """A doorbell: run what is parked and due. Stops at `until` (by `Host.monotonic`), ringing for what is left.
+        `wake`: as `Bells.ring` was given it.
 
         TransientError: let the queue deliver the message again.
         """
         if not self.runtime.serves(address.kind):
             return  # a kind that was deployed away
-        self.runtime.tenure(address).linger(until)
+        cell = self.runtime.tenure(address)
+        cell.linger(until)
+        cell.hear(wake)
         await self.runtime.alarm(address)
         await self.runtime.quiet(address)
+        if cell.owed is not None:
+            raise TransientError(f"{address}: its next bell could not be sent", code="bell")
 
-    async def wake(self, address: Address, until: float) -> None:
+    async def wake(self, address: Address, until: float, wake: float | None = None) -> None:
         """A schedule's time has come, or may have. Never early: an early wake arms again."""
-        await self.drain(address, until)
+        await self.drain(address, until, wake)
 
     async def relay(self, images: Sequence[Mapping[str, Any]]) -> list[int]:
         """Deliver envelopes whose sender may have died: `NewImage`s of the stream, of items whose SK starts with `O#`.

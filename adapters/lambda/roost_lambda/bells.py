@@ -8,13 +8,17 @@ from roost.contract.address import Address
 
 
 class Bells(Protocol):
-    """Doorbells: messages that carry an address and nothing else, and make some host look at that agent.
+    """Doorbells: messages that carry an address and a time, and make some host look at that agent.
 
     At least once, at any time not before `delay`, in no order. Whoever hears one calls `LambdaBackend.drain`.
     RoostError (TransientError) when the message was not taken; it must be durable when `ring` returns.
     """
 
-    async def ring(self, address: Address, delay: float) -> None:
+    async def ring(self, address: Address, delay: float, wake: float | None = 0.0) -> None:
         """In `delay` seconds, 0 = now. Up to 900 s: SQS with DelaySeconds, rounded up. Beyond: EventBridge Scheduler,
-        which fires 90 s early into a delayed message. One schedule an agent: a later call replaces the former."""
+        which fires 90 s early into a delayed message. One schedule an agent: a later call replaces the former.
+
+        `wake`: what the agent is armed for, if that is what it rings for, epoch seconds; 0: it is not; None: it may
+        be. `LambdaBackend.drain` is told.
+        """
         ...

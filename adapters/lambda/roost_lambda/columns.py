@@ -113,6 +113,7 @@ class Layout(Generic[R]):
 FENCE: Final = whole("f")
 OWNER: Final = text("lo", "")
 UNTIL: Final = real("lu")
+PRIOR: Final = real("lp")
 BELL: Final = whole("b")
 CLAIMED: Final = whole("c")
 HEARD: Final = whole("a")
@@ -146,7 +147,8 @@ LISTED_KEY: Final = text("ln", None)
 """These two: the index of what is listed."""
 
 HEAD: Final[Mapping[str, Column]] = {
-    "fence": FENCE, "owner": OWNER, "until": UNTIL, "bell": BELL, "claimed": CLAIMED, "heard": HEARD, "left": LEFT,
+    "fence": FENCE, "owner": OWNER, "until": UNTIL, "prior": PRIOR, "bell": BELL, "claimed": CLAIMED, "heard": HEARD,
+    "left": LEFT,
     "made": flag(VERSION.name), "schema": SCHEMA_VERSION, "generation": GENERATION, "version": VERSION, "at": AT,
     "seq": SEQ, "first": FIRST_ENTRY, "sgen": SGEN, "due": DUE, "armed": ARMED, "released": RELEASED, "epoch": EPOCH,
     "state": STATE, "pieces": PIECES, "stated": STATED, "state_version": STATE_VERSION, "scheduled": SCHEDULED,

@@ -66,9 +66,11 @@ def drain(event: dict[str, Any], context: Any) -> dict[str, Any]:
     async def look(record: Any) -> None:
         from .sqs_bells import heard
 
-        address, _ = heard(record.body)
+        address, wake, _ = heard(record.body)
         if str(address) not in asked:  # several bells of one agent: one look answers them all
-            asked[str(address)] = PROCESS.loop.create_task(found.backend.drain(address, end))
+            asked[str(address)] = PROCESS.loop.create_task(found.backend.drain(address, end, wake))
+        else:
+            found.backend.hear(address, wake)
         await asked[str(address)]
 
     return _batch(event, look)
@@ -82,12 +84,12 @@ def wake(event: dict[str, Any], context: Any) -> dict[str, Any]:
     async def look(record: Any) -> None:
         from .sqs_bells import heard
 
-        address, due = heard(record.body)
+        address, wake, due = heard(record.body)
         left = due - found.backend.runtime.host.now()
         if left > 0:
-            await found.bells.ring(address, left)
+            await found.bells.ring(address, left, wake)
         else:
-            await found.backend.wake(address, end)
+            await found.backend.wake(address, end, wake)
 
     return _batch(event, look)
 

@@ -18,6 +18,8 @@ class Head:
     fence: int = 0
     owner: str = ""
     until: float = 0.0
+    prior: float = 0.0
+    """What `until` was when the agent was last taken; 0 = it had been given back."""
     bell: int = 0
     """How often somebody rang."""
     claimed: int = 0

@@ -9,20 +9,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
 
 from roost.contract.address import Address
-from roost.contract.commit import Busy, Lease, Snapshot
+from roost.contract.commit import Busy, Lease, Snapshot, Taken
 from roost.contract.errors import RoostError, TransientError, Unknown
 
 from . import keys, rows
 from .change import Change
 from .client import Refused
-from .columns import BELL, CLAIMED, FENCE, HEARD, LEFT, OWNER, RELEASED, UNTIL
+from .columns import BELL, CLAIMED, FENCE, HEARD, LEFT, OWNER, PRIOR, RELEASED, UNTIL
 from .head import head
 from .memory import Held, Memory
 from .plan import HOLD
 from .reads import Moved, Reads
 from .table import Table
+
+ENDED: Final = 1.0
+"""End of a lease that is over, but was not given back in order: whoever takes the agent next is told."""
 
 
 class Bell:
@@ -48,13 +53,14 @@ class HeadLease:
     async def claim(self, address: Address, lease: Lease) -> Snapshot | Busy:
         """Take the agent and read it: one round trip while it is small or known."""
         pk = keys.partition(address)
-        change = Change()
+        change, before = Change(), self.memory.held.get(address)
+        until, owner, given = change.name(UNTIL.name), change.name(OWNER.name), change.value(rows.n(0))
+        change.sets.append(f"{change.name(PRIOR.name)} = if_not_exists({until}, {given})")
         change.put(OWNER, lease.owner)
         change.put(UNTIL, lease.until)
         change.bump(FENCE.name)
         bell = change.name(BELL.name)
-        change.sets.append(f"{change.name(CLAIMED.name)} = if_not_exists({bell}, {change.value(rows.n(0))})")
-        until, owner = change.name(UNTIL.name), change.name(OWNER.name)
+        change.sets.append(f"{change.name(CLAIMED.name)} = if_not_exists({bell}, {given})")
         change.when(
             f"attribute_not_exists({until}) OR {until} <= {change.value(rows.n(self.now()))}"
             f" OR {owner} = {change.value(rows.s(lease.owner))}"
@@ -79,7 +85,9 @@ class HeadLease:
                 await self._disclaim(address, lease.owner)
             raise item
         found = known.head = head(item)
-        self.memory.held[address] = Held(found.fence, lease.owner, lease.until, found.bell)
+        held = self.memory.held[address] = Held(found.fence, lease.owner, lease.until, found.bell)
+        kept = before is not None and before.said and before.fence + 1 == found.fence
+        taken: Taken = "given" if not found.prior else "kept" if kept else "dead"
         if isinstance(spare, BaseException):  # the lease is taken all the same: whoever asked for it gives it back
             raise spare
         if isinstance(early, BaseException):
@@ -87,15 +95,17 @@ class HeadLease:
         if asked is not None:
             self.memory.early[address] = keys.inbox(epoch, *asked), early
         try:
-            return await self.reads.snapshot(address, found, spare)
+            snapshot = await self.reads.snapshot(address, found, spare)
         except Moved:
             raise TransientError(f"{address}: its state is not whole", code="store") from None
+        held.said = True
+        return snapshot if taken == "given" else replace(snapshot, taken=taken)
 
     async def _disclaim(self, address: Address, owner: str) -> None:
         """A claim was not answered: should it have been heard, nobody is to wait for its end."""
         change = Change()
         change.put(OWNER, None)
-        change.put(UNTIL, None)
+        change.put(UNTIL, ENDED)
         change.expect(OWNER, owner)
         try:
             await self.table.update(keys.partition(address), keys.HEAD, change)
@@ -120,18 +130,18 @@ class HeadLease:
             return
         held.until = max(held.until, until)
 
-    async def leave(self, address: Address, left: bool, released: int, force: bool) -> bool:
+    async def leave(self, address: Address, left: bool, released: int, force: bool, belled: bool) -> bool:
         """Give the agent back; False = somebody rang since the letters were read, so look again.
 
         `left`: letters stay behind. `released`: the version whose frames are out. `force`: leave all the same; what
-        waits is left to others, and the bell stays on.
+        waits is left to others, and the bell stays on. `belled`: a doorbell is under way for what is armed.
         """
         held = self.memory.held.get(address)
         if held is None:
             return True
         change = Change()
         change.put(OWNER, None)
-        change.put(UNTIL, None)
+        change.put(UNTIL, None if belled else ENDED)
         if released:
             change.put(RELEASED, released)
         change.expect(FENCE, held.fence)

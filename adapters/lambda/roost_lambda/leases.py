@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from roost.contract.address import Address
@@ -62,30 +63,34 @@ class TableLeases:
     def lost(self, address: Address) -> None:
         self._memory.let_go(address)
 
-    async def leave(self, address: Address, left: bool, released: int, force: bool) -> bool:
-        return await self._store.lease.leave(address, left, released, force)
+    async def leave(self, address: Address, left: bool, released: int, force: bool, belled: bool) -> bool:
+        return await self._store.lease.leave(address, left, released, force, belled)
 
-    async def ring(self, address: Address) -> bool:
+    async def ring(self, address: Address, wake: float | None) -> bool:
         bell = await self._store.lease.ring(address)
         if bell is None:
             return False
-        await self._heal(address, bell)  # whoever calls this was sent by a doorbell, which is spent
+        await self._heal(address, bell, wake)  # whoever calls this was sent by a doorbell, which is spent
         return True
 
     async def call(self, address: Address, delay: float) -> None:
         await self._bells.ring(address, max(0.0, delay))
 
+    async def wake(self, address: Address, at: float, known: bool) -> None:
+        await self._bells.ring(address, max(0.0, at - self._host.now()), at if known else None)
+
     async def post(self, address: Address, letter: Letter, limit: int, armed: float | None) -> tuple[Letter, float]:
-        posted = await self._store.letters.post(address, letter, limit, armed)
+        bell = partial(self.wake, address, known=True)
+        posted = await self._store.letters.post(address, letter, limit, armed, bell)
         if not posted.held:
             return posted.letter, 0.0
         if posted.bell.first or letter.forwarded is None:  # nobody waits for a tell, so each provides for itself
             await self._heal(address, posted.bell)
         return posted.letter, posted.bell.until
 
-    async def _heal(self, address: Address, bell: Bell) -> None:
+    async def _heal(self, address: Address, bell: Bell, wake: float | None = 0.0) -> None:
         """See to it that somebody comes should the holder have died."""
-        await self._bells.ring(address, max(0.0, bell.until - self._host.now()) + HEAL)
+        await self._bells.ring(address, max(0.0, bell.until - self._host.now()) + HEAL, wake)
 
     async def answer(self, address: Address, n: int, answer: bytes) -> None:
         await self._store.answers.answer(address, n, answer)
@@ -97,29 +102,11 @@ class TableLeases:
         return await self._store.letters.withdraw(address, n)
 
 
-class TableAlarms:
-    """Fills `Alarms`: remembers what is wanted, and sends one doorbell when the agent is given back."""
-
-    def __init__(self, bells: Bells, host: Host) -> None:
-        self._bells = bells
-        self._host = host
-        self._wanted: dict[Address, float | None] = {}
+class NoAlarms:
+    """Fills `Alarms`, of which hosts that share a store have none: each `Tenure` rings for what it armed."""
 
     async def arm(self, address: Address, at: float | None) -> None:
-        self._wanted[address] = at
+        raise AssertionError(f"{address} was armed past its tenure")
 
     async def arm_jobs(self, address: Address, at: float | None) -> None:
         raise no_jobs("AWS Lambda")
-
-    async def flush(self, address: Address, before: float | None) -> None:
-        """Send the doorbell that is wanted now. `before`: what the platform was armed for when the agent was taken.
-
-        A bell whose time has come is spent, and one for the same instant may have rung long ago: only one that was on
-        its way when the agent was taken, for a time still to come, needs no other.
-        """
-        if address not in self._wanted:
-            return
-        at, now = self._wanted[address], self._host.now()
-        if at is not None and (at != before or at <= now):
-            await self._bells.ring(address, max(0.0, at - now))
-        self._wanted.pop(address, None)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from roost.contract.address import Address
 from roost.contract.commit import Letter
@@ -22,6 +22,8 @@ from .lease import Bell
 from .plan import WAITS
 from .reads import Reads
 from .table import Table
+
+Ring: TypeAlias = Callable[[float], Awaitable[None]]
 
 TRIES: Final = 20
 ASIDE: Final = 200
@@ -47,8 +49,11 @@ class Letters:
         self.reads = reads
         self.now = now
 
-    async def post(self, address: Address, letter: Letter, limit: int, armed: float | None) -> Posted:
-        """Park a letter and ring, whether the agent is held or not."""
+    async def post(
+        self, address: Address, letter: Letter, limit: int, armed: float | None, ring: Ring | None = None
+    ) -> Posted:
+        """Park a letter and ring, whether the agent is held or not. `ring`: sends a doorbell for `armed`, before
+        the column says so, or if nobody sees to it that one comes sooner."""
         for _ in range(TRIES):
             number, found = await asyncio.gather(self.ticket(address), self.reads.head(address))
             least = min(limit, share_of(limit) or limit)
@@ -57,7 +62,9 @@ class Letters:
                 if oldest is not None and number - oldest >= least:
                     await self._room(address, letter, found, limit)
             one = await self._put(address, replace(letter, n=number), found)
-            after = await self._rung(address, one, armed, found)
+            if armed is not None and 0.0 < one.next < armed:
+                armed = one.next  # whoever parked it first may have died before it rang
+            after = await self._rung(address, one, armed, found, ring)
             if after.generation == found.generation:
                 return Posted(one, Bell(after.until, after.first_ring), after.until > self.now())
             await self.table.write([], [(keys.partition(address), keys.letter(number))])  # destroyed meanwhile
@@ -126,13 +133,18 @@ class Letters:
                 stale = taken[TICKET.name]  # consumed: the id is free
         raise TransientError(f"{address}: its mailbox is too busy", code="store-busy")
 
-    async def _rung(self, address: Address, letter: Letter, armed: float | None, found: Head) -> Head:
+    async def _rung(
+        self, address: Address, letter: Letter, armed: float | None, found: Head, ring: Ring | None
+    ) -> Head:
         """Ring, and lower `armed` and `due` to what the letter asks, in one write. The head after it."""
         pk = keys.partition(address)
         for _ in range(TRIES):
             change = Change()
             change.bump(BELL.name)
             if armed is not None and (found.armed is None or armed < found.armed):
+                if ring is not None:
+                    await ring(armed)
+                    ring = None
                 change.expect(ARMED, found.armed)
                 change.put(ARMED, armed)
             if letter.next > 0 and (found.due is None or letter.next < found.due):
@@ -141,10 +153,18 @@ class Letters:
                 change.put(WAKE_SHARD, keys.shard(pk))
                 change.put(WAKE_AT, letter.next)
             try:
-                return head(await self.table.update(pk, keys.HEAD, change, "ALL_NEW"))
+                after = head(await self.table.update(pk, keys.HEAD, change, "ALL_NEW"))
             except Refused as refused:
                 found = head(refused.item)
+                continue
+            if armed is not None and ring is not None and not self._woken(after, armed):
+                await ring(armed)
+            return after
         raise TransientError(f"{address}: its head is too busy", code="store-busy")
+
+    def _woken(self, found: Head, by: float) -> bool:
+        """A doorbell comes by then, or the holder sees the letter; of a holder that is dead neither is known."""
+        return found.armed is not None and found.armed <= by and (not found.until or found.until > self.now())
 
     async def withdraw(self, address: Address, n: int) -> bool:
         """Take a parked trigger back; False = it has run, or was taken back before."""

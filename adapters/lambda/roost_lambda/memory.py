@@ -46,7 +46,7 @@ class Known:
 class Held:
     """A lease of this process."""
 
-    __slots__ = ("fence", "heard", "owner", "until")
+    __slots__ = ("fence", "heard", "owner", "said", "until")
 
     def __init__(self, fence: int, owner: str, until: float, heard: int) -> None:
         self.fence = fence
@@ -54,6 +54,8 @@ class Held:
         self.until = until
         self.heard = heard
         """What the bell was when the letters were last read."""
+        self.said = False
+        """Whoever took the agent was told how it came by it."""
 
 
 class Memory:

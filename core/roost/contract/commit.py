@@ -255,6 +255,11 @@ class Busy:
     until: float
 
 
+Taken: TypeAlias = Literal["given", "kept", "dead"]
+"""How a lease came to its host: the last one gave it back; it had it all the while; the last one died, or lost it, and
+of what it armed the platform may not know."""
+
+
 @record
 class Snapshot:
     """An agent as last committed. `state` None = it does not exist (never made, or destroyed)."""
@@ -282,6 +287,8 @@ class Snapshot:
     dead: int = 0
     jobs: tuple[LiveJob, ...] = ()
     """Those that have not ended, in the order of their start."""
+    taken: Taken = "given"
+    """Of a load that takes a lease."""
 
     @property
     def exists(self) -> bool:

@@ -22,6 +22,10 @@ class Owned:
     def seal(self, tick: Tick, waiting: Waiting, commit: Commit, error: RoostError | None, value: Any) -> None:
         """Complete a commit before it is planned."""
 
+    def unbelled(self, commit: Commit) -> bool:
+        """The platform is to be told of what a planned commit arms before the agent is given back."""
+        return False
+
     def overtaken(self) -> bool:
         """Another host may have the agent by now, and its frames be out: later ones than this host's."""
         return False

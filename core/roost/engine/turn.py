@@ -155,6 +155,8 @@ async def write(one: Run, ended: Ended) -> Written:
         if cell.leases is not None:
             cell.seal(one.tick, one.waiting, commit, error, ended.value)
         image.plan(commit, cell.parking.promised())
+        if commit.yield_lease and cell.unbelled(commit):
+            commit.yield_lease = False
         lost: TickResult | None
         try:
             done = await cell.runtime.store.commit(commit)

@@ -49,7 +49,7 @@ async def give_back(tenure: Tenure) -> bool:
             await _hand_over(tenure, tenure.shown)
             return _done(tenure)
         late = tenure.dropped or tenure.runtime.host.monotonic() >= tenure.stay
-        if not tenure.dropped and await leases.leave(address, image.waiting > 0, image.version, False):
+        if not tenure.dropped and await _leave(tenure, image.waiting > 0, image.version):
             tenure.forget()
             return _done(tenure)
         if leases.holds(address) and not late:
@@ -67,8 +67,13 @@ async def _hand_over(tenure: Tenure, released: int) -> None:
     """Leave letters to another host. A doorbell before would find the agent held; should this host die before it
     rings, the one that each first letter sent for the lease's end does."""
     tenure.dropped = False
-    await tenure.leases.leave(tenure.address, True, released, True)
+    await _leave(tenure, True, released, force=True)
     await _call(tenure)
+
+
+async def _leave(tenure: Tenure, left: bool, released: int, *, force: bool = False) -> bool:
+    belled = await tenure.bell()
+    return await tenure.leases.leave(tenure.address, left, released, force, belled)
 
 
 async def _call(tenure: Tenure) -> None:
@@ -98,9 +103,9 @@ async def _decline_all(tenure: Tenure, error: RoostError) -> None:
     try:
         for _ in range(DECLINES):
             await _decline(tenure, error)
-            if await leases.leave(address, True, tenure.shown, False):
+            if await _leave(tenure, True, tenure.shown):
                 return
-        await leases.leave(address, True, tenure.shown, True)
+        await _leave(tenure, True, tenure.shown, force=True)
     except RoostError as problem:
         tenure.runtime.log.warning("%s: could not be given back: %s", address, problem.message)
         leases.lost(address)
@@ -134,5 +139,5 @@ async def _gather(tenure: Tenure, image: Image) -> None:
         image.due = image.earliest()
         image.settle((), now)
         await tenure.runtime.store.arm(tenure.address, image.armed)
-        await tenure.runtime.alarms.arm(tenure.address, image.armed)
+        await tenure.arm(image.armed)
     line_up(tenure, image)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ...contract.errors import RoostError
 from ...contract.trigger import Occurrence
-from ..cell import REARM
 from ..guest_codec import answer_of
 from ..mailbox import Waiting
 from ..pump import Pump
@@ -24,11 +23,12 @@ class LeasedPump(Pump[Tenure]):
         return await give_back(tenure)
 
     async def look(self, tenure: Tenure, /) -> None:
+        heard, tenure.heard = tenure.heard, []
         try:
             image = await ready(tenure)
         except RoostError as error:
             if error.code == "busy":
-                await _busy_look(tenure)
+                await _busy_look(tenure, heard)
             else:
                 await tenure.rearm_later()
             return
@@ -36,10 +36,15 @@ class LeasedPump(Pump[Tenure]):
             await disarm(tenure)
             return
         line_up(tenure, image)
-        if not len(tenure.mailbox) and image.armed is not None:  # early: its doorbell is spent, so it needs another
-            tenure.was = None
-            now = tenure.runtime.host.now()
-            await tenure.arm(image.armed if image.armed > now else now + REARM)
+        armed = image.armed
+        if armed is None:
+            return
+        if armed <= tenure.runtime.host.now():
+            if not len(tenure.mailbox):  # what is under way takes long
+                await tenure.rearm_later()
+        elif armed in heard or None in heard:  # early: its doorbell is spent, so it needs another
+            tenure.belled = None
+            await tenure.arm(armed)
 
     async def take(self, tenure: Tenure, waiting: Waiting, /) -> None:
         durable = waiting.letter is not None or waiting.parked_as
@@ -73,14 +78,16 @@ class LeasedPump(Pump[Tenure]):
             tenure.forget()
 
 
-async def _busy_look(tenure: Tenure) -> None:
+async def _busy_look(tenure: Tenure, heard: list[float | None]) -> None:
+    wakes = set(heard)
     try:
-        if await tenure.leases.ring(tenure.address):
+        if await tenure.leases.ring(tenure.address, None if len(wakes) > 1 else wakes.pop() if wakes else 0.0):
             return  # the holder looks before it leaves
         tenure.away = 0.0
         tenure.tries += 1
         if tenure.tries < 5:
             tenure.look = True
+            tenure.heard += heard
             return
     except RoostError:
         pass
@@ -102,7 +109,7 @@ async def _turned_away(tenure: Tenure, waiting: Waiting) -> bool:
     trigger = waiting.trigger
     if waiting.letter is not None or waiting.parked_as or isinstance(trigger.payload, Occurrence):
         try:
-            if not await tenure.leases.ring(tenure.address):
+            if not await tenure.leases.ring(tenure.address, 0.0):
                 return False
         except RoostError:
             await tenure.rearm_later()

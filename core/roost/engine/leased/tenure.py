@@ -2,6 +2,12 @@
 
 The image lives from the claim to the leave. Who finds the agent held parks what it has, rings, and waits for the
 answer (rule 10). Frames are out before the agent is given back, so a later version can't overtake them.
+
+Doorbells. An agent that was given back and is armed for T has a bell under way that is for T: the bell is sent before
+the lease ends, and a commit that moves T does not end it. Of an agent whose holder died that is not known (`Taken`):
+whoever takes it next sends one before it gives the agent back, or is found dead itself. So a bell that comes before T
+needs a successor only if it is for T, or for nobody knows what; one for another time is of a wake that was put off, and
+ends. At most one bell is sent each time that T moves, one for each that came early, one for each holder that died.
 """
 
 from __future__ import annotations
@@ -13,7 +19,7 @@ from ...contract.commit import LETTERS, Busy, Commit, Frame, Letter, Snapshot
 from ...contract.errors import RoostError, TransientError
 from ...contract.result import TickResult, failed
 from ...contract.trigger import Disconnect, Trigger
-from ..cell import Cell
+from ..cell import REARM, Cell
 from ..crossing import crossed, crosses
 from ..due import letter_waiting
 from ..guest_codec import answer_of, answer_to, path_of
@@ -45,18 +51,19 @@ class Tenure(Cell):
     __slots__ = (
         "answers",
         "away",
+        "belled",
         "dropped",
         "guests",
+        "heard",
         "landed",
         "lines",
         "lookout",
+        "owed",
         "renewal",
         "rests",
         "shown",
         "stay",
-        "told",
         "tries",
-        "was",
     )  # fmt: skip
     leases: Leases
 
@@ -82,9 +89,12 @@ class Tenure(Cell):
         self.renewal = Renewal(self.leases, address, runtime.host, runtime.log)
         self.shown = 0
         """The last version whose frames this host let out: a tick ends when they are."""
-        self.was: float | None = None
-        """What the platform is armed for: the column as this host first found it, since the platform was last told."""
-        self.told = True
+        self.belled: float | None = None
+        """The wake for which a doorbell is under way; None: for none that is known."""
+        self.owed: tuple[float, bool] | None = None
+        """A doorbell to be sent before the agent is given back: see `Leases.wake`."""
+        self.heard: list[float | None] = []
+        """Of the doorbells since the last look: the wake that each is for; 0: for none; None: not known."""
 
     # Taking and giving back --------------------------------------------------------------------------
 
@@ -98,8 +108,13 @@ class Tenure(Cell):
             self.away = now + TURNED
         else:
             self.tries = 0
-            if self.told:  # else the column is this host's own, of which the platform does not know yet
-                self.was, self.told = found.armed, False
+            if found.taken == "given":
+                self.belled = found.armed
+            else:
+                if found.taken == "dead":
+                    self.belled = None
+                if found.armed is not None and found.armed > self.runtime.host.now():  # else what is due lines up
+                    self._owe(found.armed)
             if found.released < self.shown <= found.version:  # what this host let out it need not let out again
                 found = replace(found, released=self.shown)
             self.renewal.begin()
@@ -132,6 +147,10 @@ class Tenure(Cell):
         if not busy and image.waiting <= (commit.consumed is not None) and waiting.trigger.kind != "start":
             commit.yield_lease = True
             commit.released = commit.version
+
+    def unbelled(self, commit: Commit) -> bool:
+        at = commit.armed
+        return self.owed is not None or (at is not None and (at != self.belled or at <= commit.at))
 
     def finish(self, waiting: Waiting, result: TickResult) -> None:
         n = waiting.parked_as
@@ -191,10 +210,42 @@ class Tenure(Cell):
             room(letter, self.runtime.limits.mailbox, named=self.runtime.named),
             armed if later else None,
         )
-        if later:
-            await self.leases.call(self.address, kept.next - self.runtime.host.now())
-        elif not until:
+        if not until and kept.next <= self.runtime.host.now():
             await self.leases.call(self.address, 0.0)
+
+    # Doorbells ---------------------------------------------------------------------------------------
+
+    async def arm(self, at: float | None) -> None:
+        """Be rung for then, once the agent is given back."""
+        self.armed = at
+        self._owe(at)
+
+    def _owe(self, at: float | None) -> None:
+        """A bell whose time has come is spent, and one for the same instant may have rung long ago."""
+        self.owed = None if at is None or (at == self.belled and at > self.runtime.host.now()) else (at, True)
+
+    async def rearm_later(self) -> None:
+        self.armed = self.runtime.host.now() + REARM
+        self.owed = self.armed, False
+
+    def hear(self, wake: float | None) -> None:
+        """A doorbell rang, for that wake; 0: for none; None: not known. A look must follow."""
+        self.heard.append(wake)
+
+    async def bell(self) -> bool:
+        """Send the doorbell that is owed; False: it could not be sent, and is owed still."""
+        while (owed := self.owed) is not None:
+            at, known = owed
+            try:
+                await self.leases.wake(self.address, at, known)
+            except RoostError as error:  # what happened has happened; whoever takes the agent rings, or the sweeper
+                self.runtime.log.warning("%s: its alarm could not be set: %s", self.address, error.message)
+                return False
+            if known:
+                self.belled = at
+            if self.owed is owed:
+                self.owed = None
+        return True
 
     # Asks that cross ---------------------------------------------------------------------------------
 
