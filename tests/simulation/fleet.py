@@ -67,6 +67,7 @@ class Fleet(World):
         self.queue = Queue(self)
         self.stream = Stream(self)
         self.ledger.sent = self.stream.append
+        self.ledger.belled = lambda address, wake: (address, wake) in self.queue.wakes
         self.loop.call_later(MINUTE * rng.random(), self._sweep)
 
     def struck(self, call: str, what: str) -> None:
@@ -224,10 +225,13 @@ class Queue:
         self._fleet = fleet
         self.far: dict[Address, float] = {}
         """Schedules of EventBridge: beyond the end of every run."""
+        self.wakes: set[tuple[Address, float | None]] = set()
+        """For which a doorbell was ever sent."""
 
     def send(self, address: Address, delay: float, wake: float | None) -> None:
         fleet = self._fleet
         fleet.history.note("bell", f"{address} in {delay:.3f}")
+        self.wakes.add((address, wake))
         if delay > FAR:
             self.far[address] = fleet.now() + delay
             return

@@ -39,6 +39,8 @@ class Ledger:
         self.ring = ring
         self.sent: Callable[[Item], None] = lambda item: None
         """Told of each new envelope, as the table's stream tells of it."""
+        self.belled: Callable[[Address, float], bool] = lambda address, wake: True
+        """Whether a doorbell was sent for that wake of an agent."""
         self._commits: dict[bytes, Commit] = {}
         """By nonce: all that were ever asked for."""
 
@@ -82,10 +84,13 @@ class Ledger:
             self._seen(address, head(self.dynamo.item(pk, keys.HEAD)))
 
     def _seen(self, address: Address, found: Head) -> None:
-        """Who gives an agent back leaves no letter behind that nobody knows of."""
+        """Who gives an agent back leaves no letter behind that nobody knows of, and no wake without a doorbell."""
         waits = [x for x in self.model.life(address).letters.values() if x.known]
         if waits and not found.owner and not found.letters:
             self.model.broken("bell", f"{address}: the letter of {waits[0].op} waits, and the head says none does")
+        at = found.armed
+        if at is not None and at > self.now() and not found.until and not self.belled(address, at):
+            self.model.broken("bell", f"{address}: it is given back, armed for {at}, and no bell was sent for that")
 
     def _head(self, address: Address, change: Changed | None) -> Commit | None:
         """What the change of a head says: taken, given back, or committed."""

@@ -147,6 +147,11 @@ def _racing_frames(m: pytest.MonkeyPatch) -> None:
     m.setattr(pump, "connection", lambda trigger: "")
 
 
+def _unbelled(m: pytest.MonkeyPatch) -> None:
+    """A commit that puts a wake off gives its agent back at once: a host that dies then rings no bell for it."""
+    m.setattr(tenure.Tenure, "unbelled", lambda self, commit: False)
+
+
 def _late_state(m: pytest.MonkeyPatch) -> None:
     m.setattr(tenure.Tenure, "overtaken", lambda self: False)
 
@@ -173,6 +178,7 @@ SHARED: Final = (
     Mutation("a late renewal brings a lease back", _lazarus, "dynamo", first=7),
     Mutation("who parks a letter sends no doorbell", _silent_post, "dynamo", first=4),
     Mutation("an envelope is forgotten before it is delivered", _early_settle, "dynamo"),
+    Mutation("an agent is given back before its doorbell is sent", _unbelled, "dynamo", first=3),
     Mutation("a put that was given up parks its letter again", _ghost, "dynamo", bug=True, first=37, slow=True),
     Mutation("an import hides the letters that wait", _import_hides, "dynamo", bug=True, first=385, slow=True),
     Mutation("parked frames of a connection race", _racing_frames, "dynamo", bug=True, first=55, slow=True),

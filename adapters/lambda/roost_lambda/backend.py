@@ -50,11 +50,11 @@ class LambdaRuntime(Runtime):
         """The cell of an agent."""
         return cast(Tenure, self.cell(address))
 
-    async def quiet(self, address: Address) -> None:
-        """Until the agent is given back and its alarm is set."""
+    async def quiet(self, address: Address) -> bool:
+        """Until the agent is given back and its alarm is set. False: it could not be."""
         cell = self.tenure(address)
         await cell.quiet()
-        await cell.bell()  # what is owed of an agent that was lost, or could not be taken
+        return await cell.bell()  # what is owed of an agent that was lost, or could not be taken
 
     async def dispatch(
         self, address: Address, trigger: Trigger, live: Callable[[bytes, bytes], None] | None = None
@@ -169,8 +169,7 @@ class LambdaBackend:
         cell.linger(until)
         cell.hear(wake)
         await self.runtime.alarm(address)
-        await self.runtime.quiet(address)
-        if cell.owed is not None:
+        if not await self.runtime.quiet(address):
             raise TransientError(f"{address}: its next bell could not be sent", code="bell")
 
     async def wake(self, address: Address, until: float, wake: float | None = None) -> None:

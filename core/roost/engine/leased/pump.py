@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ...contract.errors import RoostError
 from ...contract.trigger import Occurrence
 from ..guest_codec import answer_of
@@ -12,6 +14,9 @@ from ..waking import line_up, ready
 from .giving import give_back
 from .guests import connection, run_as_guest
 from .tenure import Tenure
+
+if TYPE_CHECKING:
+    from ...tick.image import Image
 
 
 class LeasedPump(Pump[Tenure]):
@@ -36,19 +41,19 @@ class LeasedPump(Pump[Tenure]):
             await disarm(tenure)
             return
         line_up(tenure, image)
-        armed = image.armed
+        armed, now = image.armed, tenure.runtime.host.now()
         if armed is None:
             return
-        if armed <= tenure.runtime.host.now():
-            if not len(tenure.mailbox):  # what is under way takes long
-                await tenure.rearm_later()
+        if armed <= now:
+            if not len(tenure.mailbox):
+                await _late(tenure, image, now)
         elif armed in heard or None in heard:  # early: its doorbell is spent, so it needs another
             tenure.belled = None
             await tenure.arm(armed)
 
     async def take(self, tenure: Tenure, waiting: Waiting, /) -> None:
         durable = waiting.letter is not None or waiting.parked_as
-        if durable and tenure.runtime.host.monotonic() >= tenure.stay:
+        if durable and (tenure.dropped or tenure.runtime.host.monotonic() >= tenure.stay):  # nor those behind them
             _drop(tenure, waiting)
             tenure.dropped = True
             return
@@ -72,10 +77,25 @@ class LeasedPump(Pump[Tenure]):
         if waiting.parked_as and waiting.parked_as not in tenure.image.letters:
             _drop(tenure, waiting)  # somebody else ran it, or it was taken back
             return
+        if tenure.jumbled and waiting.parked_as:
+            waiting = _in_turn(tenure, waiting)
         await super().take(tenure, waiting)
         await _answer(tenure)
         if not tenure.leases.holds(tenure.address):
             tenure.forget()
+
+
+async def _late(tenure: Tenure, image: Image, now: float) -> None:
+    """It should have been woken by now, and nothing is due: what is under way takes long, or was settled elsewhere."""
+    at = image.settle((), now)
+    if at is not None and at <= now:
+        await tenure.rearm_later()
+        return
+    try:
+        await tenure.runtime.store.arm(tenure.address, at)
+        await tenure.arm(at)
+    except RoostError:
+        await tenure.rearm_later()
 
 
 async def _busy_look(tenure: Tenure, heard: list[float | None]) -> None:
@@ -98,10 +118,28 @@ async def _busy_look(tenure: Tenure, heard: list[float | None]) -> None:
 def _drop(tenure: Tenure, waiting: Waiting) -> None:
     """It is in the store: not this time."""
     payload = waiting.trigger.payload
+    if waiting.parked_as:
+        tenure.jumble(waiting)
     if waiting.letter is not None or waiting.parked_as:
         tenure.queued.discard(waiting.letter.n if waiting.letter is not None else waiting.parked_as)
     elif isinstance(payload, Occurrence):
         tenure.queued.discard((payload.key, payload.gen, payload.due))
+
+
+def _in_turn(tenure: Tenure, waiting: Waiting) -> Waiting:
+    """The first of the parked frames of its connection: one that was not run at its turn was read again, behind those
+    that came after it. They are put in line as they were parked."""
+    cid, lane = connection(waiting.trigger), waiting.trigger.lane
+    if cid not in tenure.jumbled:
+        return waiting
+    tenure.jumbled.discard(cid)
+    line = tenure.mailbox.withdraw(
+        lambda one: bool(one.parked_as) and connection(one.trigger) == cid and one.trigger.lane == lane
+    )
+    first, *others = sorted([waiting, *line], key=lambda one: one.parked_as)
+    for one in others:
+        tenure.mailbox.put(one)
+    return first
 
 
 async def _turned_away(tenure: Tenure, waiting: Waiting) -> bool:

@@ -26,6 +26,7 @@ from ..guest_codec import answer_of, answer_to, path_of
 from ..mailbox import Waiting
 from ..replies import reply_frames
 from ..room import room
+from .guests import connection
 from .renewal import Renewal
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Tenure(Cell):
         "dropped",
         "guests",
         "heard",
+        "jumbled",
         "landed",
         "lines",
         "lookout",
@@ -84,6 +86,8 @@ class Tenure(Cell):
         """Triggers parked from here that are waited for, and refusals being sent."""
         self.lines: dict[str, ParkedFrames] = {}
         """Connections of which frames are parked from here, and not answered yet."""
+        self.jumbled: set[str] = set()
+        """Connections of which a parked frame was not run at its turn."""
         self.away = 0.0
         self.tries = 0
         self.renewal = Renewal(self.leases, address, runtime.host, runtime.log)
@@ -110,11 +114,11 @@ class Tenure(Cell):
             self.tries = 0
             if found.taken == "given":
                 self.belled = found.armed
-            else:
-                if found.taken == "dead":
-                    self.belled = None
-                if found.armed is not None and found.armed > self.runtime.host.now():  # else what is due lines up
-                    self._owe(found.armed)
+            elif found.taken == "dead":
+                self.belled = None
+                self._owe(found.armed)
+            elif found.armed is not None and found.armed > self.runtime.host.now():
+                self._owe(found.armed)
             if found.released < self.shown <= found.version:  # what this host let out it need not let out again
                 found = replace(found, released=self.shown)
             self.renewal.begin()
@@ -159,7 +163,14 @@ class Tenure(Cell):
             image = self.image
             if (n in image.letters) if image is not None else not isinstance(result.error, TransientError):
                 self.answers.append((n, result))
+            elif image is None:
+                self.jumble(waiting)
         super().finish(waiting, result)
+
+    def jumble(self, waiting: Waiting) -> None:
+        """A guest stays parked though its turn came."""
+        if cid := connection(waiting.trigger):
+            self.jumbled.add(cid)
 
     def refuse(self, waiting: Waiting, error: RoostError) -> None:
         self.reply(waiting, result := failed(error))
@@ -236,6 +247,10 @@ class Tenure(Cell):
         """Send the doorbell that is owed; False: it could not be sent, and is owed still."""
         while (owed := self.owed) is not None:
             at, known = owed
+            image = self.image
+            if known and image is not None and self.status == "awake" and image.armed != at:
+                self._owe(image.armed)  # it has come to something else
+                continue
             try:
                 await self.leases.wake(self.address, at, known)
             except RoostError as error:  # what happened has happened; whoever takes the agent rings, or the sweeper
@@ -296,6 +311,7 @@ class Tenure(Cell):
 
     def ended(self) -> None:
         """The pump is over."""
+        self.jumbled.clear()
         self.rested()
 
     def rested(self) -> None:
