@@ -50,7 +50,7 @@ async def test_a_schedule_that_sets_itself_again_to_the_same_instant(fleet: Flee
 
 async def test_calls_before_its_time_ring_no_more_bells(fleet: Fleet) -> None:
     a, host = Address("counter", "c"), fleet.host()
-    await host.dispatch(a, increment(None, "remind_at", fleet.clock.now() + 60))
+    await host.dispatch(a, increment(None, "remind_at", fleet.clock.now() + 600))
     for _ in range(3):
         await host.dispatch(a, increment())
         await fleet.host().dispatch(a, increment())
@@ -60,13 +60,13 @@ async def test_calls_before_its_time_ring_no_more_bells(fleet: Fleet) -> None:
 async def test_a_wake_that_is_put_off_leaves_no_bells_behind(fleet: Fleet) -> None:
     """An idle timer that every call sets anew: the bells of the earlier times end, and the last one wakes it once."""
     a, host = Address("counter", "d"), fleet.host()
-    for _ in range(10):
-        fleet.clock.ahead += 1
-        await host.dispatch(a, increment(None, "remind_at", fleet.clock.now() + 60))
-    assert len(fleet.bells.queue) == 10
-    await fleet.settle(ahead=59)
+    for _ in range(5):
+        fleet.clock.ahead += 100
+        await host.dispatch(a, increment(None, "remind_at", fleet.clock.now() + 600))
+    assert len(fleet.bells.queue) == 5
+    await fleet.settle(ahead=550)
     assert len(fleet.bells.queue) == 1, "a bell of a time that was put off rang for another"
-    await fleet.settle(ahead=2)
+    await fleet.settle(ahead=100)
     assert await count(fleet, a) == 1
     assert not fleet.bells.queue
 
@@ -74,7 +74,7 @@ async def test_a_wake_that_is_put_off_leaves_no_bells_behind(fleet: Fleet) -> No
 async def test_bells_for_other_ends_ring_for_no_wake(fleet: Fleet) -> None:
     """A doorbell of a letter that was run meanwhile, a sweeper's, the same one twice."""
     a, host = Address("counter", "e"), fleet.host()
-    await host.dispatch(a, increment(None, "remind_at", fleet.clock.now() + 60))
+    await host.dispatch(a, increment(None, "remind_at", fleet.clock.now() + 600))
     for _ in range(5):
         await fleet.bells.ring(a, 0.0)
     await fleet.settle()
@@ -84,7 +84,7 @@ async def test_bells_for_other_ends_ring_for_no_wake(fleet: Fleet) -> None:
 async def test_a_bell_that_comes_early_rings_again(fleet: Fleet) -> None:
     """By another host's clock its time had come. A letter that waits beside it changes nothing."""
     a, host = Address("counter", "f"), fleet.host()
-    at = whole(fleet) + 60
+    at = whole(fleet) + 600
     await host.dispatch(a, increment(None, "remind_at", at))
     for letters in (0, 1):
         [(_, _, _, wake)] = fleet.bells.queue
@@ -93,13 +93,13 @@ async def test_a_bell_that_comes_early_rings_again(fleet: Fleet) -> None:
             await host.store.park(a, Letter("x", "client", "", "increment", b'{"args":[],"kwargs":{}}'), 10, at)
         await host.drain(a, fleet.clock.monotonic() + 20, wake)
         assert [wake for _, _, _, wake in fleet.bells.queue] == [at]
-    await fleet.settle(ahead=61)
+    await fleet.settle(ahead=601)
     assert await count(fleet, a) == 2
 
 
 async def test_a_bell_of_before_bells_said_their_wake_rings_again(fleet: Fleet) -> None:
     a, host = Address("counter", "g"), fleet.host()
-    at = whole(fleet) + 60
+    at = whole(fleet) + 600
     await host.dispatch(a, increment(None, "remind_at", at))
     fleet.bells.queue.clear()
     await host.drain(a, fleet.clock.monotonic() + 20, None)
@@ -119,28 +119,28 @@ class Deadly:
         await asyncio.Event().wait()
 
 
-@pytest.mark.parametrize("to", [20, 40])
+@pytest.mark.parametrize("to", [200, 400])
 async def test_the_next_bell_finds_that_a_host_died_before_its_own(fleet: Fleet, to: float) -> None:
     """The wake was pulled forward, or put off: whoever takes the agent of a dead host rings for it, not the sweeper."""
     a, dying = Address("counter", "h"), Faulty(fleet.calls)
     bells, start = Deadly(dying), whole(fleet)
-    await fleet.host().dispatch(a, increment(None, "remind_at", start + 30))
+    await fleet.host().dispatch(a, increment(None, "remind_at", start + 300))
     lost = asyncio.create_task(fleet.host(dying, bells=bells).dispatch(a, increment(None, "remind_at", start + to)))
     await bells.rung.wait()
     lost.cancel()
-    if to < 30:
-        await fleet.bells.ring(a, 10.0)  # a letter's, say
-        await fleet.settle(ahead=11)
-        assert [wake for _, _, _, wake in fleet.bells.queue if wake] == [start + to, start + 30]
+    if to < 300:
+        await fleet.bells.ring(a, 50.0)  # a letter's, say
+        await fleet.settle(ahead=100)
+        assert [wake for _, _, _, wake in fleet.bells.queue if wake] == [start + to, start + 300]
     else:
-        await fleet.settle(ahead=31)
+        await fleet.settle(ahead=350)
         assert [wake for _, _, _, wake in fleet.bells.queue] == [start + to]
     await fleet.settle(ahead=to + 1 - (fleet.clock.now() - start))
     assert (await fleet.host().store.reads.glance(a)).schedules == ()
 
 
 async def test_a_bell_that_cannot_be_sent_is_owed_to_the_next_holder(fleet: Fleet) -> None:
-    a, at = Address("counter", "i"), whole(fleet) + 60
+    a, at = Address("counter", "i"), whole(fleet) + 600
     await fleet.host(bells=Mute()).dispatch(a, increment(None, "remind_at", at))
     assert not fleet.bells.queue
     await fleet.host().dispatch(a, increment())

@@ -171,12 +171,12 @@ def _lane_again(m: pytest.MonkeyPatch) -> None:
 
 SHARED: Final = (
     Mutation("a lease is not fenced", _no_fence, "dynamo", first=60),
-    Mutation("an agent is taken though another host has it", _no_claim_check, "dynamo", first=60),
+    Mutation("an agent is taken though another host has it", _no_claim_check, "dynamo", first=83),
     Mutation("the bell is not heard when an agent is given back", _deaf, "dynamo"),
-    Mutation("a commit gives its agent back though the bell rang", _blind_yield, "dynamo", first=25),
+    Mutation("a commit gives its agent back though the bell rang", _blind_yield, "dynamo", first=48),
     Mutation("a guest's answer is not in the commit of its tick", _answer_apart, "dynamo", first=3),
     Mutation("a late renewal brings a lease back", _lazarus, "dynamo", first=7),
-    Mutation("who parks a letter sends no doorbell", _silent_post, "dynamo", first=4),
+    Mutation("who parks a letter sends no doorbell", _silent_post, "dynamo", first=12),
     Mutation("an envelope is forgotten before it is delivered", _early_settle, "dynamo"),
     Mutation("an agent is given back before its doorbell is sent", _unbelled, "dynamo", first=3),
     Mutation("a put that was given up parks its letter again", _ghost, "dynamo", bug=True, first=37, slow=True),

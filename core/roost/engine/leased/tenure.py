@@ -243,14 +243,23 @@ class Tenure(Cell):
         """A doorbell rang, for that wake; 0: for none; None: not known. A look must follow."""
         self.heard.append(wake)
 
+    def _next(self) -> tuple[float, bool] | None:
+        """What is owed now: it may have come to something else, and commits that are no tick's arm nobody."""
+        image, owed = self.image, self.owed
+        if image is None or self.status != "awake":
+            return owed
+        at = image.armed
+        if owed is None:
+            if at is not None and at > self.runtime.host.now():
+                self._owe(at)
+        elif owed[1] and owed[0] != at:
+            self._owe(at)
+        return self.owed
+
     async def bell(self) -> bool:
         """Send the doorbell that is owed; False: it could not be sent, and is owed still."""
-        while (owed := self.owed) is not None:
+        while (owed := self._next()) is not None:
             at, known = owed
-            image = self.image
-            if known and image is not None and self.status == "awake" and image.armed != at:
-                self._owe(image.armed)  # it has come to something else
-                continue
             try:
                 await self.leases.wake(self.address, at, known)
             except RoostError as error:  # what happened has happened; whoever takes the agent rings, or the sweeper
