@@ -58,6 +58,30 @@ async def test_a_commit_between_the_timer_and_its_move_keeps_its_alarm(platform:
     assert platform == [500.0, 50.0] and alarms.pending
 
 
+async def test_the_sooner_of_what_the_agent_and_its_jobs_want(platform: list[float | None]) -> None:
+    """Neither takes the other's away: after a cold start the one that is told finds the other in the tables."""
+    from roost_cloudflare.alarms import ObjectAlarms
+
+    host, due = Handheld(), list[float | None]([80.0])
+    cold = ObjectAlarms(None, host, lambda: due[0], lambda: 50.0)
+    await cold.arm_jobs(AGENT, 80.0)
+    assert platform == [50.0]
+    warm = ObjectAlarms(None, host, lambda: due[0], lambda: None)
+    await warm.arm(AGENT, 500.0)
+    due[0] = 70.0
+    await warm.arm_jobs(AGENT, 70.0)
+    await warm.arm(AGENT, 60.0)
+    assert platform == [50.0, 80.0, 70.0, 60.0]
+    warm.fired()
+    await warm.arm(AGENT, None)
+    assert platform[4:] == [70.0]
+    warm.fired()
+    await warm.again(90.0)
+    due[0] = None
+    await warm.again(91.0)
+    assert platform[5:] == [90.0], "what nobody took care of, but not at once"
+
+
 async def test_an_alarm_not_wanted_any_more_is_moved_later(platform: list[float | None]) -> None:
     from roost_cloudflare.alarms import ObjectAlarms
 

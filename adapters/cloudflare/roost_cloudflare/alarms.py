@@ -53,14 +53,27 @@ class ObjectAlarms:
         await self._arm()
 
     async def arm_jobs(self, address: Address, at: float | None) -> None:
-        if not self._told:
-            self._own, self._told = self._stored(), True
+        self._recall()
         await self._arm()  # when a job is due is what the object's tables say
 
-    async def _arm(self) -> None:
+    async def again(self, soonest: float) -> None:
+        """An alarm went off for one of the two: the other is still to come, or what is due and nobody took care of, no
+        sooner than then."""
+        self._recall()
+        at = self._first()
+        if not self.pending and at is not None:
+            await self._set(max(at, soonest))
+
+    def _recall(self) -> None:
+        if not self._told:
+            self._own, self._told = self._stored(), True
+
+    def _first(self) -> float | None:
         jobs, own = self._jobs(), self._own
-        at = jobs if own is None else own if jobs is None else min(own, jobs)
-        self._wanted = at
+        return jobs if own is None else own if jobs is None else min(own, jobs)
+
+    async def _arm(self) -> None:
+        at = self._wanted = self._first()
         if not self._known or (at is not None and (self._at is None or at < self._at)):
             await self._set(at)
         elif at != self._at and not self._moving:

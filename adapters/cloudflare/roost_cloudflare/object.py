@@ -117,11 +117,15 @@ class AwakeObject:
         except TimeoutError:
             if not self.alarms.pending:
                 await self.alarms.arm(self.address, self.host.now() + REARM)
+        if self.store.journal.there:
+            await self.alarms.again(self.host.now() + REARM)
 
     def overdue(self) -> None:
         """An event came in: it looks what is due when the platform's alarm should have, long ago."""
         cell = self.runtime.cells.get(self.address)
-        if cell is not None and cell.armed is not None and cell.armed + LATE < self.host.now():
+        jobs = self.store.journal.first()
+        late = self.host.now() - LATE
+        if (cell is not None and cell.armed is not None and cell.armed < late) or (jobs is not None and jobs < late):
             self.alarms.fired()
             self.runtime.rouse(self.address)
 
