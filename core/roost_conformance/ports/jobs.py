@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from roost.contract.commit import AlreadyHandled
 from roost.contract.errors import Conflict, Fenced, NotFound
-from roost.contract.job import LIVE, OUTCOME_BYTES, Claim, EndedJob, Job, JobEnd, JobStart
+from roost.contract.job import LIVE, OUTCOME_BYTES, Claim, EndedJob, Job, JobEnd, JobStart, LiveJob
 from roost.ports import Store
 
 from .case import journal_case
@@ -49,7 +49,7 @@ async def journal_start_refused(store: Store) -> None:
 @journal_case("64 live jobs of a kilobyte each come with the snapshot, in the order of their start; ended ones do not")
 async def journal_many(store: Store) -> None:
     writer = JobWriter(store, "many")
-    lives = []
+    lives: list[LiveJob] = []
     for i in range(0, LIVE, 16):
         version = writer.version + 1
         some = [
