@@ -7,7 +7,7 @@ calls the core through `Backend`. Vendor errors stop at the adapter (`raise ... 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -326,6 +326,17 @@ class Outbound(Protocol):
         ...
 
 
+class Verify(Protocol):
+    """Signatures of others, for auth hooks."""
+
+    def __call__(self, algorithm: str, jwk: Mapping[str, str], message: bytes, signature: bytes, /) -> Awaitable[bool]:
+        """Whether the signature (as JWS has it) is of this message. ValueError: the key can't be used.
+
+        `algorithm`: ES256, ES384, ES512 or EdDSA; `jwk`: a public key that is for it.
+        """
+        ...
+
+
 class Fetch(Protocol):
     """Outbound HTTP, handed in by the backend; the core knows only its type."""
 
@@ -346,3 +357,5 @@ class Ports:
     fetch: Fetch
     leases: Leases | None = None
     """Where hosts share the store."""
+    verify: Verify | None = None
+    """The platform's, where Python has no package cryptography."""

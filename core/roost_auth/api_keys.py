@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -124,7 +125,10 @@ def _holder(name: str, given: str | Sequence[str] | Mapping[str, Any]) -> Holder
         raise ValueError(f"APIKeys: {name}: {error}") from None
     if not hashes:
         raise ValueError(f"APIKeys: {name} has no key")
+    claims = dict(rest.get("claims", {}))
+    try:
+        json.dumps(claims, allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"APIKeys: the claims of {name} are no JSON: {error}") from None
     expires = rest.get("expires")
-    return Holder(
-        name, hashes, tuple(map(str, roles)), dict(rest.get("claims", {})), None if expires is None else float(expires)
-    )
+    return Holder(name, hashes, tuple(map(str, roles)), claims, None if expires is None else float(expires))

@@ -68,7 +68,7 @@ class SignedCookie:
         return f"SignedCookie(name={self.name!r})"
 
     def issue(self, caller: Caller) -> str:
-        """The header `Set-Cookie` that logs in this caller. ValueError: it is too large for a cookie."""
+        """The header `Set-Cookie` that logs in this caller. ValueError: it is too large for a cookie, or no JSON."""
         until = time.time() + self.max_age
         until = until if caller.expires is None else min(until, caller.expires)
         data: dict[str, Any] = {"p": caller.principal, "e": until}
@@ -76,7 +76,8 @@ class SignedCookie:
             data["r"] = [*caller.roles]
         if caller.claims:
             data["c"] = dict(caller.claims)
-        body = urlsafe_b64encode(json.dumps(data, separators=(",", ":")).encode()).rstrip(b"=")
+        written = json.dumps(data, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+        body = urlsafe_b64encode(written.encode()).rstrip(b"=")
         value = f"{body.decode()}.{_sign(self._keys[0], body)}"
         if len(value) > SIZE:
             raise ValueError(f"a cookie of {len(value)} bytes, and browsers keep {SIZE}: leave out claims")

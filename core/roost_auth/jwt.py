@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
@@ -11,6 +12,7 @@ from roost import Caller, Credentials
 
 from .jwks import Jwks
 from .keys import ASYMMETRIC, HMAC, Key, static
+from .platform_keys import PlatformKey
 from .refusal import invalid, missing
 
 SIZE: Final = 16 * 1024
@@ -87,7 +89,13 @@ class JWT:
         if not isinstance(name, str) or name not in self.algorithms or "crit" in header:
             raise invalid("this token is signed in a way that is not taken here")
         key = await self._key(credentials, name, kid if isinstance(kid, str) else None)
-        return self._caller(self._claims(token, key, name))
+        material = key.material
+        if isinstance(material, PlatformKey):
+            try:
+                material = await material.judged(credentials, token)
+            except ValueError:
+                raise invalid("this token does not hold") from None
+        return self._caller(self._claims(token, material, name))
 
     async def _key(self, credentials: Credentials, name: str, kid: str | None) -> Key:
         """The one key that may have signed it."""
@@ -103,13 +111,16 @@ class JWT:
             raise invalid("this token is signed with a key that is not known here")
         return fit[0]
 
-    def _claims(self, token: str, key: Key, name: str) -> Mapping[str, Any]:
+    def _claims(self, token: str, material: Any, name: str) -> Mapping[str, Any]:
         options: Any = {"require": self._require, "verify_aud": self.audience is not None}
         try:
-            return cast("Mapping[str, Any]", jwt.decode(
-                token, key.material, algorithms=[name], audience=self.audience, issuer=self.issuer,
+            claims: dict[str, Any] = jwt.decode(
+                token, material, algorithms=[name], audience=self.audience, issuer=self.issuer,
                 leeway=self._leeway, options=options,
-            ))  # fmt: skip
+            )  # fmt: skip
+            # Python reads more than JSON has: what is no number, half a character. No letter could keep them.
+            json.dumps(claims, allow_nan=False, ensure_ascii=False).encode()
+            return claims
         except jwt.ExpiredSignatureError:
             raise invalid("this token has expired") from None
         except jwt.InvalidSignatureError:
@@ -120,7 +131,7 @@ class JWT:
             raise invalid("this token is of another issuer") from None
         except jwt.MissingRequiredClaimError as error:
             raise invalid(f"this token lacks the claim {error.claim}") from None
-        except (jwt.PyJWTError, ValueError, TypeError, OverflowError):
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
             raise invalid("this token does not hold") from None
 
     def _caller(self, claims: Mapping[str, Any]) -> Caller:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from base64 import urlsafe_b64decode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any, Final, cast
 
 import jwt
 
+from .platform_keys import PLATFORM, Judgement, PlatformKey
 from .rsa import RSA, PlainRSA, PublicKey
 
 HMAC: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
@@ -26,17 +28,21 @@ except ImportError:
     has_cryptography = False
     for _name, _hash in RSA.items():
         jwt.register_algorithm(_name, PlainRSA(_hash))
+    if sys.platform == "emscripten":
+        for _name in PLATFORM:
+            jwt.register_algorithm(_name, Judgement())
 
 ASYMMETRIC: Final = (
     ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
-    if has_cryptography else tuple(RSA)
+    if has_cryptography else (*RSA, *PLATFORM) if sys.platform == "emscripten" else tuple(RSA)
 )  # fmt: skip
-"""What can be verified here with a public key. Without the package cryptography (a Worker has none): RSA."""
+"""What can be verified here with a public key. A Worker has no package cryptography: RSA is verified by `PlainRSA`, the
+curves by the platform."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """`material`: as PyJWT takes it for any of `algorithms`."""
+    """`material`: as PyJWT takes it for any of `algorithms`, or a key of the platform."""
 
     kid: str | None
     algorithms: frozenset[str]
@@ -109,7 +115,9 @@ def from_jwk(row: Mapping[str, Any]) -> Key | None:
             return _allowed(row, Key(kid, frozenset(RSA), PublicKey(n, e)))
         return _allowed(row, Key(kid, _RSA, jwt.PyJWK(_public(row), "RS256").key))
     if not has_cryptography:
-        return None
+        found = PlatformKey.of(row)
+        usable = found is not None and found.algorithm in ASYMMETRIC
+        return _allowed(row, Key(kid, frozenset({found.algorithm}), found)) if found and usable else None
     if kty == "EC" and row.get("crv") in _CURVES:
         name = _CURVES[row["crv"]]
         return _allowed(row, Key(kid, frozenset({name}), jwt.PyJWK(_public(row), name).key))

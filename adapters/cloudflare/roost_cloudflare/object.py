@@ -81,6 +81,7 @@ class AwakeObject:
             self.alarms,
             host,
             PlatformFetch(Egress(app.egress, private=settings.loopback)),
+            verify=interop.verifies,
         )
         self.runtime = ObjectRuntime(app, ports, settings)
         if not settings.loopback:

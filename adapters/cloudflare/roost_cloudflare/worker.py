@@ -55,7 +55,9 @@ def router(app: App, settings: Settings, env: interop.Js) -> Router:
     registries = Registries(interop.Namespace(env, "ROOST_REGISTRY"))
     courier = ObjectCourier(interop.Namespace(env, "ROOST_AGENT"), registries, host)
     nothing = cast(Any, None)
-    ports = Ports(cast(Any, Lister(registries)), courier, nothing, nothing, host, LateFetch(app, settings))
+    fetch = LateFetch(app, settings)
+    store = cast(Any, Lister(registries))
+    ports = Ports(store, courier, nothing, nothing, host, fetch, verify=interop.verifies)
     return Router(app, ports, CLOUDFLARE, config=settings.config, idle_after=float("inf"), restless=settings.restless)
 
 

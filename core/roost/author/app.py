@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import httpx
 
     from ..contract.result import TickResult
-    from ..ports import Host
+    from ..ports import Host, Verify
     from .agent import Agent
 
 A = TypeVar("A", bound="Agent[Any, Any]")
@@ -52,6 +52,8 @@ class Credentials:
     method: str = ""
     fetch: Callable[[], httpx.AsyncClient] | None = field(default=None, repr=False, compare=False)
     """Makes a client of the platform's outbound HTTP; set by Roost."""
+    verify: Verify | None = field(default=None, repr=False, compare=False)
+    """The platform's verification of signatures, where Python has no package cryptography; set by Roost."""
 
     @property
     def http(self) -> httpx.AsyncClient:

@@ -59,6 +59,7 @@ async def authenticate(
         return None
     timeout = runtime.host.timeout(HOOK)
     object.__setattr__(credentials, "fetch", partial(runtime.outside, runtime.host.monotonic() + HOOK))
+    object.__setattr__(credentials, "verify", runtime.verify)
     try:
         async with timeout:
             found = await hook(credentials)

@@ -188,6 +188,14 @@ def test_a_cookie_that_is_not_safe_is_refused_at_once() -> None:
         SignedCookie(SECRETS[0]).issue(Caller("ann", {"x": "y" * 4000}))
 
 
+@pytest.mark.parametrize("claims", [{"x": float("nan")}, {"x": "\ud800"}, {"x": float("inf")}, {"x": {1, 2}}])
+def test_claims_that_could_not_be_kept_are_refused_where_they_are_given(claims: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="APIKeys: the claims of ci are no JSON"):
+        APIKeys({"ci": {"keys": [str(new_key()[1])], "claims": claims}})
+    with pytest.raises((ValueError, TypeError)):
+        SignedCookie(SECRETS[0]).issue(Caller("ann", claims))
+
+
 # Several ----------------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import jwt
@@ -16,9 +17,12 @@ from roost import Caller, Rejected, TransientError
 from roost_auth import JWT
 from roost_auth import jwks as jwks_module
 from roost_auth.jwt import JWT as Hook
+from roost_auth.keys import Key
+from roost_auth.platform_keys import PLATFORM, Judgement, PlatformKey
 from roost_auth.rsa import PublicKey
 
 from .rig import Issuer, Signer, credentials, issuer
+from .vectors import VECTORS, spoilt
 
 pytestmark = pytest.mark.anyio
 RSA = Signer.make("one")
@@ -88,13 +92,29 @@ async def test_what_does_not_hold_is_refused() -> None:
 
 
 def _forged(header: dict[str, Any], claims: dict[str, Any], signature: bytes = b"", secret: bytes | None = None) -> str:
+    return _signed(header, json.dumps(claims).encode(), signature, secret)
+
+
+def _signed(header: dict[str, Any], body: bytes, signature: bytes = b"", secret: bytes | None = None) -> str:
     def part(raw: bytes) -> str:
         return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
-    front = f"{part(json.dumps(header).encode())}.{part(json.dumps(claims).encode())}"
+    front = f"{part(json.dumps(header).encode())}.{part(body)}"
     if secret is not None:
         signature = hmac.new(secret, front.encode(), hashlib.sha256).digest()
     return f"{front}.{part(signature)}"
+
+
+@pytest.mark.parametrize(
+    "value", [b"NaN", b"1e400", b"-Infinity", b'"\\ud800"', b'{"\\ud800": 1}', b"[" * 5000 + b"]" * 5000]
+)
+@pytest.mark.parametrize("claim", ["sub", "roles", "other", "exp"])
+async def test_claims_that_json_does_not_have_are_refused(value: bytes, claim: str) -> None:
+    """Python reads them; what an agent keeps of a caller could not be written."""
+    hook = JWT(audience="roost", keys=SECRET)
+    members = {"sub": b'"ann"', "aud": b'"roost"', "exp": b"%d" % (time.time() + 60)} | {claim: value}
+    body = b"{%b}" % b",".join(b'"%b":%b' % (name.encode(), raw) for name, raw in members.items())
+    await refused(hook, _signed({"alg": "HS256"}, body, secret=SECRET.encode()))
 
 
 @pytest.mark.parametrize("alg", ["none", "None", "NONE", "nOnE", "", None, 0, ["RS256"], {"alg": "RS256"}])
@@ -233,3 +253,75 @@ def test_rsa_without_cryptography_agrees_with_it() -> None:
     for _ in range(2100):  # the cube root
         low = (2 * low + target // (low * low)) // 3
     assert not loose.verifies(b"m", (low + 1).to_bytes(256), "sha256")
+
+
+async def _platform(algorithm: str, jwk: Mapping[str, str], message: bytes, signature: bytes) -> bool:
+    """A platform's verification, as a Worker has it."""
+    return bool(jwt.get_algorithm_by_name(algorithm).verify(message, jwt.PyJWK(dict(jwk), algorithm).key, signature))
+
+
+@pytest.mark.parametrize("name", VECTORS)
+async def test_the_vectors_of_the_rfcs_hold(name: str) -> None:
+    row, token = VECTORS[name]
+    key = PlatformKey.of({**row, "d": "private", "alg": name})
+    assert key is not None and key.algorithm == name and key.jwk == row
+    asked = credentials()
+    object.__setattr__(asked, "verify", _platform)
+    judged = await key.judged(asked, token)
+    algorithm = Judgement()
+    assert algorithm.verify(judged.message, judged, judged.signature)
+    assert not algorithm.verify(judged.message + b"x", judged, judged.signature)
+    assert not algorithm.verify(judged.message, judged, judged.signature[:-1])
+    for other in spoilt(token):
+        assert not (await key.judged(asked, other)).holds, other
+    with pytest.raises(RuntimeError, match="install the package cryptography"):
+        await key.judged(credentials(), token)
+
+
+def test_keys_of_a_platform_are_whole() -> None:
+    broken: list[dict[str, Any]] = [
+        {"kty": "EC", "crv": "P-256", "x": "AAAA", "y": "AAAA"}, {"kty": "EC", "crv": "P-256", "x": 1},
+        {"kty": "OKP", "crv": "Ed25519", "x": VECTORS["EdDSA"][0]["x"] + "AAAA"}, {"kty": "EC", "crv": "P-256"},
+    ]  # fmt: skip
+    for row in broken:
+        with pytest.raises((ValueError, KeyError)):
+            PlatformKey.of(row)
+    others: list[dict[str, Any]] = [
+        {"kty": "EC", "crv": "secp256k1"}, {"kty": "OKP", "crv": "Ed448"}, {"kty": "EC", "crv": ["P-256"]},
+    ]  # fmt: skip
+    for other in others:
+        assert PlatformKey.of(other) is None
+
+
+@pytest.mark.parametrize("alg", ["ES256", "EdDSA"])
+async def test_what_a_platform_verifies_is_judged_whole(alg: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Issuer, audience and times are asked as ever; a token does not choose its algorithm; another's key is refused."""
+    signer = Signer.make("k", alg)
+    hook = JWT(issuer="https://issuer.example", audience="roost", keys=signer.jwk)
+    key = PlatformKey.of(signer.jwk)
+    monkeypatch.setattr(hook, "_keys", [Key("k", frozenset({alg}), key)])
+
+    async def ask(token: str) -> Caller | None:
+        asked = credentials(token)
+        object.__setattr__(asked, "verify", _platform)
+        return await hook(asked)
+
+    good = {"iss": "https://issuer.example"}
+    right = signer.token(good, roles=["clerk"])
+    refused = [
+        (signer.token(good, exp=time.time() - 60), "expired"), (signer.token(good, aud="other"), "audience"),
+        (signer.token(iss="https://evil.example"), "issuer"), (Signer.make("k", alg).token(good), "signature"),
+        (signer.token(good)[:-4], "signature|read"), (_forged({"alg": "none"}, good), "not taken"),
+        (_forged({"alg": "HS256"}, good, secret=json.dumps(signer.jwk).encode()), "not taken"),
+    ]  # fmt: skip
+    jws = jwt.PyJWS()
+    for name in PLATFORM:
+        jws.unregister_algorithm(name)
+        jws.register_algorithm(name, Judgement())
+    monkeypatch.setattr("jwt.api_jwt._jwt_global_obj._jws", jws)
+    caller = await ask(right)
+    assert caller is not None and (caller.principal, caller.roles) == ("ann", ("clerk",))
+    for wrong, words in refused:
+        with pytest.raises(Rejected, match=words) as caught:
+            await ask(wrong)
+        assert (caught.value.status, caught.value.code) == (401, "invalid-token")

@@ -26,6 +26,7 @@ from .request import raw_request as raw_request
 from .request import url_of as url_of
 from .response import Stream as Stream
 from .response import response as response
+from .signatures import verifies as verifies
 from .sockets import cid_of as cid_of
 from .sockets import close as close
 from .sockets import hibernate as hibernate
