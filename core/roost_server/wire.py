@@ -13,7 +13,7 @@ from roost.contract.trigger import Caller
 from roost.engine.runtime import Runtime
 from roost.sockets.admission import by_path, by_query, check_transport, read_query
 from roost.sockets.line import Line, refuse
-from roost.sockets.metered import Metered, knock, known, seat, spender
+from roost.sockets.metered import Metered, knock, known, seat
 from roost.sockets.protocol import Session
 from roost_http.door import Door
 
@@ -98,7 +98,8 @@ class Agents:
             await knock(runtime, meter, address, caller, handshake.client)
             leave = seat(runtime, meter, caller, handshake.client)
             session = MeteredSession(runtime, address, cid, label, caller, query, line)
-            session.leave, session.spend = leave, spender(runtime, meter, caller, handshake.client)
+            session.leave = leave
+            session.count(runtime, meter, handshake.client)
         session.hub = self.hub
         return session
 

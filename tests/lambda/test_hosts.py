@@ -13,9 +13,11 @@ import pytest
 from roost.contract.address import Address
 from roost.contract.commit import Row, Snapshot
 from roost.contract.errors import TransientError
+from roost.contract.quotas import Quotas
 from roost.contract.result import TickResult
 from roost.contract.trigger import NOTHING, Call, Caller, Connect, Disconnect, Message, Request, Trigger
-from roost.engine.guest_codec import answered, pack
+from roost.engine.guest_codec import answered, pack, unpack
+from roost.engine.meter import Meter
 from roost_lambda import keys, rows
 from roost_lambda.client import Client
 
@@ -354,3 +356,26 @@ async def test_a_guest_that_streams_gets_its_chunks(fleet: Fleet) -> None:
     assert (await second).value == b"null"
     assert [raw for _, raw in chunks] == [b"0", b"1", b"2"]
     assert len({id.rsplit(b".", 1)[0] for id, _ in chunks}) == 1 and chunks[2][0].endswith(b".2")
+
+
+async def test_sockets_of_clients_without_a_name_are_counted_over_all_hosts(fleet: Fleet) -> None:
+    """By the agent's rows, whichever host greets; and a connect that waits for another host keeps whose it is."""
+    a = Address("counter", "a")
+
+    async def come(cid: str, client: str | None, caller: Caller | None = None) -> str:
+        host = fleet.host()
+        host.runtime.meter = Meter(Quotas(sockets=2), host.runtime.host.monotonic)
+        found = await host.dispatch(a, Trigger("connect", Connect(cid, cid, 1.0, client=client), caller=caller))
+        return found.outcome if found.error is None else found.error.code
+
+    assert [await come(f"a{n}", "192.0.2.7") for n in range(3)] == ["value", "value", "limit-quota-sockets"]
+    assert [await come(f"b{n}", "") for n in range(3)] == ["value", "value", "limit-quota-sockets"], "not known whose"
+    assert await come("c", "198.51.100.9") == "value"
+    assert [await come(f"d{n}", None, Caller("ann")) for n in range(3)] == ["value", "value", "limit-quota-sockets"]
+    host = fleet.host()
+    await host.dispatch(a, Trigger("disconnect", Disconnect("a0"), source="admin"))
+    assert [await come(f"e{n}", "192.0.2.7") for n in range(2)] == ["value", "limit-quota-sockets"]
+    for connect in (Connect("x", "x", 1.0, client="192.0.2.7"), Connect("y", "y", 1.0)):
+        letter = pack(Trigger("connect", connect), "id", 20.0, host.runtime.host.now())
+        assert letter is not None
+        assert unpack(host.runtime.kind("counter"), letter, host.runtime.host).trigger.payload == connect

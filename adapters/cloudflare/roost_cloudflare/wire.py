@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from roost.author.app import App
 from roost.contract.address import Address
-from roost.contract.caller import caller_of
+from roost.contract.caller import caller_of, network_of
 from roost.contract.commit import Frame, Row
 from roost.contract.trigger import Caller
 from roost.engine.runtime import Runtime
 from roost.sockets.admission import by_path, by_query
-from roost.sockets.metered import Metered, spender
+from roost.sockets.metered import Metered
 from roost.sockets.protocol import Session
 
 from . import interop
@@ -68,17 +68,18 @@ def session_of(
     runtime: Runtime, address: Address, cid: str, label: str, caller: Caller | None, query: Mapping[str, str],
     line: ObjectLine, client: str = "",
 ) -> Session:  # fmt: skip
-    """The session of a connection. `client`: its remote address, which does not outlive the object's memory."""
+    """The session of a connection. `client`: its remote address; its row keeps the network of one without a name."""
     if runtime.meter is None:
         return ObjectSession(runtime, address, cid, label, caller, query, line)
     session = MeteredSession(runtime, address, cid, label, caller, query, line)
-    session.spend = spender(runtime, runtime.meter, caller, client)
+    session.count(runtime, runtime.meter, client)
     return session
 
 
 def rebuilt(runtime: Runtime, address: Address, row: Row, line: ObjectLine) -> Session:
     """The session of a connection that outlived the object's memory."""
-    session = session_of(runtime, address, row.cid, row.label, caller_of(row.principal, row.claims), {}, line)
+    caller, client = caller_of(row.principal, row.claims), network_of(row.principal, row.claims) or ""
+    session = session_of(runtime, address, row.cid, row.label, caller, {}, line, client)
     session.resume()
     return session
 

@@ -28,7 +28,7 @@ from roost.protocol.incoming import number
 from roost.protocol.numbering import FRAME_GAP, frame_gap
 from roost.sockets.admission import by_query, check_transport, refuse_doubled, without_secrets
 from roost.sockets.line import refuse
-from roost.sockets.metered import knock, known, spender
+from roost.sockets.metered import knock, known, nameless
 
 from .backend import LambdaBackend
 from .entrance import passed, viewer
@@ -101,7 +101,8 @@ class ApiGateway:
             if not await line.flush(greeting=True):
                 return
             if greeting:  # else the agent knows it since a run that died: another connect could come after its end
-                connect = Connect(opened.cid, label, self._now, without_secrets(opened.query), seen)
+                counted = None if backend.runtime.meter is None else nameless(caller, opened.client)
+                connect = Connect(opened.cid, label, self._now, without_secrets(opened.query), seen, counted)
                 trigger = Trigger("connect", connect, None, source_of(caller), caller, deadline=end)
                 result = await backend.dispatch(address, trigger)
                 if result.error is not None:
@@ -149,7 +150,7 @@ class ApiGateway:
             session = InvocationSession(self._backend, runtime, address, framed.cid, data["label"], caller, line, end)
         else:
             session = MeteredInvocation(self._backend, runtime, address, framed.cid, data["label"], caller, line, end)
-            session.spend = spender(runtime, runtime.meter, caller, data.get("client", ""))
+            session.count(runtime, runtime.meter, data.get("client", ""))
         seq = number(framed.text) if isinstance(framed, Framed) else None
         if seq is None and isinstance(framed, Framed):
             session.text(framed.text)

@@ -23,6 +23,8 @@ APP: Final = Caller("app", source="app")
 """The app's own code outside any agent: its `web`."""
 _WHOLE: Final = ""
 _CLAIMS: Final = "the claims of a caller"
+_NETWORK: Final = "network"
+"""Of a row without a principal: what its column of claims holds."""
 
 
 def source_of(caller: Caller | None) -> CallerSource:
@@ -78,6 +80,20 @@ def caller_of(principal: str | None, raw: bytes | None, source: Source = "client
     if len(claims) == 1 and isinstance(whole, dict):
         return from_document({**cast("dict[str, Any]", whole), "principal": principal})
     return Caller(principal, claims, cast(CallerSource, source) if source in CALLERS else "client")
+
+
+def of_network(client: str | None) -> bytes | None:
+    """What a connection's row keeps of a client without a name: its network, where sockets are counted."""
+    return None if client is None else encode({_NETWORK: client}, "a client's network")
+
+
+def network_of(principal: str | None, raw: bytes | None) -> str | None:
+    """The same, read. None: it has a name, or nothing was counted when it came."""
+    if principal is not None or raw is None:
+        return None
+    found: Any = read(raw, "the network of a client without a name")
+    client: Any = cast("dict[str, Any]", found).get(_NETWORK) if isinstance(found, dict) else None
+    return client if isinstance(client, str) else None
 
 
 def lapses(raw: bytes | None) -> float | None:

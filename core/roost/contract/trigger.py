@@ -88,6 +88,8 @@ class Connect:
     query: Mapping[str, str] = field(default_factory=dict[str, str])
     seen: str = ""
     """Digest of the view it was greeted with (frames.digest): another one, committed since, must still be shown."""
+    client: str | None = None
+    """The network of a client without a name, where its sockets are counted; "" unknown."""
 
 
 @record

@@ -45,8 +45,8 @@ async def attempt(cell: Cell, waiting: Waiting) -> None:
         elif trigger.kind == "connect" and _connected(cell, trigger):
             cell.finish(waiting, TickResult("value"))
             return
-        elif trigger.kind == "connect" and cell.runtime.meter is not None:
-            cell.runtime.meter.room(image.connections.values(), trigger.caller)
+        elif isinstance(trigger.payload, Connect) and cell.runtime.meter is not None:
+            cell.runtime.meter.room(image.connections.values(), trigger.caller, trigger.payload.client)
         if trigger.id is not None and trigger.source != "schedule" and await replay(cell, waiting, image):
             return
         if cell.agent is None and trigger.kind != "disconnect":  # its row leaves, whether its hook can run or not

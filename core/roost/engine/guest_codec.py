@@ -46,7 +46,8 @@ def pack(trigger: Trigger, id: str, left: float, now: float) -> Letter | None:
         doc |= {"cid": payload.cid, "state": payload.state, "seq": payload.seq}
     elif isinstance(payload, Connect):
         doc |= {
-            "cid": payload.cid, "l": payload.label, "o": payload.opened, "q": dict(payload.query), "s": payload.seen
+            "cid": payload.cid, "l": payload.label, "o": payload.opened, "q": dict(payload.query), "s": payload.seen,
+            **({} if payload.client is None else {"w": payload.client}),
         }  # fmt: skip
     elif isinstance(payload, Disconnect):
         doc |= {"cid": payload.cid, "code": payload.code, "r": payload.reason}
@@ -106,7 +107,7 @@ def _payload(doc: dict[str, Any], letter: Letter) -> Payload:
             return SetState(doc["cid"], doc["state"], doc["seq"])
         return Message(doc["cid"], _raw(doc))
     if kind == "connect":
-        return Connect(doc["cid"], doc["l"], doc["o"], doc["q"], doc["s"])
+        return Connect(doc["cid"], doc["l"], doc["o"], doc["q"], doc["s"], doc.get("w"))
     if kind == "disconnect":
         return Disconnect(doc["cid"], doc["code"], doc["r"])
     body = _raw(doc)

@@ -13,7 +13,7 @@ from math import floor
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from ..contract import quotas as terms
-from ..contract.caller import caller_of, source_of
+from ..contract.caller import caller_of, of_network, source_of
 from ..contract.quotas import DEFAULT, UNLIMITED, Plan, Quotas, Rate, quota_of
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ..contract.trigger import Caller
 
 CALLERS: Final = 10_000
+ADDRESS: Final = 64
+"""Characters that are kept of an address which is none: a header may have said it."""
 Who: TypeAlias = tuple[str, str]
 """("client", principal), ("address", remote address) of a client without a name, ("tenant", name), or ("refused",
 remote address) of whoever sends credentials that the hook refuses."""
@@ -58,7 +60,7 @@ def network(client: str) -> str:
     try:
         found = ipaddress.ip_address(client.partition("%")[0])
     except ValueError:
-        return client
+        return client[:ADDRESS]
     if isinstance(found, ipaddress.IPv6Address):
         if found.ipv4_mapped is not None:
             return str(found.ipv4_mapped)
@@ -158,16 +160,23 @@ class Meter:
 
         return leave
 
-    def room(self, rows: Collection[Row], caller: Caller | None) -> None:
-        """Whether an agent with these connections takes one more of a caller with a name: exact on every backend, as
-        the rows are the agent's own. LimitExceeded `quota_sockets`."""
-        if caller is None or caller.source != "client":
+    def room(self, rows: Collection[Row], caller: Caller | None, client: str | None = None) -> None:
+        """Whether an agent with these connections takes one more of a client: exact on every backend, as the rows are
+        the agent's own. `client`: the network of one without a name. LimitExceeded `quota_sockets`."""
+        if caller is not None and caller.source != "client":
             return
         most = quota_of(self.quotas, caller).sockets
         if most is None or len(rows) < most:
             return
-        own = [row for row in rows if row.principal == caller.principal]
-        if len(own) >= most and sum(source_of(caller_of(r.principal, r.claims)) == "client" for r in own) >= most:
+        if caller is None:
+            held = of_network(client or "")
+            count = sum(row.principal is None and row.claims == held for row in rows)
+        else:
+            own = [row for row in rows if row.principal == caller.principal]
+            count = len(own)
+            if count >= most:
+                count = sum(source_of(caller_of(r.principal, r.claims)) == "client" for r in own)
+        if count >= most:
             self.refused["sockets"] += 1
             raise terms.seated(most, "at this agent")
 

@@ -23,9 +23,14 @@ Spend = Callable[[Sequence[Use]], object]
 
 
 class Metered(Session):
-    """Mixed in before a backend's session; whoever makes it sets `spend`."""
+    """Mixed in before a backend's session; whoever makes it calls `count`."""
 
     __slots__ = ()
+
+    def count(self, runtime: Runtime, meter: Meter, client: str) -> None:
+        """Count what it uses for its caller. `client`: its remote address, "" unknown."""
+        self.spend = spender(runtime, meter, self.caller, client)
+        self.client = nameless(self.caller, client)
 
     def text(self, data: str) -> None:
         if self._afford(len(data)):
@@ -83,11 +88,16 @@ def spender(runtime: Runtime, meter: Meter, caller: Caller | None, client: str) 
 async def knock(runtime: Runtime, meter: Meter, address: Address, caller: Caller | None, client: str) -> None:
     """Count a handshake as a call, and its agent if that is new. LimitExceeded: it may not come in.
 
-    How many sockets a caller with a name has at an agent is counted by its rows, when `on_connect` runs.
+    How many sockets a client has at an agent is counted by its rows, before `on_connect` runs.
     """
     who, tenant = who_is(caller, client), _tenant(runtime, caller)
     meter.spend(who, caller, (("calls", 1),), tenant)
     await meter.birth(runtime, address, who, caller, tenant)
+
+
+def nameless(caller: Caller | None, client: str) -> str | None:
+    """For `Connect.client`: the network of a client without a name; None: it has one."""
+    return network(client) if caller is None else None
 
 
 def seat(runtime: Runtime, meter: Meter, caller: Caller | None, client: str) -> Callable[[], None]:

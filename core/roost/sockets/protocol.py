@@ -60,6 +60,7 @@ class Session:
         "address",
         "caller",
         "cid",
+        "client",
         "label",
         "line",
         "query",
@@ -67,7 +68,7 @@ class Session:
         "spend",
     )
     spend: Callable[[Sequence[tuple[str, int]]], object]
-    """Of a session that is counted: see metered.py."""
+    """Of a session that is counted: see metered.py. So is `client`, the network of a client without a name."""
 
     def __init__(
         self,
@@ -82,6 +83,7 @@ class Session:
         self.runtime = runtime
         self.address = address
         self.cid = cid
+        self.client: str | None = None
         self.label = label
         self.caller = caller
         self._source: CallerSource = source_of(caller)
@@ -131,7 +133,7 @@ class Session:
             self.line.send_text_bytes(data)
         query, self.query = self.query or {}, None
         self._watch()
-        connect = Connect(self.cid, self.label, runtime.host.now(), without_secrets(query), seen)
+        connect = Connect(self.cid, self.label, runtime.host.now(), without_secrets(query), seen, self.client)
         runtime.post(address, Trigger("connect", connect, None, self._source, self.caller), self._connected)
 
     def _connected(self, result: TickResult) -> None:

@@ -13,7 +13,7 @@ from ..author.action import describe
 from ..author.connection import Connection
 from ..author.response import Response
 from ..author.schedule import UnknownZone, check, parsed
-from ..contract.caller import stored
+from ..contract.caller import of_network, stored
 from ..contract.commit import Gone, Row
 from ..contract.encoding import encode
 from ..contract.errors import LimitExceeded, NotFound, Rejected, TransientError, Unreadable
@@ -166,7 +166,7 @@ async def _connect(agent: Agent[Any, Any], tick: Tick, waiting: Runnable, connec
     row = Row(
         connect.cid, connect.label, connect.opened,
         caller.principal if caller else None,
-        stored(caller),
+        stored(caller) if caller else of_network(connect.client),
     )  # fmt: skip
     tick.rows[connect.cid] = row
     await agent.on_connect(Connection(tick, row, connect.query))
