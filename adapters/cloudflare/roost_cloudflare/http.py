@@ -12,17 +12,20 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
+from roost_http.answer import as_problem
 from roost_http.asgi import ASGIApp
 
 from . import interop
+from .patience import Patience
 
 PULSE = 4.0
 """Seconds between two comments."""
 DRAIN = 16 << 20
 """Bytes of a refused body that are taken in; who sends more is cut off."""
-WHOLE = 256 << 10
+WHOLE = 64 << 10
 """Bytes of a body whose length was said, up to which it is read in one crossing. Longer ones, and those without a
-length, come piece by piece: whoever reads them stops at its limit, and the rest never enters memory."""
+length, come piece by piece: whoever reads them stops at its limit, and the rest never enters memory; and it is seen
+whether they go on."""
 BODILESS = frozenset({101, 204, 205, 304})
 
 
@@ -78,13 +81,17 @@ class Head:
 class RequestAnswer:
     """One request and its answer."""
 
-    __slots__ = ("_asked", "_chunks", "_gone", "_head", "_headers", "_parts", "_status", "_stream", "begun", "ready")
+    __slots__ = (
+        "_asked", "_chunks", "_gone", "_head", "_headers", "_parts", "_patience", "_status", "_stream", "begun", "ready"
+    )  # fmt: skip
 
     def __init__(self, head: Head) -> None:
         self._head = head
         self._asked = False
         """All of the body was read."""
         self._chunks: interop.Chunks | None = None
+        self._patience: Patience | None = None
+        """Once the body was waited for."""
         self._status = 500
         self._headers: list[tuple[str, str]] = []
         self._parts: list[bytes] = []
@@ -111,26 +118,53 @@ class RequestAnswer:
 
     async def _read(self) -> bytes:
         """The body, or its next piece."""
-        if self._chunks is None:
-            if not self._head.body or self._head.whole:
+        head = self._head
+        if not head.body:
+            self._asked = True
+            return b""
+        patience = self._patience
+        if patience is None:
+            patience = self._patience = Patience(int(head.fields["content-length"]) if head.whole else 0)
+        try:
+            if self._chunks is None and head.whole:
                 self._asked = True
-                return await interop.body_of(self._head.request) if self._head.body else b""
-            self._chunks = interop.Chunks(self._head.request)
-        piece = await self._chunks.next()
-        self._asked = piece is None
-        return piece or b""
+                return await patience.wait(interop.body_of(head.request))
+            if self._chunks is None:
+                self._chunks = interop.Chunks(head.request)
+            piece = await patience.wait(self._chunks.next())
+            self._asked = piece is None
+            patience.came(len(piece or b""))
+            return piece or b""
+        finally:
+            if self._asked:
+                patience.end()
 
     async def drain(self) -> None:
         """Take in a body that was refused unread: answered before it has come, the platform cuts the connection and
         a client that is still sending never sees why."""
         if self._asked or not self._head.body:
+            if self._patience is not None:
+                self._patience.end()
             return
         self._asked = True
+        patience = self._patience = self._patience or Patience(0)
         size = 0
         with suppress(OSError):
             chunks = self._chunks or interop.Chunks(self._head.request)
-            while size < DRAIN and (data := await chunks.next()) is not None:
+            while size < DRAIN and (data := await patience.wait(chunks.next())) is not None:
                 size += len(data)
+                patience.came(len(data))
+        patience.end()
+
+    def answered(self) -> interop.Js:
+        """The answer; where there is none because the body did not come, that."""
+        if self.ready is not None:
+            return self.ready
+        if self._patience is None or not self._patience.late:
+            raise RuntimeError("the app gave no answer")
+        found = as_problem(self._patience.refusal())
+        headers = [(k.decode(), v.decode()) for k, v in found.headers]
+        return interop.response(found.status, headers, found.body)
 
     async def send(self, message: dict[str, Any]) -> None:
         if message["type"] == "http.response.start":
@@ -177,9 +211,7 @@ async def answer(app: ASGIApp, head: Head) -> interop.Js:
     if not head.streams:
         await app(head.scope(), turn.receive, turn.send)
         await turn.drain()
-        if turn.ready is None:
-            raise RuntimeError("the app gave no answer")
-        return turn.ready
+        return turn.answered()
     begun = turn.begun = asyncio.get_running_loop().create_future()
     task = asyncio.ensure_future(app(head.scope(), turn.receive, turn.send))
     await asyncio.wait([task, begun], return_when=asyncio.FIRST_COMPLETED)
@@ -187,9 +219,7 @@ async def answer(app: ASGIApp, head: Head) -> interop.Js:
         task.result()
     else:
         keep(task)
-    if turn.ready is None:
-        raise RuntimeError("the app gave no answer")
-    return turn.ready
+    return turn.answered()
 
 
 def keep(task: asyncio.Future[None]) -> None:
