@@ -34,6 +34,7 @@ def add(commands: Commands) -> None:
             parser.add_argument("--out", type=Path, metavar="FILE")
         elif name == "import":
             parser.add_argument("file", metavar="FILE", help="the document; - reads stdin")
+            parser.add_argument("--unsigned", action="store_true", help="whoever signed it, or nobody")
         elif name == "destroy":
             parser.add_argument("--yes", action="store_true", help="don't ask")
         elif name == "redrive":
@@ -76,7 +77,7 @@ def restore(args: argparse.Namespace) -> int:
         raise Complaint(f"{args.file} is no exported document: {error}", USAGE) from error
     if not isinstance(document, dict):
         raise Complaint(f"{args.file} is no exported document: it is not a JSON object", USAGE)
-    _do(args, lambda handle: handle.restore(document))  # pyright: ignore[reportUnknownArgumentType] (JSON)
+    _do(args, lambda handle: handle.restore(document, unsigned=args.unsigned))  # pyright: ignore[reportUnknownArgumentType] (JSON)
     return _done(args, "imported")
 
 

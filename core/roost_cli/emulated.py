@@ -40,7 +40,9 @@ from .watch import Watch
 from .welcome import welcome
 
 VARIABLE: Final = re.compile(r"ROOST_[A-Z0-9_]+__\w+", re.IGNORECASE)
-"""Config of an agent. Nothing else of this shell is known to a deployment."""
+"""Config of an agent. Of this shell a deployment knows nothing else but `PASSED`."""
+PASSED: Final = ("ROOST_OPERATORS", "ROOST_EXPORT_KEYS")
+"""As `roost dev` without an emulator knows them. The admin token goes another way: it is made where there is none."""
 
 
 class Emulated:
@@ -200,6 +202,7 @@ def _environment(root: Path, args: argparse.Namespace) -> Mapping[str, str]:
     for text in config_lines(args.config):
         kind, field, value = split_config(text)
         out[variable(kind, *field.split("."))] = value
+    out |= {name: os.environ[name] for name in PASSED if os.environ.get(name)}
     out["ROOST_LOG_LEVEL"] = args.log_level
     if args.restless:
         out["ROOST_RESTLESS"] = "1"

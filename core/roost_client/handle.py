@@ -223,9 +223,13 @@ class AgentHandle:
         path = f"{self._path}/export"
         return _object(await self._http.fetch("GET", path), path)
 
-    async def restore(self, doc: Mapping[str, Any]) -> None:
-        """Admin: make this agent from an exported document. It must not exist."""
-        await self._http.fetch("PUT", f"{self._path}/export", body=encode(dict(doc)))
+    async def restore(self, doc: Mapping[str, Any], *, unsigned: bool = False) -> None:
+        """Admin: make this agent from an exported document. It must not exist.
+
+        `unsigned`: it is taken whoever signed it, or nobody.
+        """
+        query = "?unsigned=true" if unsigned else ""
+        await self._http.fetch("PUT", f"{self._path}/export{query}", body=encode(dict(doc)))
 
 
 def _object(doc: Any, path: str) -> Document:

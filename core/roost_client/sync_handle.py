@@ -153,6 +153,9 @@ class SyncAgentHandle:
         """Admin: everything of the agent in a portable, checksummed document."""
         return self._portal.run(self._handle.export)
 
-    def restore(self, doc: Mapping[str, Any]) -> None:
-        """Admin: make this agent from an exported document. It must not exist."""
-        self._portal.run(lambda: self._handle.restore(doc))
+    def restore(self, doc: Mapping[str, Any], *, unsigned: bool = False) -> None:
+        """Admin: make this agent from an exported document. It must not exist.
+
+        `unsigned`: it is taken whoever signed it, or nobody.
+        """
+        self._portal.run(lambda: self._handle.restore(doc, unsigned=unsigned))

@@ -250,8 +250,8 @@ def _agents(kinds: list[str]) -> dict[str, Node]:
                 "export", "As a document.", ref("Export"), (*seen, 409, 422), parameters=whose, admin=True
             ),
             "put": _operation(
-                "import", "From a document.", version, (*seen, 409, *ANY_BODY, 423), parameters=whose, admin=True,
-                body=_body(ref("Export"), required=True),
+                "import", "From a document.", version, (*seen, 409, *ANY_BODY, 423), admin=True,
+                parameters=[*whose, _query("unsigned", {"type": "boolean"})], body=_body(ref("Export"), required=True),
             ),
         },
         f"{base}/migrate": {

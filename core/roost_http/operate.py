@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import quote
 
 from roost.contract.encoding import DEPTH, DOCUMENT
+from roost.contract.export_keys import SIGNATURE, ExportKeys
 from roost.contract.trigger import NOTHING, Import, Purge, Trigger, TriggerKind
 
 from . import body, query
@@ -14,6 +15,7 @@ from .answer import JSON, NO_SNIFF, NO_STORE, Answer, as_json
 from .exchange import Exchange
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
+_CHECKSUM: Final = re.compile(rb'"sha256":"([0-9a-f]{64})"}\Z')
 
 
 def _trigger(x: Exchange, kind: TriggerKind) -> Trigger:
@@ -35,8 +37,10 @@ async def disconnect(x: Exchange) -> Answer:
 
 
 async def export(x: Exchange) -> Answer:
-    """GET .../export: the agent as a document, offered as a file."""
+    """GET .../export: the agent as a document, offered as a file; signed where the deployment has a key."""
     document = await x.dispatch(_trigger(x, "export"))
+    if keys := x.site.operators.exports:
+        document = _signed(document, keys)
     name = f"{x.address.kind}-{x.address.key}.json"
     plain = _UNSAFE.sub("_", name)[:100]
     disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
@@ -44,12 +48,23 @@ async def export(x: Exchange) -> Answer:
 
 
 async def restore(x: Exchange) -> Answer:
-    """PUT .../export: an exported document becomes this agent, which must not exist."""
+    """PUT .../export[?unsigned=true]: an exported document becomes this agent, which must not exist."""
+    unsigned = query.flag(x.query, "unsigned", False)
     document = await x.json(x.runtime.limits.export, "export", DEPTH + DOCUMENT)
     if not isinstance(document, dict):
         raise body.bad("it must be an exported document, an object")
+    if (keys := x.site.operators.exports) and not unsigned:
+        keys.check(document)  # pyright: ignore[reportUnknownArgumentType] (JSON)
     trigger = Trigger("import", Import(document), source="admin", caller=x.caller)  # pyright: ignore[reportUnknownArgumentType] (JSON)
     return Answer(200, await x.dispatch(trigger))
+
+
+def _signed(document: bytes, keys: ExportKeys) -> bytes:
+    """With one member more: the document ends with its checksum, and may be large."""
+    found = _CHECKSUM.search(document, len(document) - 100)
+    assert found is not None
+    signature = keys.signature(found[1].decode())
+    return document[:-1] + f',"{SIGNATURE}":"{signature}"}}'.encode()
 
 
 async def letters(x: Exchange) -> Answer:

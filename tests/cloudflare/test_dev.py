@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.local.cli.program import PATHS, ROOT, Running, here
+from tests.local.cli.program import OPERATORS, PATHS, ROOT, Running, check_operators, here
 
 from .projects import project
 
@@ -36,11 +36,12 @@ def test_it_serves_reloads_and_keeps(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("tests.local.cli.program.WAIT", 180.0)
     folder = project(tmp_path / "p", extra="[tool.roost.config.counter]\nstep = 3\n")
     (folder / ".env").write_text("ROOST_OTHER__STEP=9\n")
-    with dev(folder) as running:
+    with dev(folder, ROOST_OPERATORS=OPERATORS) as running:
         url = running.url
         running.heard("Ctrl-C stops")
         assert "workerd, the runtime of cloudflare" in running.said and "data  .roost/workerd" in running.said
         assert [call(url, "increment"), call(url, "increment"), call(url, "greet")] == [3, 6, "hello"]
+        check_operators(url)
         running.heard("counted to 6")  # what the agent logs is shown
 
         edit(folder / "parts" / "words.py", "hello", "good day")

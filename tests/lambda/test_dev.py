@@ -10,7 +10,7 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.local.cli import program
-from tests.local.cli.program import Running, write_app
+from tests.local.cli.program import OPERATORS, Running, check_operators, write_app
 
 
 def increment(url: str) -> object:
@@ -22,7 +22,7 @@ def increment(url: str) -> object:
 def test_an_app_is_deployed_and_after_an_edit_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "WAIT", 180.0)
     write_app(tmp_path)
-    with Running("dev", "--on", "aws-emulator", "--port", "0", cwd=tmp_path) as dev:
+    with Running("dev", "--on", "aws-emulator", "--port", "0", cwd=tmp_path, ROOST_OPERATORS=OPERATORS) as dev:
         sockets = dev.heard(r"WebSockets: (ws://127\.0\.0\.1:\d+/prod)\?agent=KIND&name=KEY")[1]
         dev.heard("Ctrl-C")
         script = dev.heard(r"  (const .*AgentClient.*)\n")[1]
@@ -30,6 +30,7 @@ def test_an_app_is_deployed_and_after_an_edit_again(tmp_path: Path, monkeypatch:
         url = sockets.removesuffix("/prod").replace("ws", "http", 1)
         assert url in dev.said
         assert increment(url) == 1
+        check_operators(url)
         with connect(f"{sockets}?agent=counter&name=a", open_timeout=60) as socket:
             frames = [json.loads(socket.recv(timeout=60)) for _ in range(3)]
             assert [f["type"] for f in frames] == ["cf_agent_identity", "cf_agent_state", "cf_agent_mcp_servers"]

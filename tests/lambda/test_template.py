@@ -181,7 +181,7 @@ def test_what_floods_is_held_back() -> None:
 
 def test_secrets_are_not_shown() -> None:
     for name, properties in TEMPLATE["Parameters"].items():
-        if re.search("Token|Operators|Password|SecretValue", name):
+        if re.search("Token|Operators|ExportKeys|Password|SecretValue", name):
             assert properties["NoEcho"] is True and not properties.get("Default"), name
     assert "AdminToken" not in str(TEMPLATE["Outputs"]) and "OriginSecret" not in str(TEMPLATE["Outputs"])
     for name, properties in of(FUNCTION).items():
@@ -190,7 +190,8 @@ def test_secrets_are_not_shown() -> None:
         assert secret == (SECRET if name in ("Web", "Socket") else set()), name
         if secret:
             assert "secretsmanager:" in str(variables["ROOST_ORIGIN_SECRET"]), "by its name, not itself"
-    assert not re.search("TOKEN|SECRET|OPERATORS", str(TEMPLATE["Globals"]["Function"]["Environment"]))
+        assert ("ROOST_EXPORT_KEYS" in variables) == (name == "Web"), name
+    assert not re.search("TOKEN|SECRET|OPERATORS|KEYS", str(TEMPLATE["Globals"]["Function"]["Environment"]))
 
 
 def test_the_domain_is_the_only_entrance_and_encrypted() -> None:

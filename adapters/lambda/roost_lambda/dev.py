@@ -42,7 +42,12 @@ class AwsEmulator:
                 await emulator.start()
                 (data / PORT).write_text(json.dumps(int(emulator.endpoint.rpartition(":")[2])))
                 environment = {"ROOST_LOG_LEVEL": "INFO", **self._serving.environment}
-                parameters = {"App": self._project.app, "AdminToken": self._serving.admin_token}
+                # A parameter, as it is deployed: only functions that need these have them.
+                parameters = {
+                    "App": self._project.app, "AdminToken": self._serving.admin_token,
+                    "Operators": environment.pop("ROOST_OPERATORS", ""),
+                    "ExportKeys": environment.pop("ROOST_EXPORT_KEYS", ""),
+                }  # fmt: skip
                 template = folder / "template.yaml"
                 await asyncio.to_thread(deploy, emulator, template, found.runtime, parameters, environment=environment)
             except BaseException:

@@ -20,6 +20,7 @@ from typing import Any, Final, cast
 from pydantic_core import from_json
 
 from .errors import Rejected
+from .export_keys import ExportKeys
 from .trigger import Caller
 
 READ: Final = "read"
@@ -55,9 +56,11 @@ class Operator:
 class Operators:
     """All of a deployment; falsy when there is none."""
 
-    __slots__ = ("_all",)
+    __slots__ = ("_all", "exports")
 
-    def __init__(self, *operators: Operator) -> None:
+    def __init__(self, *operators: Operator, exports: ExportKeys | None = None) -> None:
+        self.exports = exports or ExportKeys()
+        """Sign what operators export."""
         self._all = tuple((one.caller, digest) for one in operators for digest in one.digests)
 
     def __bool__(self) -> bool:
@@ -84,7 +87,7 @@ class Operators:
 
     @classmethod
     def from_environment(cls, given: Mapping[str, str]) -> Operators:
-        """Of both variables. Rejected `bad-config`: a token is weak, or what is there can't be read."""
+        """Of the variables. Rejected `bad-config`: a token is weak, or what is there can't be read."""
         found: list[Operator] = []
         token = given.get(TOKEN)
         if token:
@@ -97,7 +100,7 @@ class Operators:
             for digest in one.digests:
                 if seen.setdefault(digest, one.name) != one.name:
                     raise _wrong(f"{NAMED}: {one.name} and {seen[digest]} have the same token")
-        return cls(*found)
+        return cls(*found, exports=ExportKeys.from_environment(given))
 
 
 def may_change(caller: Caller | None) -> bool:

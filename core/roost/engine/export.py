@@ -19,6 +19,7 @@ from ..contract.address import Address, check_key
 from ..contract.commit import Commit, DeadLetter, Entry, Letter, Put, Schedule
 from ..contract.encoding import ARGUMENTS, DEPTH, encode
 from ..contract.errors import AgentError, Rejected
+from ..contract.export_keys import CHECKSUM, SIGNATURE
 from ..contract.legible import carried, legible
 from ..contract.trigger import Lane, Source
 from ..contract.unsent import FORWARD, unsent
@@ -30,8 +31,8 @@ VERSION: Final = 2
 
 
 def checksum(document: Mapping[str, Any]) -> str:
-    """SHA-256, hex, over the canonical JSON of all members but itself."""
-    body = {k: v for k, v in document.items() if k != "sha256"}
+    """SHA-256, hex, over the canonical JSON of all members but itself and its signature."""
+    body = {k: v for k, v in document.items() if k not in (CHECKSUM, SIGNATURE)}
     return sha256(json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
 
 
@@ -65,7 +66,7 @@ def dump(
         "letters": [_letter(x) for x in letters],
         "dead_letters": [{**_letter(d.letter), **_member("error", d.error), "at": d.at} for d in dead],
     }  # fmt: skip
-    document["sha256"] = checksum(document)
+    document[CHECKSUM] = checksum(document)
     return document
 
 
@@ -127,7 +128,7 @@ def check(document: Mapping[str, Any], address: Address) -> None:
         raise _bad("it is no Roost export: the member `format` is missing or another")
     if document.get("schema") not in (1, VERSION):
         raise _bad(f"its schema is {document.get('schema')!r}; this version reads 1 to {VERSION}")
-    if document.get("sha256") != checksum(document):
+    if document.get(CHECKSUM) != checksum(document):
         raise _bad("its checksum does not match: it was changed or cut")
     if document.get("kind") != address.kind:
         raise _bad(f"it holds an agent of kind {document.get('kind')!r}, not {address.kind!r}")
@@ -197,7 +198,10 @@ def _restored(x: _Letter) -> Letter:
     )  # fmt: skip
 
 
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=2**52)]
+"""Counted on by every store: one keeps 64 bits, another 53."""
+Instant = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
+"""Epoch seconds."""
 
 
 class _Arguments(TypedDict):
@@ -207,22 +211,22 @@ class _Arguments(TypedDict):
 
 class _Schedule(TypedDict):
     key: str
-    due: float
+    due: Instant
     spec: NotRequired[dict[str, Any]]
     spec_base64: NotRequired[str]
     target: str
     args: NotRequired[_Arguments]
     args_base64: NotRequired[str]
     attempts: Count
-    next: float | None
+    next: Instant | None
 
 
 class _Entry(TypedDict):
-    seq: Annotated[int, Field(ge=1)]
+    seq: Annotated[int, Field(ge=1, le=2**52)]
     kind: str
     data: NotRequired[Any]
     data_base64: NotRequired[str]
-    at: float
+    at: Instant
 
 
 class _Letter(TypedDict):
@@ -235,7 +239,7 @@ class _Letter(TypedDict):
     lane: Lane
     internal: bool
     attempts: Count
-    next: NotRequired[float]
+    next: NotRequired[Instant]
     keyed: NotRequired[bool]
     claims: NotRequired[dict[str, Any]]
     claims_base64: NotRequired[str]
@@ -244,14 +248,14 @@ class _Letter(TypedDict):
 class _Dead(_Letter):
     error: NotRequired[dict[str, Any]]
     error_base64: NotRequired[str]
-    at: float
+    at: Instant
 
 
 class _Document(TypedDict):
     version: Count
-    at: float
+    at: Instant
     seq: Count
-    state_version: Annotated[int, Field(ge=1)]
+    state_version: Annotated[int, Field(ge=1, le=2**31)]
     state: NotRequired[Any]
     state_base64: NotRequired[str]
     kv: list[tuple[str, Any] | tuple[str, None, str]]

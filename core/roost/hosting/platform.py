@@ -74,7 +74,7 @@ class Serving:
     """A folder that keeps the agents."""
     admin_token: str
     environment: Mapping[str, str]
-    """Variables of the deployment: `ROOST_<KIND>__<FIELD>` and what else the author set for it."""
+    """Variables of the deployment: `ROOST_<KIND>__<FIELD>`, those of operators and what else the author set for it."""
     log: Say
     """Takes what the platform and the agents print."""
 

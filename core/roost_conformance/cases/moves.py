@@ -20,8 +20,8 @@ from ..stage import Stage
 
 
 def sealed(document: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """The document with those changes and a checksum that fits: SHA-256 of the canonical JSON of the rest."""
-    body = {k: v for k, v in {**document, **changes}.items() if k != "sha256"}
+    """The document with those changes and a checksum that fits: SHA-256 of the canonical JSON of the rest. Unsigned."""
+    body = {k: v for k, v in {**document, **changes}.items() if k not in ("sha256", "signature")}
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return {**body, "sha256": sha256(canonical.encode()).hexdigest()}
 
@@ -116,6 +116,9 @@ async def bad_document_is_refused(stage: Stage) -> None:
             "a newer schema": sealed(document, schema=99),
             "no version": sealed(cut),
             "a version that is none": sealed(document, version="many"),
+            "a version that no store keeps": sealed(document, version=2**63),
+            "an instant that is none": sealed(document, schedules=[{**document["schedules"][0], "due": "NaN"}]),
+            "an instant that never comes": sealed(document, schedules=[{**document["schedules"][0], "due": 1e300}]),
             "KV that is none": sealed(document, kv=[["a"]]),
             "a schedule that is none": sealed(document, schedules=[{"key": "a"}]),
             "a schedule that can't be": sealed(

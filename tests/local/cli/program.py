@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import select
@@ -15,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 from unittest import mock
+
+import httpx
 
 from roost_cli import main
 
@@ -87,6 +90,21 @@ def here(*args: str, cwd: Path, stdin: str = "", **env: str) -> subprocess.Compl
         for name in ("main", "parts"):
             sys.modules.pop(name, None)
     return subprocess.CompletedProcess(list(args), code, out.getvalue(), err.getvalue())
+
+
+OPERATORS = json.dumps({"grafana": {"role": "read", "tokens": ["a-token-of-grafana-0123456789"]}})
+
+
+def check_operators(url: str) -> None:
+    """The server was started with `OPERATORS`: who only reads may list, and not destroy."""
+    headers = {"authorization": "Bearer a-token-of-grafana-0123456789", "accept": "application/json"}
+    with httpx.Client(base_url=url, headers=headers, timeout=60) as http:
+        listed = http.get("/v1/agents")
+        assert listed.status_code == 200, f"the operators were not passed on: {listed.text}"
+        refused = http.delete("/v1/agents/counter/a")
+        assert (refused.status_code, refused.json()["code"]) == (403, "not-allowed"), refused.text
+        noted = http.get("/v1/audit").json()["events"]
+    assert [one["data"]["who"] for one in noted if one["kind"] == "refused"] == ["grafana"], noted
 
 
 class Running:

@@ -14,7 +14,7 @@ import pytest
 from roost_cli.welcome import lines
 from roost_lambda.platform import LambdaPlatform
 
-from .program import APP, Running, command, environment, roost, write_app
+from .program import APP, OPERATORS, Running, check_operators, command, environment, roost, write_app
 
 
 def increment(url: str, key: str = "a") -> object:
@@ -31,7 +31,7 @@ def edit(folder: Path, old: str, new: str) -> None:
 
 def test_prints_where_everything_is(tmp_path: Path) -> None:
     write_app(tmp_path)
-    with Running("dev", "--port", "0", cwd=tmp_path) as dev:
+    with Running("dev", "--port", "0", cwd=tmp_path, ROOST_OPERATORS=OPERATORS) as dev:
         url = dev.url
         dev.heard("Ctrl-C")
         assert "data  .roost/agents.db" in dev.said
@@ -45,6 +45,7 @@ def test_prints_where_everything_is(tmp_path: Path) -> None:
             for line in (curl, call)
         ]
         assert [done.stdout.strip() for done in said] == ['{"result":1}', "2"]
+        check_operators(url)
         assert '"agent": "counter"' in script and '"increment", [1]' in script and url.removeprefix("http://") in script
         assert dev.end() == 0
     assert "Traceback" not in dev.said
