@@ -8,7 +8,7 @@ from roost.contract.errors import Rejected, RoostError
 from roost.contract.operators import may_change, reads_only
 from roost.system.audit import LOG, note
 
-from . import path
+from . import path, query
 from .exchange import Exchange
 from .site import remote
 
@@ -50,8 +50,11 @@ async def operated(x: Exchange, route: Route, parts: list[bytes]) -> Answer | No
 def _entry(x: Exchange, route: Route, parts: list[bytes]) -> dict[str, Any]:
     """What is told of a request: nothing of its body."""
     kind, key = (_shown(part) for part in parts[3:5]) if len(parts) > 4 else ("", "")
+    what = route.what
+    if what == "import" and query.loose(x.scope.get("query_string", b"")).get("unsigned") == "true":
+        what = "import-unsigned"
     return {
-        "who": None if x.caller is None else x.caller.principal, "what": route.what, "kind": kind, "key": key,
+        "who": None if x.caller is None else x.caller.principal, "what": what, "kind": kind, "key": key,
         "client": remote(x.scope) or None,
     }  # fmt: skip
 

@@ -56,11 +56,12 @@ async def test_a_document_that_was_changed_is_refused_by_name() -> None:
         bare = {k: v for k, v in document.items() if k != "signature"}
         assert await imported(r, rich) == (422, "bad-signature")
         assert await imported(r, bare) == (422, "unsigned-export")
-        wrong: Any
-        for wrong in ("", "hmac-sha256:", document["signature"][:-1], "\U0001f642", 1, ["x"], True, {}):
+        signatures: list[Any] = ["", "hmac-sha256:", document["signature"][:-1], "\U0001f642", 1, ["x"], True, {}]
+        for wrong in signatures:
             assert await imported(r, {**document, "signature": wrong}) == (422, "bad-signature"), wrong
         assert await imported(r, {**document, "signature": None}) == (422, "unsigned-export")
-        for wrong in (None, 1, [document["sha256"]], {}):
+        checksums: list[Any] = [None, 1, [document["sha256"]], {}]
+        for wrong in checksums:
             assert await imported(r, {**document, "sha256": wrong}) == (422, "bad-signature"), wrong
         # What is signed is the checksum: a document that only keeps the old one is found out by it.
         assert await imported(r, {**document, "state": {"count": 9}}) == (422, "bad-export")
@@ -69,6 +70,12 @@ async def test_a_document_that_was_changed_is_refused_by_name() -> None:
         assert await imported(r, rich, "?unsigned=true", "c") == (200, "")
         assert await imported(r, bare, "?unsigned=true", "d") == (200, "")
         assert await imported(r, bare, "?unsigned=yes", "e") == (422, "bad-parameter")
+        headers = {"authorization": f"Bearer {TOKEN}", "accept": "application/json"}
+        told = (await r.http.get("/v1/audit?follow=false", headers=headers)).json()["events"]
+        done = [
+            (e["data"]["what"], e["data"]["key"]) for e in told if e["kind"] == "done" and e["data"]["status"] == 200
+        ]
+        assert done[1:] == [("import", "b"), ("import-unsigned", "c"), ("import-unsigned", "d")], done
 
 
 async def test_agents_move_between_deployments_that_share_a_secret() -> None:
