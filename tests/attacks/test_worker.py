@@ -12,11 +12,12 @@ from functools import partial
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from roost_cloudflare.harness import CloudflareHarness
 
-from .raw import code, dial, opening, read_answer, request
+from .raw import code, dial, read_answer, request
 
 APP = """
 from roost import ANONYMOUS, Agent, App, Quotas, action
@@ -119,6 +120,17 @@ def test_a_body_that_is_slow_but_goes_on(url: str) -> None:
     assert (status, body) == (200, b'{"result":12900}')
 
 
+def until_closed(opened: ClientConnection) -> tuple[list[str], int]:
+    """All that is said to a client, and the close code."""
+    said: list[str] = []
+    with opened as one:
+        try:
+            while True:
+                said.append(str(one.recv(timeout=LATE)))
+        except ConnectionClosed as closed:
+            return said, 1006 if closed.rcvd is None else closed.rcvd.code
+
+
 def test_sockets_of_a_client_without_a_name_are_counted(url: str) -> None:
     def dialed(client: str) -> ClientConnection:
         return connect(f"{url.replace('http', 'ws', 1)}/agents/door/s", additional_headers={"CF-Connecting-IP": client})
@@ -127,7 +139,10 @@ def test_sockets_of_a_client_without_a_name_are_counted(url: str) -> None:
         for client in ("192.0.2.7", "192.0.2.7", "2001:db8:1:2::3", "2001:db8:1:2::4"):
             assert "cf_agent" in str(stack.enter_context(dialed(client)).recv(timeout=LATE))
         for client in ("192.0.2.7", "2001:db8:1:2::5"):
-            status, frames, closed = opening(url, "/agents/door/s", "Host: localhost", f"CF-Connecting-IP: {client}")
-            assert (status, closed or 4429) == (101, 4429) and "limit-quota-sockets" in str(frames), frames
-        status, _, closed = opening(url, "/agents/door/s", "Host: localhost", "CF-Connecting-IP: 192.0.2.8")
-        assert (status, closed) == (101, 0)
+            said, ended = until_closed(dialed(client))
+            assert ended == 4429 and "limit-quota-sockets" in said[-1], said
+        other = stack.enter_context(dialed("192.0.2.8"))
+        other.send('{"type":"rpc","id":"1","method":"knock","args":["in"]}')
+        while '"rpc"' not in (frame := str(other.recv(timeout=LATE))):
+            pass
+        assert '"result":2' in frame
