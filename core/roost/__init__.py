@@ -1,5 +1,8 @@
 """Roost: stateful Python agents that behave identically on every backend."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .author.action import Retry, action
 from .author.agent import Agent
 from .author.app import PUBLIC, App, Credentials
@@ -28,11 +31,33 @@ from .contract.quotas import UNLIMITED, Quotas, Rate
 from .contract.tenants import Tenants
 from .contract.trigger import Caller, Request, Trigger
 
+if TYPE_CHECKING:
+    from .author.job import JobDone, job
+    from .author.job_errors import Fatal, StepFailed, StepUnknown
+    from .author.job_method import JobRef
+    from .author.run import Cancelled, Run
+    from .author.step import step
+
 __version__ = "0.1.0"
 
 __all__ = [
-    "ANONYMOUS", "KV", "PUBLIC", "UNLIMITED", "Address", "Agent", "AgentError", "App", "Caller", "Conflict",
-    "Connection", "Credentials", "Cron", "Empty", "Event", "Every", "LimitExceeded", "Limits", "NotFound",
-    "NotSupported", "Quarantined", "Quotas", "Rate", "Rejected", "Request", "Resource", "Response", "Retry",
-    "RoostError", "Tenants", "TransientError", "Trigger", "When", "action", "resource",
+    "ANONYMOUS", "KV", "PUBLIC", "UNLIMITED", "Address", "Agent", "AgentError", "App", "Caller", "Cancelled",
+    "Conflict", "Connection", "Credentials", "Cron", "Empty", "Event", "Every", "Fatal", "JobDone", "JobRef",
+    "LimitExceeded", "Limits", "NotFound", "NotSupported", "Quarantined", "Quotas", "Rate", "Rejected", "Request",
+    "Resource", "Response", "Retry", "RoostError", "Run", "StepFailed", "StepUnknown", "Tenants", "TransientError",
+    "Trigger", "When", "action", "job", "resource", "step",
 ]  # fmt: skip
+
+_JOBS = {
+    "Cancelled": "run", "Fatal": "job_errors", "JobDone": "job", "JobRef": "job_method", "Run": "run",
+    "StepFailed": "job_errors", "StepUnknown": "job_errors", "job": "job", "step": "step",
+}  # fmt: skip
+"""Names that only apps with jobs load."""
+
+
+def __getattr__(name: str) -> Any:
+    module = _JOBS.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f".author.{module}", __name__), name)
+    return found

@@ -57,6 +57,8 @@ class Capabilities:
     """An agent stays awake between calls; False: it is asleep whenever nothing runs."""
     operator_first: bool = True
     """An operator's destroy or export goes before the letters that wait; False: once its host gets the agent."""
+    jobs: bool = False
+    """Jobs run here."""
     sse_window: float = 50.0
     """Seconds an SSE response stays open; 0 = what is there, then close."""
     idle_timeout: float | None = None
@@ -259,6 +261,10 @@ class Host(Protocol):
 
         `eager`: the caller is done, so the work may run until it first waits before this returns.
         """
+        ...
+
+    def call_soon(self, call: Callable[[], object], /) -> None:
+        """Next, inside no task: as a plain callback of the loop."""
         ...
 
     def call_later(self, delay: float, call: Callable[[], object], /) -> Timer:

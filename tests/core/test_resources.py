@@ -69,7 +69,7 @@ class Grouped(Agent):
     group = group
 
     @action
-    async def start(self, fails: bool = False) -> None:
+    async def begin(self, fails: bool = False) -> None:
         async def work() -> None:
             seen.append("worked")
             if fails:
@@ -134,7 +134,7 @@ async def test_a_failure_is_tried_again() -> None:
 
 async def test_a_task_group_is_left_in_the_task_that_entered_it() -> None:
     async with world(App([Grouped])) as w:
-        await w.agent(Grouped, "a").start()
+        await w.agent(Grouped, "a").begin()
         await w.settle()
         assert seen == ["worked"]
     assert seen == ["worked", "group closed"]
@@ -143,11 +143,11 @@ async def test_a_task_group_is_left_in_the_task_that_entered_it() -> None:
 async def test_a_resource_that_died_is_opened_anew() -> None:
     async with world(App([Grouped])) as w:
         agent = w.agent(Grouped, "a")
-        await agent.start(fails=True)
+        await agent.begin(fails=True)
         await w.settle()
         with pytest.raises(AgentError, match="not open"):
-            await agent.start()
-        await agent.start()
+            await agent.begin()
+        await agent.begin()
         await w.settle()
         assert seen == ["worked", "worked"]
 

@@ -14,11 +14,12 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import to_json
 
+from roost.author.job_errors import StepFailed, StepUnknown
 from roost.author.run import Run, StepWork
 from roost.author.step import step
 from roost.contract.errors import AgentError, Rejected
 from roost.contract.journal import Fact
-from roost.engine.jobs.body import Body, Diverged, StepFailed, StepUnknown, failure
+from roost.engine.jobs.body import Body, Diverged, failure
 from roost.engine.jobs.loop import BodyLoop
 from roost.engine.jobs.unjournaled import Unjournaled
 

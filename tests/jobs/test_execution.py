@@ -29,7 +29,7 @@ def outcome(world: World) -> bytes:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("first", range(0, 120, 40))
 def test_executors_of_one_job_come_to_one_outcome(first: int) -> None:
-    lost = crashes = 0
+    lost = crashes = let_go = settled = 0
     for seed in range(first, first + 40):
         world = World(seed, Random(seed))
         for _ in range(20_000):
@@ -42,4 +42,6 @@ def test_executors_of_one_job_come_to_one_outcome(first: int) -> None:
         assert len(heard) == len(set(heard)), f"program {seed} has two outcomes of one call"
         lost += world.lost
         crashes += world.crashes
-    assert lost > 10 and crashes > 40
+        let_go += world.let_go
+        settled += world.settled
+    assert lost > 10 and crashes > 40 and let_go > 10 and settled > 40

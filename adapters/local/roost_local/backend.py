@@ -16,8 +16,8 @@ from roost_server.hub import Hub
 
 from .store import SqliteStore
 
-LOCAL = Capabilities("local")
-MEMORY = Capabilities("memory")
+LOCAL = Capabilities("local", jobs=True)
+MEMORY = Capabilities("memory", jobs=True)
 
 
 class LocalBackend(Resident):

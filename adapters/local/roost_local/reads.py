@@ -66,7 +66,8 @@ _SIZE: Final = " + ".join(
     }.items()
 )
 _UNFINISHED: Final = (
-    "SELECT kind,key FROM head WHERE aid IN (SELECT aid FROM mail UNION SELECT aid FROM outbox) "
+    "SELECT kind,key FROM head WHERE aid IN "
+    "(SELECT aid FROM mail UNION SELECT aid FROM outbox UNION SELECT aid FROM job WHERE owner<>'') "
     "AND (kind,key)>(?,?) ORDER BY kind,key LIMIT ?"
 )
 

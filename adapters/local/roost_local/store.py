@@ -165,7 +165,7 @@ class SqliteStore:
         return self._reads.next_armed(after)
 
     def unfinished(self, limit: int, after: Address | None = None) -> Sequence[Address]:
-        """Agents with letters or envelopes left, in the order of listings, greater than `after`."""
+        """Agents with letters, envelopes or claimed jobs left, in the order of listings, greater than `after`."""
         return self._reads.unfinished(limit, after)
 
     def ahead(self, addresses: Sequence[Address]) -> Mapping[Address, Snapshot]:

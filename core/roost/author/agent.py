@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from logging import LoggerAdapter
 from random import Random
 from sys import getrefcount
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, Protocol, cast
 
 from pydantic import BaseModel
 from typing_extensions import TypeVar
@@ -19,7 +19,7 @@ from typing_extensions import TypeVar
 from ..contract.address import Address, check_key
 from ..contract.errors import AgentError
 from ..contract.event import Event
-from ..contract.trigger import Caller, Request
+from ..contract.trigger import Caller, Request, Source
 from .connection import Connection
 from .kind import Empty, Kind
 from .remote import Remote, RemoteAction
@@ -29,14 +29,18 @@ if TYPE_CHECKING:
 
     from .action import Action
     from .effects import Effects
+    from .job import JobDone
+    from .job_method import JobMethod, JobRef
     from .kv import KV
     from .resource import Resource
     from .response import Response
+    from .run import Run
     from .schedule import When
 
 S = TypeVar("S", bound=BaseModel, default=Empty)
 C = TypeVar("C", bound=BaseModel, default=Empty)
 P = ParamSpec("P")
+R = TypeVar("R")
 A = TypeVar("A", bound="Agent[Any, Any]")
 E = TypeVar("E", bound="Effects")
 
@@ -156,6 +160,31 @@ class Agent(Generic[S, C]):
         """Take a schedule off the list; whether it was there."""
         return self._tick.unschedule(key)
 
+    def start(
+        self,
+        key: str | None,
+        job: Callable[Concatenate[Run, P], Coroutine[Any, Any, R]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> JobRef[R]:
+        """Begin a `@job` of this agent: with the commit, and never without it.
+
+        While a job of that key lives this is that one, and with other arguments refused (409 `job-arguments`).
+        """
+        self._roost.journaled()
+        return self._tick.start(self._own_job(job), key, args, kwargs)
+
+    def cancel(self, job: JobRef[Any] | str, /) -> bool:
+        """Have a job of this agent cancelled, after the commit: its body hears `Cancelled`. Whether it lives."""
+        self._roost.journaled()
+        return self._tick.cancel(job if isinstance(job, str) else job.id)
+
+    @property
+    def jobs(self) -> Sequence[JobRef[Any]]:
+        """The jobs of this agent that have not ended, in the order of their start."""
+        return self._tick.jobs()
+
     def broadcast(self, data: Any, /, *, without: Connection | str | None = None) -> None:
         """Send a frame to every open connection after the commit."""
         self._tick.broadcast(data, without.id if isinstance(without, Connection) else without)
@@ -183,6 +212,14 @@ class Agent(Generic[S, C]):
             )
         return self._kind.wire_name(name)
 
+    def _own_job(self, job: Any) -> JobMethod:
+        found = self._kind.jobs.get(getattr(job, "__name__", ""))
+        if found is None or getattr(job, "__self__", None) is not self:
+            raise AgentError(
+                f"{job!r} is no job: pass a method of this agent that has @job (self.work)", code="bad-target"
+            )
+        return found
+
     # Hooks -------------------------------------------------------------------------------------------
 
     async def on_start(self) -> None:
@@ -196,6 +233,9 @@ class Agent(Generic[S, C]):
 
     async def on_disconnect(self, connection: Connection, /) -> None:
         """A WebSocket is gone: at most once, perhaps late."""
+
+    async def on_job(self, done: JobDone, /) -> None:
+        """A job of this agent has ended: once for each, in a tick like any other."""
 
     async def on_request(self, request: Request, /) -> Response | Any:
         """An HTTP request to /agents/{kind}/{key}: a Response, or text, bytes or JSON data for 200."""
@@ -273,6 +313,13 @@ class AgentServices(Generic[E]):
         raise NotImplementedError
 
     def target(self, to: Address, name: str, internal: bool) -> Action:
+        raise NotImplementedError
+
+    def journaled(self) -> None:
+        """NotSupported: this backend runs no jobs."""
+        raise NotImplementedError
+
+    async def cancel_job(self, address: Address, uid: str, id: str, source: Source, principal: str) -> bool:
         raise NotImplementedError
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from .kv import Data
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from random import Random
 
     from ..contract.address import Address
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..contract.errors import AgentError
     from ..contract.trigger import Trigger
     from .action import Action
+    from .job_method import JobMethod, JobRef
     from .kv import KV
     from .schedule import When
 
@@ -54,6 +55,15 @@ class Effects(Data, Protocol):
         """Whether it was there."""
         ...
 
+    def start(self, job: JobMethod, key: str | None, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> JobRef[Any]:
+        """The live job of that key, or a new one. LimitExceeded `jobs`; Rejected `job-arguments`."""
+        ...
+
+    def cancel(self, job: str) -> bool:
+        """`job`: uid or key. Whether it lives."""
+        ...
+
+    def jobs(self) -> Sequence[JobRef[Any]]: ...
     def send(self, to: tuple[str, ...], data: Any) -> None:
         """`to`: ids of connections."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from typing_extensions import TypeVar as DefaultTypeVar
@@ -17,7 +17,12 @@ from .action import MARK, Action, Options, describe
 from .equality import difference
 from .shape import shape_of
 
-HOOKS: Final = frozenset({"on_start", "on_connect", "on_message", "on_disconnect", "on_request"})
+if TYPE_CHECKING:
+    from .job_method import JobMethod
+
+HOOKS: Final = frozenset({"on_start", "on_connect", "on_message", "on_disconnect", "on_request", "on_job"})
+JOB: Final = "__roost_job__"
+"""The mark of `@job`, whose module only kinds with jobs load."""
 
 
 class Empty(BaseModel):
@@ -28,7 +33,7 @@ class Kind:
     """What the runtime knows of an agent class."""
 
     __slots__ = (
-        "actions", "attrs", "client_writes", "cls", "config_type", "default", "hooks", "methods", "name",
+        "actions", "attrs", "client_writes", "cls", "config_type", "default", "hooks", "jobs", "methods", "name",
         "own_view", "state_type", "state_version", "stateful", "to_bytes", "unordered", "validate",
     )  # fmt: skip
 
@@ -43,6 +48,7 @@ class Kind:
         self.actions: dict[str, Action] = {}
         self.attrs: dict[str, Action] = {}
         self.methods: dict[str, Action] = {}
+        self.jobs: dict[str, JobMethod] = {}
         self._check(reserved)
         self.own_view = "view" in _own(cls)
         shape = shape_of(self.state_type)
@@ -77,6 +83,8 @@ class Kind:
                     self._add(Action(name, value, options, public=True))
                 else:
                     self.methods[name] = Action(name, value, options, public=False)
+            elif hasattr(value, JOB):
+                self._add_job(name, value, reserved)
             elif name in HOOKS:
                 if not inspect.iscoroutinefunction(value):
                     raise TypeError(f"{cls.__name__}.{name} must be `async def`")
@@ -100,6 +108,11 @@ class Kind:
             elif inspect.iscoroutinefunction(value) and not name.startswith("__"):
                 self.methods[name] = Action(name, value, Options(), public=False)
         self.hooks = frozenset(hooks)
+
+    def _add_job(self, name: str, value: Any, reserved: frozenset[str]) -> None:
+        if name in reserved or name in HOOKS:
+            raise TypeError(f"{self.cls.__name__}.{name}: the job's name hides Roost's own `{name}`; rename it")
+        self.jobs[name] = getattr(value, JOB).method(name, value)
 
     def _add(self, one: Action) -> None:
         if one.name in self.actions:

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import blake2b
+from logging import LoggerAdapter
 from random import Random
-from typing import Any, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar, cast, overload
 from uuid import UUID
 
+from pydantic_core import from_json
+
 from ..contract.encoding import encode_arguments
+from ..contract.errors import AgentError, NotSupported
 from ..contract.limits import PORTABLE
 from .action import Retry
+from .remote import RemoteAction, typed
 from .step import Once, StepOptions, StepTarget, step_target
+
+if TYPE_CHECKING:
+    from .action import Action
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Cancelled = asyncio.CancelledError
+"""What the body of a job hears that is cancelled: let it pass, when what must be tidied is tidied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +40,47 @@ class StepWork:
     options: StepOptions
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TickWork:
+    """A tick of the job's own agent."""
+
+    action: Action
+    args: tuple[Any, ...]
+    """JSON data."""
+    kwargs: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadWork:
+    """A readonly action of the job's own agent."""
+
+    action: Action
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CallWork:
+    """An action of another agent."""
+
+    target: RemoteAction
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+Work = StepWork | TickWork | ReadWork | CallWork
+
+
+class Scope(Protocol):
+    """The step that runs."""
+
+    def act(self, work: TickWork | CallWork) -> Coroutine[Any, Any, bytes]: ...
+
+
+INSIDE: Final[ContextVar[Scope | None]] = ContextVar("roost_step", default=None)
+"""Set in a step and what it starts; None in the body."""
 
 
 class Asks(Protocol):
@@ -51,16 +104,23 @@ class Asks(Protocol):
 class Run:
     """One run of a job. Its body is plain asyncio; threads, sockets and clocks belong into steps."""
 
-    def __init__(self, asks: Asks, id: str) -> None:
+    def __init__(self, asks: Asks, id: str, log: LoggerAdapter[Any] | None = None) -> None:
         self._asks = asks
         self.id = id
         """The job's uid and the number of this run."""
+        self._log = log
         self._randoms: dict[str, Random] = {}
 
     @property
     def now(self) -> datetime:
         """Aware, UTC: when the outcome that the body heard last was journaled."""
         return datetime.fromtimestamp(self._asks.now(), UTC)
+
+    @property
+    def log(self) -> LoggerAdapter[Any]:
+        """A logger that carries the agent's address and the job. Silent while what happened before is replayed."""
+        assert self._log is not None
+        return self._log
 
     @property
     def random(self) -> Random:
@@ -111,6 +171,55 @@ class Run:
             target.name, arguments, work, target.adapter.validate_json, once=options.once == "at_most"
         )
 
+    def tick(self, do: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
+        """Run a method of the job's own agent as a tick: atomic, applied once. It waits its turn like any other."""
+        action, data, copy = _own(do, args, kwargs, "tick")
+        if action.options.readonly:
+            raise AgentError(
+                f"run.tick: {action.attr} is readonly: run.read(self.{action.attr}, ...)", code="bad-target"
+            )
+        work = TickWork(action, tuple(copy["args"]), copy["kwargs"])
+        return self._act(f"tick:{action.name}", data, work, partial(_result, action))
+
+    def read(self, do: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
+        """Run a readonly action of the job's own agent, on its committed state; the journal keeps the result."""
+        action, data, copy = _own(do, args, kwargs, "read")
+        if not (action.options.readonly and action.public):
+            raise AgentError(
+                f"run.read: {action.attr} is not readonly: give it @action(readonly=True), or use run.tick",
+                code="bad-target",
+            )
+        work = ReadWork(action, tuple(copy["args"]), copy["kwargs"])
+        return self._asks.ask(f"read:{action.name}", data, work, partial(_result, action))
+
+    def call(self, do: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs) -> Awaitable[R]:
+        """Run an action of another agent, once: `run.call(self.agent(Ledger, "x").add, 3)`."""
+        target: Any = do
+        if not isinstance(target, RemoteAction):
+            raise AgentError(
+                f"run.call: {do!r} is no action of another agent: `self.agent(Other, key).add`. For a method of the "
+                "job's own agent there are run.tick and run.read",
+                code="bad-target",
+            )
+        if target.action.streams:
+            raise NotSupported(f"{target.address}.{target.action.name} streams: a job can't read a stream yet")
+        what = f"{target.address}.{target.action.name}"
+        data, copy = target.action.pack(args, kwargs, what, int(PORTABLE.arguments))
+        work = CallWork(target, tuple(copy["args"]), copy["kwargs"])
+        return self._act(f"call:{what}", data, work, partial(typed, target))
+
+    def _act(
+        self, name: str, arguments: bytes, work: TickWork | CallWork, decode: Callable[[bytes], Any]
+    ) -> Awaitable[Any]:
+        scope = INSIDE.get()
+        if scope is None:
+            return self._asks.ask(name, arguments, work, decode)
+
+        async def inside() -> Any:
+            return decode(await scope.act(work))
+
+        return inside()
+
     async def sleep(self, delay: float | timedelta) -> None:
         """Seconds or timedelta. A job that only waits holds no memory."""
         await asyncio.sleep(delay.total_seconds() if isinstance(delay, timedelta) else delay)
@@ -149,3 +258,31 @@ class Using:
     def step(self, do: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[R]:
         """Like `Run.step`."""
         return self._ask(self._given, do, args, kwargs)
+
+
+def _own(do: Any, args: tuple[Any, ...], kwargs: dict[str, Any], what: str) -> tuple[Action, bytes, dict[str, Any]]:
+    """A method of the job's own agent, and its arguments as JSON and as data."""
+    owner: Any = getattr(do, "__self__", None)
+    kind: Any = getattr(owner, "_kind", None)
+    if isinstance(do, RemoteAction) or kind is None or isinstance(owner, type):
+        raise AgentError(
+            f"run.{what}: {do!r} is no method of this agent: pass self.method, or use run.call for another agent's",
+            code="bad-target",
+        )
+    name: str = getattr(do, "__name__", "")
+    if name in kind.jobs:
+        raise AgentError(f"run.{what}: {name} is a job, which a tick starts: self.start(...)", code="bad-target")
+    action = cast("Action", kind.target(kind.wire_name(name)))
+    if action.streams:
+        raise AgentError(f"run.{what}: {name} streams, and a job can't read a stream yet", code="bad-target")
+    data, copy = action.pack(args, kwargs, f"{kind.name}.{action.name}", int(PORTABLE.arguments))
+    return action, data, copy
+
+
+def _result(action: Action, value: bytes) -> Any:
+    """The result as annotated."""
+    from .equality import adapter
+
+    if action.result is Any:
+        return from_json(value)
+    return None if action.result is None else adapter(action.result).validate_json(value, by_alias=True, by_name=True)

@@ -14,7 +14,9 @@ from pydantic_core import from_json, to_json
 from .errors import Unreadable
 from .record import record
 
-FactKind: TypeAlias = Literal["claim", "started", "value", "failed", "unknown", "cancelled", "fired", "cancel", "ended"]
+FactKind: TypeAlias = Literal[
+    "claim", "started", "tried", "value", "failed", "unknown", "cancelled", "fired", "cancel", "ended"
+]
 
 RESUMES: Final[frozenset[FactKind]] = frozenset({"value", "failed", "unknown", "fired", "cancel"})
 """Facts that the body hears. The others are for executors and for whoever reads the journal."""
@@ -28,13 +30,14 @@ class Fact:
     at: float
     """Epoch seconds, by the clock of the executor; the body's clock from this fact on."""
     id: str = ""
-    """Of a call `{branch}:{n}`, of a timer `{branch}:t{n}`, of a claim its number; else empty."""
+    """Of a call `{branch}:{n}`, of a timer `{branch}:t{n}`, of a cancellation its note's; else empty."""
     name: str = ""
     """What a call asked for. It is compared on replay, and identifies nothing."""
     fingerprint: bytes = b""
     """16 bytes over a call's arguments, compared like `name`; empty where there were none."""
     data: bytes = b"null"
-    """JSON: the value, the error's problem document, the owner of a claim, the outcome of the job."""
+    """JSON: the value, the error's problem document, the owner of a claim, the outcome of the job, what is to be known
+    of an attempt that failed, why the job is cancelled."""
 
 
 @record

@@ -25,6 +25,11 @@ Source: TypeAlias = Literal["client", "agent", "operator", "app", "schedule", "a
 
 CALLERS: Final = frozenset({"client", "agent", "operator", "app"})
 
+JOB_CANCEL: Final = "roost.job-cancel"
+"""The action of what an agent tells itself to have a job cancelled: no method can be called so."""
+JOB_END: Final = "roost.job-end"
+"""The action of the letter that says that a job ended."""
+
 NEVER_CREATE: Final = frozenset({"alarm", "disconnect", "completed", "export", "migrate", "reset", "destroy", "purge"})
 """Kinds of trigger that find no agent and leave none (rule 28)."""
 
@@ -141,12 +146,23 @@ class Purge:
 
 
 @record
+class JobOver:
+    """A job of the agent ended; its last row is written."""
+
+    uid: str
+    outcome: bytes
+    """{"value": ...} or {"error": problem document}, as JSON."""
+
+
+@record
 class Nothing:
     """The payload of triggers that are only their kind."""
 
 
 NOTHING: Final = Nothing()
-Payload: TypeAlias = Call | Message | SetState | Connect | Disconnect | Occurrence | Request | Import | Purge | Nothing
+Payload: TypeAlias = (
+    Call | Message | SetState | Connect | Disconnect | Occurrence | Request | Import | Purge | JobOver | Nothing
+)
 
 
 @record

@@ -9,7 +9,7 @@ from ..contract.result import TickResult
 from ..contract.trigger import NEVER_CREATE, NOTHING, Connect, Trigger
 from .admin import ADMIN, administer
 from .due import build, missing
-from .inbox import replay
+from .inbox import consume, replay
 from .mailbox import Waiting
 from .quarantine import quarantine, quarantined
 from .trouble import note
@@ -38,6 +38,8 @@ async def attempt(cell: Cell, waiting: Waiting) -> None:
         if trigger.kind in NEVER_CREATE:
             done = missing(image, trigger, cell.runtime.host.now())
             if done is not None:
+                if waiting.letter is not None:
+                    await consume(cell, waiting.letter, image)
                 cell.finish(waiting, done)
                 if trigger.kind == "alarm":  # early, since the clock was set back: its alarm is spent, so set another
                     cell.look = True

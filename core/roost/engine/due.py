@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from ..author.action import describe
 from ..contract.caller import caller_of
@@ -16,7 +16,7 @@ from ..contract.encoding import encode
 from ..contract.errors import NotFound, Quarantined, TransientError, Unreadable
 from ..contract.fingerprint import fingerprint
 from ..contract.result import TickResult, failed
-from ..contract.trigger import Call, Disconnect, Occurrence, Trigger
+from ..contract.trigger import JOB_END, Call, Disconnect, JobOver, Occurrence, Trigger
 from .guest_codec import unpack
 from .mailbox import Waiting
 
@@ -87,6 +87,10 @@ def _broken(letter: Letter, error: Exception) -> Waiting:
 
 def _told(kind: Kind, letter: Letter) -> Waiting:
     given: Mapping[str, Any] = from_json(letter.args)
+    if letter.source == "admin" and letter.action == JOB_END:
+        uid, outcome = given["args"]
+        over = JobOver(str(uid), to_json(outcome))
+        return Waiting(Trigger("completed", over, letter.id, "admin", None, letter.lane), letter=letter)
     trigger = Trigger(
         "call",
         Call(letter.action, tuple(given["args"]), given["kwargs"], internal=letter.internal),
@@ -132,8 +136,21 @@ def missing(image: Image, trigger: Trigger, now: float) -> TickResult | None:
         if row.at > now:
             return TickResult("stale", version=image.version)  # early: the commit's own alarm stands
         return None
+    if trigger.kind == "completed":
+        return _job_missing(image, trigger)
     if isinstance(payload, Disconnect):
         return None if payload.cid in image.connections else TickResult("stale", version=image.version)
     if image.exists:
         return None
     return failed(NotFound(f"there is no agent {image.address}", code="no-agent"))
+
+
+def _job_missing(image: Image, trigger: Trigger) -> TickResult | None:
+    """Nothing of a job runs once it is no more: ended, or of a life before (rule 28)."""
+    if isinstance(trigger.payload, JobOver):
+        return None if trigger.payload.uid in image.jobs else TickResult("stale", version=image.version)
+    begins = f"{image.address}/job:"
+    uid = (trigger.id or "").removeprefix(begins).partition("/")[0]
+    if uid in image.jobs:
+        return None
+    return failed(NotFound(f"{image.address} has no job {uid!r} any more", code="gone"))

@@ -8,7 +8,7 @@ from ..author.action import Retry
 from ..contract.commit import DeadLetter, Gone, Letter, Schedule
 from ..contract.errors import AgentError, RoostError, TransientError, Unreadable
 from ..contract.result import hidden, outcome_of, problem_bytes
-from ..contract.trigger import Disconnect, Occurrence
+from ..contract.trigger import Disconnect, JobOver, Occurrence
 from ..tick.perform import NO_ZONE
 from .blame import cause
 from .inbox import handled, keyed
@@ -69,7 +69,9 @@ def attempted(kind: Kind, waiting: Waiting, tick: Tick, error: RoostError, now: 
     letter = waiting.letter
     if letter is not None:
         attempts = letter.attempts + 1
-        retry = waiting.action.options.retry if waiting.action is not None else Retry(attempts=1)
+        over = payload if isinstance(payload, JobOver) else None
+        once = Retry(attempts=1) if over is None else Retry()
+        retry = waiting.action.options.retry if waiting.action is not None else once
         if transient or (attempts < retry.attempts and not hopeless):
             commit.deferred = _again(letter, attempts, now + _pause(retry, attempts, tick, error))
         else:
@@ -77,6 +79,10 @@ def attempted(kind: Kind, waiting: Waiting, tick: Tick, error: RoostError, now: 
             commit.dead = (DeadLetter(_again(letter, attempts, 0.0), _epitaph(kind, error), tick.at),)
             if keyed(waiting):
                 commit.handled = handled(waiting, tick.at, outcome_of(error), problem_bytes(error))
+            if over is not None:
+                from ..tick.jobs import given_up
+
+                given_up(commit, image, over)
         return commit
     assert isinstance(payload, Occurrence)
     row = image.schedules[payload.key]

@@ -14,11 +14,11 @@ from ..contract.address import Address
 from ..contract.caller import source_of, stored
 from ..contract.commit import Envelope, Letter, Snapshot
 from ..contract.encoding import encode_arguments
-from ..contract.errors import LimitExceeded, TransientError
+from ..contract.errors import LimitExceeded, NotFound, Rejected, TransientError
 from ..contract.fingerprint import fingerprint, fingerprint_of
-from ..contract.refusals import other_arguments
+from ..contract.refusals import no_jobs, other_arguments
 from ..contract.result import TickResult, failed
-from ..contract.trigger import Call, Caller, Lane, Trigger
+from ..contract.trigger import Call, Caller, Lane, Source, Trigger
 from ..tick.asker import TickAsker
 from ..tick.image import REDELIVER
 from ..tick.outbound import Hooked, Keys
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from ..author.app import App
     from ..author.kind import Kind
     from ..ports import Capabilities, Ports, Timer
+    from .jobs.executor import Executor
 
 
 GRACE: Final = 0.05
@@ -77,6 +78,8 @@ class Runtime(Operating):
         self.capabilities = capabilities
         self.idle_after = idle_after
         self.cells = {}
+        self.jobs: Executor | None = None
+        """Made once the host has jobs to carry out."""
         self.closing = False
         self.trouble: Callable[[], str | None] = lambda: None
         """Why this host can't serve, where its backend can tell: it is not ready then."""
@@ -218,6 +221,36 @@ class Runtime(Operating):
         """Have an agent look what is due. `ahead`: what its load would find now."""
         if not self.closing and self.serves(address.kind):
             self.cell(address).alarm(ahead)
+            if self.jobs is not None:
+                self.jobs.look(address)
+
+    def executor(self) -> Executor | None:
+        """What carries jobs out here; None: this backend runs none."""
+        if self.jobs is None and self.capabilities.jobs:
+            from .jobs.executor import Executor
+
+            self.jobs = Executor(self)
+        return self.jobs
+
+    def look_at_jobs(self, address: Address) -> None:
+        if (executor := self.executor()) is not None:
+            executor.look(address)
+
+    async def cancel_job(self, address: Address, uid: str, id: str, source: Source, principal: str) -> bool:
+        """Have a job cancelled, for this reason only once. False: there is none that lives."""
+        from ..contract.job import Note
+
+        now = self.host.now()
+        try:
+            await self.store.journal.ring(address, uid, Note(id, "cancel", "", b"null", now, source, principal), now)
+        except (NotFound, Rejected):
+            return False
+        self.look_at_jobs(address)
+        return True
+
+    def journaled(self) -> None:
+        if not self.capabilities.jobs:
+            raise no_jobs(self.capabilities.name)
 
     def asleep(self, address: Address) -> bool:
         """Nothing of the agent is in memory, nor under way."""
@@ -310,6 +343,8 @@ class Runtime(Operating):
         for group in self.subscribers.values():
             for one in group:
                 one.wake()
+        if self.jobs is not None:
+            await self.jobs.drain(seconds)
         while self.host.monotonic() < edge and any(c.pumping for c in self.cells.values()):
             await self.host.sleep(0.01)
         self.halt()

@@ -75,6 +75,15 @@ class Shared(AgentServices[Tick]):
             raise TransientError("another host works on this agent", code="busy")
         return found
 
+    async def opened(self, kind: Kind) -> dict[Resource[Any], Any]:
+        """The resources of a kind, in use."""
+        needs = self._needs.get(kind.name)
+        return await self.resources.need(needs) if needs else {}
+
+    def look_at_jobs(self, address: Address) -> None:
+        """Jobs of an agent may be due."""
+        raise NotImplementedError
+
     async def furnish(self, agent: Agent[Any, Any]) -> None:
         """Give a new agent object what is not its state."""
         kind = agent._kind  # pyright: ignore[reportPrivateUsage]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..contract.commit import SCHEMA, Busy, Frame
@@ -18,6 +19,7 @@ from .sending import send
 from .viewing import state_or_trouble
 
 if TYPE_CHECKING:
+    from ..contract.commit import Snapshot
     from .cell import Cell
 
 
@@ -65,7 +67,7 @@ async def load(cell: Cell) -> None:
     except BaseException:  # cancelled with its host, while others wait for it
         cell.status = move(cell.status, "asleep")
         raise
-    image = cell.image = Image(snapshot)
+    image = cell.image = _with_jobs(cell, snapshot) if snapshot.jobs or cell.kind.jobs else Image(snapshot)
     cell.status = move(cell.status, "awake")
     armed = snapshot.armed
     cell.armed = armed if armed is not None and armed > runtime.host.now() else None  # what has rung is spent
@@ -90,6 +92,15 @@ async def load(cell: Cell) -> None:
         await runtime.store.arm(cell.address, image.armed)
         await cell.arm(image.armed)
     await _recover(cell, image)
+
+
+def _with_jobs(cell: Cell, snapshot: Snapshot) -> Image:
+    from ..tick.jobs import JobImage
+
+    look = partial(cell.runtime.look_at_jobs, cell.address)
+    if snapshot.jobs:
+        look()
+    return JobImage(snapshot, look)
 
 
 async def _recover(cell: Cell, image: Image) -> None:

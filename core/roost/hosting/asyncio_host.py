@@ -93,6 +93,9 @@ class AsyncioTasks:
     going = False
     """The host has begun to cancel its tasks."""
 
+    def call_soon(self, call: Callable[[], object], /) -> None:
+        asyncio.get_running_loop().call_soon(call)
+
     def ending(self) -> bool:
         return self.going
 

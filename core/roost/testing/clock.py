@@ -109,6 +109,10 @@ class VirtualHost(AsyncioTasks):
         if not task.cancelled() and (error := task.exception()) is not None:
             logging.getLogger("roost").error("a background task failed", exc_info=error)
 
+    def call_soon(self, call: Callable[[], object], /) -> None:
+        self.signs += 1
+        super().call_soon(call)
+
     def call_later(self, delay: float, call: Callable[[], object], /) -> Timer:
         self.signs += 1
         timer = VirtualTimer(call)

@@ -50,7 +50,7 @@ class Faults:
     """Told of each fault that strikes: (call, fault)."""
     on: bool = True
     """False: nothing strikes any more, `once` included."""
-    _next: dict[str, list[Fault]] = field(default_factory=dict[str, "list[Fault]"])
+    _next: dict[str, list[Fault | None]] = field(default_factory=dict[str, "list[Fault | None]"])
     _random: Random = field(default_factory=Random)
 
     def __post_init__(self) -> None:
@@ -62,11 +62,14 @@ class Faults:
             raise ValueError("Faults: the shares add up to more than 1")
         self._random.seed(self.seed)
 
-    def once(self, call: str, fault: Fault) -> None:
-        """Break the next `call` in this way, whatever the rates; several for one call strike one after the other."""
+    def once(self, call: str, fault: Fault, *, after: int = 0) -> None:
+        """Break the next `call` in this way, whatever the rates; several for one call strike one after the other.
+
+        `after`: so many calls go well before.
+        """
         if fault not in FAULTS:
             raise ValueError(f"{fault!r} is not a fault; there are: {', '.join(FAULTS)}")
-        self._next.setdefault(call, []).append(fault)
+        self._next.setdefault(call, []).extend([*[None] * after, fault])
 
     def draw(self, call: str) -> Fault | None:
         """What strikes this call."""

@@ -30,15 +30,17 @@ from ..sockets.protocol import Session
 from .clock import EPOCH, VirtualHost
 from .faults import Faults, Strike
 from .faulty import faulty
+from .jobs import JobState, job_state
 
 if TYPE_CHECKING:
     import httpx
 
     from ..author.agent import Agent
     from ..author.app import App
+    from ..author.job import JobRef
 
 A = TypeVar("A", bound="Agent[Any, Any]")
-WORLD = Capabilities("world")
+WORLD = Capabilities("world", jobs=True)
 
 
 class Peer:
@@ -214,6 +216,15 @@ class World:
         await peer.session.open()
         await self.settle()
         return peer
+
+    async def job(self, kind: type[Agent[Any, Any]], key: str, job: JobRef[Any] | str, /) -> JobState:
+        """A job of an agent as its journal has it; `job`: what `start` returned, or its id."""
+        id = job if isinstance(job, str) else job.id
+        return await job_state(self.store.journal, Address(kind.kind, key), id)
+
+    def kill(self, *, after_row: int) -> None:
+        """The host dies once it has written so many more rows of a journal, and another one starts."""
+        self.faults.once("journal.append", "crash-after", after=after_row - 1)
 
     async def disconnect(self, peer: Peer) -> None:
         """The client goes."""

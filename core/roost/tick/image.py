@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING
 
 from ..contract.address import Address
 from ..contract.caller import lapses
 from ..contract.commit import Commit, Envelope, Gone, Letter, Row, Schedule, Snapshot, Unschedule
 from ..contract.errors import AgentError
+
+if TYPE_CHECKING:
+    from ..contract.job import LiveJob
 
 REDELIVER: float = 5.0
 """Seconds after which an envelope that nobody settled is sent again, should the host die first."""
@@ -19,7 +23,7 @@ class Image:
 
     __slots__ = (
         "_resting", "_times", "address", "armed", "at", "connections", "dead", "due", "expiring", "fence",
-        "generation", "letters", "outbox", "released", "schedules", "seq", "sgen", "state", "state_version",
+        "generation", "jobs", "letters", "outbox", "released", "schedules", "seq", "sgen", "state", "state_version",
         "version", "view", "waiting",
     )  # fmt: skip
 
@@ -56,6 +60,8 @@ class Image:
         """When those in back-off want to be tried: few of many."""
         self.waiting = snapshot.waiting if letters else 0  # the oldest come first: if none did, the count is wrong
         self.dead = snapshot.dead
+        self.jobs: dict[str, LiveJob] = {x.uid: x for x in snapshot.jobs} if snapshot.jobs else {}
+        """By uid. Commits change it in a `JobImage` only."""
 
     @property
     def exists(self) -> bool:
@@ -214,4 +220,4 @@ class Image:
         self.seq = self.sgen = self.dead = self.waiting = 0
         self.due, self.armed = None, commit.armed
         self.schedules, self.connections, self.letters = {}, {}, {}
-        self._times, self._resting, self.expiring = [], {}, {}
+        self._times, self._resting, self.expiring, self.jobs = [], {}, {}, {}

@@ -17,7 +17,7 @@ from ..contract.caller import of_network, stored
 from ..contract.commit import Gone, Row
 from ..contract.encoding import encode
 from ..contract.errors import LimitExceeded, NotFound, Rejected, TransientError, Unreadable
-from ..contract.trigger import Call, Connect, Disconnect, Message, Occurrence, Request, SetState
+from ..contract.trigger import JOB_CANCEL, Call, Connect, Disconnect, JobOver, Message, Occurrence, Request, SetState
 from ..contract.unsent import FORWARD, unsent
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from ..contract.trigger import Payload, Trigger
     from .tick import Tick
 
+_OURS: Final = frozenset({FORWARD, JOB_CANCEL})
+"""Actions of letters that are no methods."""
 NO_ZONE: Final = "unknown-zone"
 ZONE_WAIT: Final = 60.0
 """Seconds after which a schedule in a time zone that its host lacks is tried again, there or elsewhere."""
@@ -74,6 +76,10 @@ async def _hook(agent: Agent[Any, Any], tick: Tick, waiting: Runnable, payload: 
         return await _request(agent, tick, payload)
     elif waiting.trigger.kind == "start":
         await agent.on_start()
+    elif isinstance(payload, JobOver):
+        from .jobs import job_over
+
+        await job_over(agent, tick, payload)
     return b"null"
 
 
@@ -82,8 +88,10 @@ async def _call(agent: Agent[Any, Any], tick: Tick, waiting: Runnable, call: Cal
     if action is None or waiting.letter is not None:  # a stored target: the code may have changed since
         if waiting.broken is not None:
             raise waiting.broken
-        if call.action == FORWARD and call.internal:
-            return _forward(agent, tick, waiting)
+        if call.internal and call.action in _OURS:
+            if call.action == FORWARD:
+                return _forward(agent, tick, waiting)
+            return await _cancel_job(agent, tick, call)
         action = waiting.action = (tick.kind.target if call.internal else tick.kind.action)(call.action)
         waiting.args, waiting.kwargs = action.bind(call.args, call.kwargs)
     if action.guarded:  # a letter's caller, or the action, may have been another when it was taken in
@@ -116,6 +124,15 @@ def _forward(agent: Agent[Any, Any], tick: Tick, waiting: Runnable) -> bytes:
         raise Unreadable(f"a tell that was to be sent again can't be read: {error}") from None
     action = agent._roost.target(to, name, internal)  # pyright: ignore[reportPrivateUsage]
     tick.outbox.append((to, action, args))
+    return b"null"
+
+
+async def _cancel_job(agent: Agent[Any, Any], tick: Tick, call: Call) -> bytes:
+    """What the agent told itself in a tick that cancelled a job."""
+    trigger = tick.trigger
+    assert trigger.id is not None
+    services = agent._roost  # pyright: ignore[reportPrivateUsage]
+    await services.cancel_job(tick.address, str(call.args[0]), trigger.id, trigger.source, trigger.principal)
     return b"null"
 
 

@@ -23,11 +23,13 @@ from ..contract.errors import AgentError, LimitExceeded
 
 if TYPE_CHECKING:
     from ..author.action import Action
+    from ..author.job_method import JobMethod, JobRef
     from ..author.kind import Kind
     from ..contract.limits import Limits
     from ..contract.trigger import Occurrence, Trigger
     from ..ports import Store
     from .image import Image
+    from .job_effects import JobEffects
     from .outbound import Keys
 
 
@@ -42,10 +44,12 @@ class Tick:
     """The recorder of one run of one handler."""
 
     __slots__ = (
-        "_random", "address", "asks", "at", "attempt_no", "chunks", "deadline", "frames", "fresh", "hangups", "image",
-        "kind", "limits", "live", "log", "open", "origin", "outbound", "outbox", "path", "puts", "readonly", "rows",
-        "schedules", "seed", "sgen", "store", "trigger",
+        "_jobs", "_random", "address", "asks", "at", "attempt_no", "chunks", "deadline", "frames", "fresh", "hangups",
+        "image", "kind", "limits", "live", "log", "open", "origin", "outbound", "outbox", "path", "puts", "readonly",
+        "rows", "schedules", "seed", "sgen", "store", "trigger",
     )  # fmt: skip
+
+    _jobs: JobEffects
 
     def __init__(
         self, kind: Kind, image: Image, trigger: Trigger, at: float, seed: int, limits: Limits, store: Store,
@@ -253,6 +257,29 @@ class Tick:
         self.chunks += 1
         return raw
 
+    def start(self, job: JobMethod, key: str | None, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> JobRef[Any]:
+        self._may_write(f"start {job.name}")
+        return self.job_effects().start(self, job, key, args, kwargs)
+
+    def cancel(self, job: str) -> bool:
+        self._may_write(f"cancel {job}")
+        return self.job_effects().cancel(self, job)
+
+    def jobs(self) -> list[JobRef[Any]]:
+        if not self.open:
+            raise self.over("jobs")
+        return self.job_effects().live(self)
+
+    def job_effects(self) -> JobEffects:
+        """What this tick does to jobs; made, and its module loaded, for agents that have some."""
+        try:
+            return self._jobs
+        except AttributeError:
+            from .job_effects import JobEffects
+
+            found = self._jobs = JobEffects()
+            return found
+
     # The end of the tick -----------------------------------------------------------------------------
 
     def advance(self, occurrence: Occurrence) -> None:
@@ -309,6 +336,8 @@ class Tick:
         if self.log:
             commit.seq = image.seq + len(self.log)
             commit.log = tuple(Entry(image.seq + i, kind, data, self.at) for i, (kind, data) in enumerate(self.log, 1))
+            if self.kind.jobs:  # what a tick does to jobs is in the log too
+                self.job_effects().fill(self, commit)
         if self.outbox:
             prefix = f"{image.address}/{image.generation}/{commit.version}."
             commit.outbox = tuple(

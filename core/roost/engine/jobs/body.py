@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from ...author.job_errors import Fatal, StepFailed, StepUnknown
 from ...contract.encoding import encode
 from ...contract.errors import AgentError, RoostError, from_problem, problem
 from ...contract.journal import RESUMES, Fact
@@ -26,26 +27,6 @@ class Diverged(AgentError):
     """The journal holds what the body does not ask for: its code changed under a running job."""
 
     default_code = "diverged"
-
-
-class StepFailed(AgentError):
-    """A step ended in an error. The same when it happens and when it is replayed."""
-
-    default_code = "step-failed"
-
-    def __init__(self, type: str, message: str, *, code: str = "step-failed") -> None:
-        super().__init__(message, code=code)
-        self.type = type
-        """The name of the exception's class."""
-
-    def __str__(self) -> str:
-        return f"{self.type}: {self.message}"
-
-
-class StepUnknown(AgentError):
-    """A step that may run once at most had begun when its host died. Whether it took effect nobody here knows."""
-
-    default_code = "step-unknown"
 
 
 _WHY: Final = (
@@ -192,10 +173,12 @@ def failure(error: BaseException) -> bytes:
 
 
 def read_failure(data: bytes) -> RoostError:
-    """What the body gets for it. Rejected keeps its class; everything else is a StepFailed that names it."""
+    """What the body gets for it. Rejected and Fatal keep their class; all else is a StepFailed that names it."""
     doc = from_json(data)
     if doc.get("ours") and doc["error"] == "Rejected":
         return from_problem(doc)
+    if doc.get("ours") and doc["error"] == "Fatal":
+        return Fatal(str(doc["detail"]), code=str(doc["code"]), data=doc.get("data"))
     return StepFailed(str(doc["error"]), str(doc["detail"]), code=str(doc["code"]))
 
 

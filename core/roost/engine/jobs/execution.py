@@ -14,13 +14,17 @@ and the body hears of what it holds once it is durable.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
-from ...contract.errors import RoostError, problem
+from ...contract.encoding import encode
+from ...contract.errors import AgentError, LimitExceeded, RoostError
+from ...contract.job import OUTCOME_BYTES, ROW_BYTES
 from ...contract.journal import Fact, JournalRow
+from ...contract.result import problem_bytes
 from .body import Body
 from .ordered import PendingCall
 
@@ -47,13 +51,24 @@ class Execution:
         """Calls that run once at most, while their beginning is not durable."""
         self._to_begin: list[PendingCall] = []
         self._to_stop: list[PendingCall] = []
+        self.tries: dict[str, dict[str, Any]] = {}
+        """Calls whose last attempt failed, and what the journal says of it."""
+        self._resting: dict[str, float] = {}
+        """Those of them that wait for their next attempt, and until when (epoch seconds)."""
+        self.notes: set[str] = set()
+        """Ids of notes that are in the journal, or will be in its next row."""
+        self.cancelled: tuple[float, str] | None = None
+        """When the body heard that it is cancelled, and why: `cancelled`, `deadline`."""
+        self._ending = False
+        self.raised: BaseException | None = None
+        """What the body raised, where it is nothing that it could mean to: for the log."""
 
     # From the journal --------------------------------------------------------------------------------
 
     def open(self, rows: Sequence[JournalRow], now: float) -> None:
         """Replay the recorded rows, then claim. Diverged: the code no longer fits them."""
         assert self.state == "replaying"
-        self.body.loop.silent = True
+        self.body.loop.silent = bool(rows)
         self.body.begin()
         for row in rows:
             self.position = row.position
@@ -67,10 +82,45 @@ class Execution:
     def _recorded(self, fact: Fact) -> None:
         if fact.kind == "started":
             self._begun.add(fact.id)
+        elif fact.kind == "tried":
+            self._tried(fact)
         elif fact.kind == "ended":
             self.state = "ended"
         else:
-            self.body.deliver(fact)
+            self._hears(fact)
+
+    def _hears(self, fact: Fact) -> None:
+        if fact.kind == "cancel":
+            self.notes.add(fact.id)
+            self.cancelled = self.cancelled or (fact.at, str(from_json(fact.data) or "cancelled"))
+        elif self.tries:
+            self.tries.pop(fact.id, None)
+            self._resting.pop(fact.id, None)
+        self.body.deliver(fact)
+
+    def _tried(self, fact: Fact) -> None:
+        said: dict[str, Any] = from_json(fact.data)
+        self.tries[fact.id] = said
+        self._resting[fact.id] = float(said["next"])
+
+    def embody(self, body: Body, rows: Sequence[JournalRow]) -> None:
+        """Go on with another body, brought to where this one is; steps go on. Diverged: it is elsewhere."""
+        before = [*self.body.loop.wanted]
+        self.body.close()
+        self.body = body
+        body.loop.silent = True
+        body.begin()
+        for row in rows:
+            for fact in row.facts:
+                body.deliver(fact)
+        body.loop.silent = False
+        if [*body.loop.wanted] != before:
+            raise AgentError(f"replayed, the body asks for {[*body.loop.wanted]} and not for {before}", code="diverged")
+        body.asked()
+        for calls in (self._running, self._starting):
+            for id in calls:
+                calls[id] = body.loop.wanted[id]
+        self._to_begin = [body.loop.wanted[call.id] for call in self._to_begin if call.id in body.loop.wanted]
 
     # What happens ------------------------------------------------------------------------------------
 
@@ -79,14 +129,35 @@ class Execution:
         if self._running.pop(call.id, None) is not None and self.state == "running":
             self._gathered.append(Fact(kind, now, call.id, call.name, call.fingerprint, data))
 
-    def cancel(self, now: float) -> None:
-        """Somebody wants the job to end."""
-        self._gathered.append(Fact("cancel", now))
+    def tried(self, call: PendingCall, said: dict[str, Any], now: float) -> None:
+        """An attempt of a step failed, and there is another one at `said["next"]` (epoch seconds)."""
+        if self._running.pop(call.id, None) is not None and self.state == "running":
+            self._gathered.append(Fact("tried", now, call.id, call.name, call.fingerprint, to_json(said)))
+
+    def cancel(self, now: float, note: str = "", why: str = "cancelled") -> None:
+        """Somebody wants the job to end, or its time is over. A note that was heard is not heard again."""
+        if note not in self.notes or not note:
+            self.notes.add(note)
+            self._gathered.append(Fact("cancel", now, note, data=to_json(why)))
+
+    def end(self, now: float, error: RoostError) -> None:
+        """The job ends without its body."""
+        if not self._ending:
+            self._ending = True
+            self._gathered.append(Fact("ended", now, data=error_outcome(error)))
+            self._stop_all()
 
     def tick(self, now: float) -> None:
         """Time passed: timers that are due fire. A suspended job goes on."""
         if self.state not in ("running", "suspended") or self.body.done:
             return
+        for id, next in list(self._resting.items()):
+            if next <= now:
+                del self._resting[id]
+                call = self.body.loop.wanted.get(id)
+                if call is not None:
+                    self.state = "running"
+                    self._run(call)
         for id in self.body.due(now):
             if id not in self._firing:
                 self._firing.add(id)
@@ -98,11 +169,23 @@ class Execution:
         """The next row, to be inserted where nothing may be; None while one is under way, or nothing happened."""
         if self._writing is not None or not self._gathered or self.state in ("ended", "lost"):
             return None
-        facts, self._gathered = tuple(self._gathered), []
+        size = count = 0
+        for fact in self._gathered:
+            size += len(fact.data)
+            if count and size > ROW_BYTES:
+                break
+            count += 1
+        facts, self._gathered = tuple(self._gathered[:count]), self._gathered[count:]
         if self.state == "suspended":
             self.state = "running"
         self._writing = JournalRow(self.position + 1, facts)
         return self._writing
+
+    def unwritten(self) -> None:
+        """The row was not written and will not be: what it held goes with the next one, if there is one."""
+        row, self._writing = self._writing, None
+        assert row is not None
+        self._gathered = [fact for fact in row.facts if fact.kind == "claim"]
 
     def written(self, now: float) -> None:
         """The row is durable: the body hears of it."""
@@ -117,12 +200,14 @@ class Execution:
                 call = self._starting.pop(fact.id, None)
                 if call is not None and not call.done():
                     self._run(call)
+            elif fact.kind == "tried":
+                self._tried(fact)
             elif fact.kind == "ended":
                 self._end("ended")
                 return
             else:
                 self._firing.discard(fact.id)
-                self.body.deliver(fact)
+                self._hears(fact)
         self._look(now)
 
     def lost(self) -> None:
@@ -142,8 +227,10 @@ class Execution:
 
     def due(self) -> float | None:
         """When `tick` has something to do, if nothing happens before."""
+        if self.state in ("ended", "lost"):
+            return None
         timer = self.body.next_timer()
-        return None if timer is None or self.state in ("ended", "lost") else timer.when()
+        return min([*self._resting.values(), *(() if timer is None else (timer.when(),))], default=None)
 
     @property
     def waiting_for_nothing(self) -> bool:
@@ -155,17 +242,22 @@ class Execution:
     def _look(self, now: float) -> None:
         """The body ran: what does it want now?"""
         body = self.body
-        if body.done:
-            self._gathered.append(Fact("ended", now, data=_outcome(body)))
+        if body.done or self._ending:
+            if not self._ending:
+                self._ending = True
+                self._gathered.append(Fact("ended", now, data=self._outcome()))
             self._stop_all()
             return
+        for id in [x for x in self._resting if x in body.loop.passed]:
+            del self._resting[id], self.tries[id]
         for id, call in list(self._running.items()):
             if id in body.loop.passed:
                 del self._running[id]
                 self._to_stop.append(call)
         for call in body.asked():
             if not call.once:
-                self._run(call)
+                if call.id not in self._resting:
+                    self._run(call)
             elif call.id in self._begun:
                 self._gathered.append(Fact("unknown", now, call.id, call.name, call.fingerprint))
             else:
@@ -188,13 +280,37 @@ class Execution:
         self._gathered.clear()
         self.body.close()
 
+    def _outcome(self) -> bytes:
+        """What the body came to, as JSON."""
+        try:
+            value = encode(self.body.outcome(), "what the job returned")
+            if len(value) > OUTCOME_BYTES - 16:
+                raise LimitExceeded(
+                    f"what the job returned has {len(value)} bytes; the limit is {OUTCOME_BYTES}: keep what is larger "
+                    "elsewhere, and return where it is",
+                    limit="result",
+                )
+            return b'{"value":%s}' % value
+        except RoostError as error:
+            return error_outcome(error)
+        except asyncio.CancelledError:
+            why = "cancelled" if self.cancelled is None else self.cancelled[1]
+            return error_outcome(ended_by(why))
+        except BaseException as error:
+            self.raised = error
+            return error_outcome(AgentError(f"{type(error).__name__}: {error}", code="job-failed"))
 
-def _outcome(body: Body) -> bytes:
-    """What a job came to, as JSON: {"value": ...} or {"error": problem document}."""
-    try:
-        return to_json({"value": body.outcome()})
-    except RoostError as error:
-        doc: Any = problem(error)
-    except BaseException as error:
-        doc = {"code": "job-failed", "status": 500, "detail": f"{type(error).__name__}: {error}"}
-    return to_json({"error": doc})
+
+def ended_by(why: str) -> AgentError:
+    """The error of a job that was cancelled."""
+    if why == "deadline":
+        return AgentError("the job took longer than its timeout, and was cancelled", code="deadline")
+    return AgentError("the job was cancelled", code="cancelled")
+
+
+def error_outcome(error: RoostError) -> bytes:
+    """{"error": problem document}, as JSON, within the limit of an outcome."""
+    doc = problem_bytes(error)
+    if len(doc) > OUTCOME_BYTES - 16:
+        doc = problem_bytes(AgentError(error.message[:1000], code=error.code, status=error.status))
+    return b'{"error":%s}' % doc

@@ -48,6 +48,10 @@ class Jobs:
         times = (rows.job.due for rows in self.live.values() if not rows.job.held)
         return [at for at in times if at is not None]
 
+    def claimed(self) -> bool:
+        """Somebody has one, or had when the host died."""
+        return any(rows.job.owner for rows in self.live.values())
+
     def size(self) -> int:
         """Bytes."""
         size = sum(len(x.outcome) for x in self.ended.values())

@@ -175,8 +175,8 @@ class MemoryStore:
         return min((at for at in times if at > after), default=None)
 
     def unfinished(self, limit: int, after: Address | None = None) -> Sequence[Address]:
-        """Agents with letters or envelopes left, in the order of listings, greater than `after`."""
-        left = sorted((a for a, rows in self._agents.items() if rows.letters or rows.outbox), key=_order)
+        """Agents with letters, envelopes or claimed jobs left, in the order of listings, greater than `after`."""
+        left = sorted((a for a, x in self._agents.items() if x.letters or x.outbox or x.jobs.claimed()), key=_order)
         return [a for a in left if after is None or _order(a) > _order(after)][:limit]
 
     def ahead(self, addresses: Sequence[Address]) -> Mapping[Address, Snapshot]:

@@ -1,0 +1,74 @@
+"""A job as its class and the runtime see it, and what an author has of one that was started."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar, cast, get_type_hints
+
+from .action import Action, Options
+
+R_co = TypeVar("R_co", covariant=True)
+JOB: Final = "__roost_job__"
+"""The mark of `@job`."""
+
+
+class JobMethod:
+    """A job as the runtime sees it. Built once a class."""
+
+    __slots__ = ("action", "attr", "fn", "name", "timeout")
+
+    def __init__(self, attr: str, fn: Callable[..., Any], timeout: float, run: type[Any]) -> None:
+        """`run`: the type that its first argument must say."""
+        self.attr = self.name = attr
+        self.fn = fn
+        self.timeout = timeout
+        """Seconds from its start."""
+        if not inspect.iscoroutinefunction(fn):
+            raise TypeError(f"{fn.__qualname__} must be `async def` to be a @job")
+        self.action = Action(attr, _without_run(fn, run), Options(), public=False)
+        """Checks and converts the arguments that follow `run`."""
+
+
+def _without_run(fn: Callable[..., Any], run: type[Any]) -> Callable[..., Any]:
+    """Stands for `fn` where its arguments are looked at."""
+    signature = inspect.signature(fn)
+    parameters = list(signature.parameters.values())
+    try:
+        hints = get_type_hints(fn, include_extras=True)
+    except NameError as error:
+        raise TypeError(
+            f"{fn.__qualname__}: {error}; annotations of jobs must be importable at run time, not only under "
+            "TYPE_CHECKING"
+        ) from error
+    second = parameters[1] if len(parameters) > 1 else None
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    if second is None or second.kind not in positional or hints.get(second.name) is not run:
+        raise TypeError(
+            f"{fn.__qualname__}: a job takes the run first: `async def {fn.__name__}(self, run: Run, ...)`, "
+            "with `from roost import Run`"
+        )
+
+    async def stand_in() -> None:
+        """Never called."""
+
+    del parameters[1]
+    bare: Any = stand_in
+    bare.__signature__ = signature.replace(parameters=parameters)
+    bare.__wrapped__ = fn  # annotations that are texts are looked up where it was written
+    bare.__annotations__ = {k: v for k, v in fn.__annotations__.items() if k != second.name}
+    bare.__module__, bare.__qualname__, bare.__name__ = fn.__module__, fn.__qualname__, fn.__name__
+    return cast("Callable[..., Any]", bare)
+
+
+@dataclass(frozen=True)
+class JobRef(Generic[R_co]):
+    """A job that was started: what `start` gives, and `jobs` lists."""
+
+    id: str
+    """The job's uid, which no other job of the agent ever has."""
+    name: str
+    """Of the method."""
+    key: str | None = None
+    """What it was started under; while it lives there is no other of this key."""

@@ -1,0 +1,532 @@
+"""One executor's work on one job: from its claim to its end, or until it is let go.
+
+    claim -> rows -> replay -> [append, begin steps, hear outcomes]* -> ended: its letter is parked
+                                                                     -> suspended: let go, unless the bell rang
+                                                                     -> lost: its bodies are cancelled
+
+The position is the fence (docs/decisions/011): whoever lost the job learns it by its next append or renewal, and
+nothing of what it does afterwards counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from zlib import crc32
+
+from pydantic_core import from_json
+
+from ...author.run import Run
+from ...contract.commit import Busy, Letter
+from ...contract.errors import AgentError, Fenced, LimitExceeded, RoostError, TransientError, Unreadable
+from ...contract.job import JOURNAL_BYTES, ROWS, Claim, Claimed, Job
+from ...contract.journal import JournalRow, read, write
+from ...contract.trigger import JOB_END
+from .body import Body, Diverged
+from .doing import Done, attempt, failure_of
+from .execution import Execution, ended_by
+from .scope import JobServices, JobTick, Reached, RunLog
+
+if TYPE_CHECKING:
+    from ...contract.address import Address
+    from ...contract.journal import Fact
+    from ...ports import Future, Timer
+    from .loop import BodyLoop
+    from .needs import Needs
+    from .ordered import PendingCall
+
+T = TypeVar("T")
+
+CLAIM: Final = 30.0
+"""Seconds a claim lasts."""
+RENEW: Final = 10.0
+MARGIN: Final = 5.0
+"""Seconds before a claim's end at which whoever could not renew it stops what it runs."""
+LINGER: Final = 2.0
+"""Seconds: a job that waits no longer than that stays in memory."""
+AGAIN: Final = 1.0
+"""Seconds between two tries of a write whose answer was lost, or that failed."""
+LATER: Final = 3600.0
+"""Seconds after which a job that can't go on is looked at again: its code is gone, or is other code."""
+GRACE: Final = 30.0
+"""Seconds that a cancelled body has for its `finally` and `except`."""
+TOLD: Final = 0.8
+"""Part of the limits of a journal at which the log says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a job can't go on with this code."""
+
+    error: RoostError
+    bell: int
+    """As it was then: a ring is heard all the same, for it may be a cancellation."""
+
+
+class Desk(Protocol):
+    """Who carries out the jobs of the host."""
+
+    runtime: Needs
+    owner: str
+    sole: bool
+    troubles: dict[tuple[Address, str], Trouble]
+    wrote: Callable[[Address, str, JournalRow], object]
+
+    def look(self, address: Address) -> None: ...
+    def later(self, address: Address, seconds: float) -> None: ...
+    async def armed(self, address: Address) -> None: ...
+
+
+class Lost(Exception):
+    """Another executor has the job, or it is no more."""
+
+
+class Carrying:
+    """See the file's head."""
+
+    def __init__(self, executor: Desk, address: Address, uid: str) -> None:
+        self.executor = executor
+        self.runtime = executor.runtime
+        self.host = executor.runtime.host
+        self.journal = executor.runtime.store.journal
+        self.address = address
+        self.uid = uid
+        self.what = f"{address} job {uid}"
+        self.claim: Claim
+        self.job: Job
+        self.args = b""
+        self.rows: list[JournalRow] = []
+        """As far as they are needed: of a restless host all."""
+        self.count = self.size = 0
+        """Rows of this run, and their bytes."""
+        self.execution: Execution | None = None
+        self.steps: dict[str, Timer] = {}
+        self.bell = 0
+        """As last read, with the notes before it."""
+        self.until = 0.0
+        """Until when the claim is surely ours: by `Host.monotonic`."""
+        self.draining = False
+        """The host shuts down: what runs may end, and nothing begins."""
+        self.stopping = False
+        """It is let go, whatever runs."""
+        self.outdated = False
+        self.cancelled_at: float | None = None
+        """By `Host.now`: when the body heard it, as far as this executor goes."""
+        self._woken: Future[None] | None = None
+        self._stirred = False
+
+    # What others tell it -------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """Something happened."""
+        self._stirred = True
+        if self._woken is not None and not self._woken.done():
+            self._woken.set_result(None)
+
+    def rang(self) -> None:
+        """Somebody told the job something."""
+        self.bell = -1
+        self.wake()
+
+    # The life ------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Until the job is ended, let go or lost."""
+        try:
+            if not await self._claim():
+                return
+            renewing = self.host.spawn(self._renewing())
+            try:
+                await self._live()
+            finally:
+                renewing.cancel()
+                self._stop_steps()
+                if self.execution is not None:
+                    await self._plainly(self.execution.body.close)
+        except Lost:
+            pass
+        except RoostError as error:
+            self.runtime.log.warning("%s: can't go on for now: %s", self.what, error.message)
+            self.executor.later(self.address, AGAIN)
+
+    async def _claim(self) -> bool:
+        now = self.host.now()
+        begun = self.host.monotonic()
+        found = await self._insist(
+            partial(
+                self.journal.claim, self.address, self.uid, self.executor.owner, now, now + CLAIM, self.executor.sole
+            )
+        )
+        if not isinstance(found, Claimed):
+            if isinstance(found, Busy):
+                self.executor.later(self.address, max(AGAIN, found.until - now))
+            return False
+        self.claim, self.job, self.args = found.claim, found.job, found.args
+        self.bell, self.until = found.job.bell, begun + CLAIM - MARGIN
+        return True
+
+    async def _live(self) -> None:
+        job = self.job
+        if job.held:
+            await self._let_go(None, job.live.deadline)
+            return
+        try:
+            await self._read()
+            if job.ended is not None or any(fact.kind == "ended" for row in self.rows[-1:] for fact in row.facts):
+                await self._over(self._ended())
+                return
+            await self._open()
+        except (Diverged, Unreadable) as error:
+            await self._troubled(error)
+            return
+        self.executor.troubles.pop((self.address, self.uid), None)
+        await self._notes()
+        await self._go_on()
+
+    async def _read(self) -> None:
+        after = self.job.base
+        while page := await self.journal.rows(self.address, self.uid, after):
+            for line in page:
+                self.rows.append(read(line.position, line.data))
+                self.count += 1
+                self.size += len(line.data)
+            after = page[-1].position
+
+    def _body(self) -> Body:
+        """A fresh one. Diverged: there is no code for it, or its arguments don't fit."""
+        live, kind = self.job.live, self.runtime.kind(self.address.kind)
+        method = kind.jobs.get(live.name)
+        if method is None:
+            raise Diverged(f"{kind.cls.__name__} has no job {live.name!r} any more: it waits for code", code="no-code")
+        try:
+            given: Any = from_json(self.args)
+            args, kwargs = method.action.bind(given["args"], given["kwargs"])
+        except (RoostError, ValueError, TypeError, KeyError) as error:
+            raise Diverged(f"the arguments of the job {live.name} do not fit its code: {error}") from error
+
+        def make(loop: BodyLoop) -> Coroutine[Any, Any, Any]:
+            run = Run(body, f"{self.uid}/{self.job.run}", log)
+            return method.fn(self._agent(body, log), run, *args, **kwargs)  # type: ignore[no-any-return]
+
+        body = Body(make, crc32(self.uid.encode()), live.started)
+        log = RunLog(self.address, live.name, self.uid, body)
+        return body
+
+    def _agent(self, body: Body, log: RunLog) -> Any:
+        """The author's object, in the body and in steps."""
+        kind = self.runtime.kind(self.address.kind)
+        agent: Any = object.__new__(kind.cls)
+        agent.config = self.runtime.config_of(kind)
+        agent._resources = Reached(self.resources)
+        agent._roost = JobServices(self.runtime, log)
+        agent._tick = JobTick(self.address, body)
+        return agent
+
+    async def _open(self) -> None:
+        self.resources = await self.runtime.opened(self.runtime.kind(self.address.kind))
+        body = self._body()
+        execution = Execution(body, self.executor.owner)
+        self.execution = execution
+        try:
+            await self._plainly(lambda: execution.open(self.rows, self.host.now()))
+        except (Diverged, Unreadable):
+            raise
+        except RoostError as error:  # it never waits
+            if self.rows and execution.position < self.rows[-1].position:
+                raise Diverged(f"replayed, it does not come to the end of its journal: {error.message}") from error
+            execution.end(self.host.now(), error)
+        if execution.cancelled is not None:
+            self.cancelled_at = self.host.now()
+        if not self.runtime.restless:
+            self.rows.clear()
+
+    # Going on ------------------------------------------------------------------------------------------
+
+    async def _go_on(self) -> None:
+        execution = self.execution
+        assert execution is not None
+        while True:
+            if self.outdated:
+                await self._plainly(execution.lost)
+                raise Lost
+            if self.stopping:
+                self._stop_steps()
+                await self._let_go(None, self.host.now())
+                return
+            for call in execution.to_stop():
+                self._stop(call)
+            if execution.state == "lost":
+                raise Lost
+            if execution.state == "ended":
+                return
+            if not self.draining:
+                for call in execution.to_begin():
+                    self._begin(call)
+            if self.bell < 0:
+                await self._notes()
+            row = execution.to_write()
+            if row is not None:
+                await self._append(execution, row)
+            elif self.draining and not self.steps:
+                self.stopping = True
+            elif execution.state == "suspended" and not self._near(execution):
+                if await self._suspend(execution):
+                    return
+            else:
+                await self._wait(execution)
+                await self._time(execution)
+
+    def _near(self, execution: Execution) -> bool:
+        """Not worth letting go: it goes on soon, or is cancelled, and its grace runs here."""
+        return self.cancelled_at is not None or self._due(execution) <= self.host.now() + LINGER
+
+    def _due(self, execution: Execution) -> float:
+        """When there is something to do, if nothing happens before."""
+        end = self.job.live.deadline if self.cancelled_at is None else self.cancelled_at + GRACE
+        due = execution.due()
+        return end if due is None else min(due, end)
+
+    async def _time(self, execution: Execution) -> None:
+        """Timers that are due, the job's own too."""
+        now = self.host.now()
+        if self.cancelled_at is not None and now >= self.cancelled_at + GRACE:
+            why = "cancelled" if execution.cancelled is None else execution.cancelled[1]
+            execution.end(now, ended_by(why))
+        elif self.cancelled_at is None and now >= self.job.live.deadline:
+            execution.cancel(now, "deadline", "deadline")
+        await self._plainly(lambda: execution.tick(now))
+
+    async def _wait(self, execution: Execution) -> None:
+        if self._stirred:
+            self._stirred = False
+            return
+        self._woken = self.host.future()
+        due = self._due(execution)
+        timer = self.host.call_at(due, self.wake)
+        try:
+            await self._woken
+        finally:
+            self._woken = None
+            self._stirred = False
+            timer.cancel()
+
+    async def _append(self, execution: Execution, row: JournalRow) -> None:
+        data = write(row.facts)
+        last = next((fact for fact in row.facts if fact.kind == "ended"), None)
+        if last is None and (self.count >= ROWS - 1 or self.size + len(data) > JOURNAL_BYTES):
+            execution.unwritten()
+            execution.end(self.host.now(), _full(self.count, self.size))
+            return
+        ended = None if last is None else last.at
+        if not await self._insist(partial(self.journal.append, self.claim, row.position, data, ended=ended)):
+            await self._plainly(execution.lost)
+            self.executor.later(self.address, 0.0)  # a row of whoever had it before: read on behind it
+            raise Lost
+        self.count += 1
+        self.size += len(data)
+        if self.count == int(ROWS * TOLD):
+            self.runtime.log.warning("%s: its journal has %d rows, and may have %d", self.what, self.count, ROWS)
+        self.executor.wrote(self.address, self.uid, row)
+        await self._heard(execution, row)
+        taken = [fact.id for fact in row.facts if fact.kind == "cancel" and fact.id not in ("", "deadline")]
+        if taken:
+            await self._insist(partial(self.journal.taken, self.claim, taken))
+        if last is not None:
+            await self._over(last.data)
+
+    async def _heard(self, execution: Execution, row: JournalRow) -> None:
+        """The row is durable: the body hears of it."""
+        try:
+            await self._plainly(lambda: execution.written(self.host.now()))
+            if self.runtime.restless and execution.state not in ("ended", "lost"):
+                self.rows.append(row)
+                fresh = self._body()
+                await self._plainly(lambda: execution.embody(fresh, self.rows))
+        except RoostError as error:  # it never waits, or what it was given it can't read
+            execution.end(self.host.now(), error)
+        if execution.cancelled is not None and self.cancelled_at is None:
+            self.cancelled_at = self.host.now()
+        if execution.raised is not None:
+            self.runtime.log.error("%s failed", self.what, exc_info=execution.raised)
+            execution.raised = None
+
+    # Steps ---------------------------------------------------------------------------------------------
+
+    def _path(self, call: PendingCall) -> str:
+        branch, _, n = call.id.rpartition(":")
+        return f"{self.address}/job:{self.uid}/{self.job.run}/{branch}/{n}"
+
+    def _begin(self, call: PendingCall) -> None:
+        assert self.execution is not None
+        said = self.execution.tries.get(call.id, {})
+        doing = self._do(call, attempt(self.runtime, self.address, self._path(call), call, said))
+        self.steps[call.id] = call.context.copy().run(self.host.spawn, doing)
+
+    async def _do(self, call: PendingCall, doing: Coroutine[Any, Any, Done]) -> None:
+        execution = self.execution
+        assert execution is not None
+        try:
+            done = await doing
+        except BaseException as error:
+            if call.id not in self.steps or self.host.ending():
+                raise
+            done = Done("failed", failure_of(RuntimeError(f"{type(error).__name__}: {error}")))  # the author's own
+        del self.steps[call.id]
+        now = self.host.now()
+        if done.kind == "tried":
+            assert done.said is not None
+            execution.tried(call, done.said, now)
+        else:
+            execution.finished(call, done.kind, done.data, now)
+        self.wake()
+
+    def _stop(self, call: PendingCall) -> None:
+        task = self.steps.pop(call.id, None)
+        if task is not None:
+            task.cancel()
+
+    def _stop_steps(self) -> None:
+        tasks = [*self.steps.values()]
+        self.steps.clear()
+        for task in tasks:
+            task.cancel()
+
+    # The claim -----------------------------------------------------------------------------------------
+
+    async def _renewing(self) -> None:
+        while True:
+            await self.host.sleep(RENEW)
+            begun = self.host.monotonic()
+            now = self.host.now()
+            try:
+                async with self.host.timeout(max(0.0, self.until - begun)):
+                    job = await self.journal.renew(self.claim, now, now + CLAIM)
+            except (TransientError, TimeoutError) as error:
+                if isinstance(error, Fenced) or self.host.monotonic() >= self.until:
+                    self.outdated = True
+                    self._stop_steps()  # at once: an append may still wait for its answer
+                    self.wake()
+                    return
+                continue
+            self.until = begun + CLAIM - MARGIN
+            if job.held:
+                self.stopping = True
+            if job.bell != self.bell:
+                self.bell = -1
+            self.wake()
+
+    async def _notes(self) -> None:
+        """What was told to the job."""
+        execution = self.execution
+        assert execution is not None
+        now = self.host.now()
+        job = await self._insist(partial(self.journal.renew, self.claim, now, now + CLAIM))
+        self.bell = job.bell
+        for note in await self.journal.notes(self.address, self.uid):
+            if note.kind == "cancel":
+                execution.cancel(now, note.id)
+
+    async def _suspend(self, execution: Execution) -> bool:
+        """Let a job go that waits; whether it is."""
+        if not await self._let_go(self.bell, self._due(execution)):
+            self.bell = -1
+            return False
+        return True
+
+    async def _let_go(self, bell: int | None, due: float | None) -> bool:
+        gone: bool = await self._insist(partial(self.journal.let_go, self.claim, bell, due))
+        await self.executor.armed(self.address)
+        return gone
+
+    # The end -------------------------------------------------------------------------------------------
+
+    def _ended(self) -> bytes:
+        last: list[Fact] = [fact for row in self.rows for fact in row.facts if fact.kind == "ended"]
+        if not last:
+            raise Unreadable(f"{self.what} has ended, but no row of its journal says how")
+        return last[-1].data
+
+    async def _over(self, outcome: bytes) -> None:
+        """Its last row is written: the agent is told, by a letter whose commit is the end of the job."""
+        letter = Letter(
+            f"{self.uid}/end", "admin", "", JOB_END, b'{"args":["%s",%s],"kwargs":{}}' % (self.uid.encode(), outcome),
+            internal=True,
+        )  # fmt: skip
+        await self._insist(partial(self.runtime.park, self.address, letter))
+        await self._let_go(None, self.host.now() + LATER)
+
+    async def _troubled(self, error: RoostError) -> None:
+        """It can't go on with this code: nothing is lost, and somebody must look."""
+        job, now = self.job, self.host.now()
+        notes = [note for note in await self.journal.notes(self.address, self.uid) if note.kind == "cancel"]
+        if notes or now >= job.live.deadline:
+            last = (self.rows[-1].position if self.rows else job.base) + 1
+            execution = Execution(Body(_nothing, 0, now), self.executor.owner)
+            execution.end(now, ended_by("cancelled" if notes else "deadline"))
+            execution.position = last - 1
+            row = execution.to_write()
+            assert row is not None
+            if await self._insist(partial(self.journal.append, self.claim, last, write(row.facts), ended=now)):
+                await self._over(row.facts[0].data)
+            return
+        known = self.executor.troubles.get((self.address, self.uid))
+        if known is None or known.error.message != error.message:
+            self.runtime.log.error("%s (%s) waits: %s", self.what, job.live.name, error.message)
+        self.executor.troubles[self.address, self.uid] = Trouble(error, self.bell)
+        later = min(now + LATER, job.live.deadline)
+        if self.executor.sole:  # kept, so that the next boot, which may have other code, tries it at once
+            await self._insist(partial(self.journal.renew, self.claim, now, later))
+        else:
+            await self._let_go(self.bell, later)
+
+    # Helpers -------------------------------------------------------------------------------------------
+
+    async def _insist(self, write: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The answer of a write that may be made again. Lost: it is not ours to make any more."""
+        while True:
+            try:
+                return await write()
+            except Fenced:
+                raise Lost from None
+            except LimitExceeded as error:
+                if error.limit not in ("mailbox", "mailbox_share"):
+                    raise
+            except TransientError as error:
+                if error.code == "shutting-down":
+                    raise Lost from None
+            if self.outdated or (self.until and self.host.monotonic() >= self.until):
+                raise Lost
+            await self.host.sleep(AGAIN)
+
+    async def _plainly(self, call: Callable[[], T]) -> T:
+        """From a plain callback of the loop, where a body may run."""
+        future: Future[T] = self.host.future()
+
+        def run() -> None:
+            if future.done():
+                return
+            try:
+                future.set_result(call())
+            except BaseException as error:
+                future.set_exception(error)
+
+        self.host.call_soon(run)
+        found: T = await future
+        return found
+
+
+def _full(rows: int, size: int) -> AgentError:
+    return AgentError(
+        f"the journal of the job has {rows} rows and {size} bytes, and may have {ROWS} and {JOURNAL_BYTES}: split the "
+        "job into several",
+        code="limit-job-journal",
+    )
+
+
+async def _nothing_at_all() -> None: ...
+
+
+def _nothing(loop: BodyLoop) -> Coroutine[Any, Any, None]:
+    return _nothing_at_all()

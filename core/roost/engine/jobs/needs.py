@@ -1,0 +1,45 @@
+"""What an executor of jobs needs of its host's runtime."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import logging
+
+    from pydantic import BaseModel
+
+    from ...author.action import Action
+    from ...author.kind import Kind
+    from ...author.resource import Resource
+    from ...contract.address import Address
+    from ...contract.commit import Letter
+    from ...contract.limits import Limits
+    from ...contract.result import TickResult
+    from ...contract.trigger import Trigger
+    from ...ports import Alarms, Courier, Fetch, Host, Leases, Store
+    from ..cell import Cell
+
+
+class Needs(Protocol):
+    """`roost.engine.runtime.Runtime` fills it."""
+
+    store: Store
+    courier: Courier
+    alarms: Alarms
+    host: Host
+    fetch: Fetch
+    leases: Leases | None
+    limits: Limits
+    log: logging.Logger
+    restless: bool
+    closing: bool
+    cells: dict[Address, Cell]
+
+    def kind(self, name: str) -> Kind: ...
+    def config_of(self, kind: Kind) -> BaseModel: ...
+    async def opened(self, kind: Kind) -> dict[Resource[Any], Any]: ...
+    def target(self, to: Address, name: str, internal: bool) -> Action: ...
+    def cell(self, address: Address) -> Cell: ...
+    async def dispatch(self, address: Address, trigger: Trigger) -> TickResult: ...
+    async def park(self, address: Address, letter: Letter) -> None: ...

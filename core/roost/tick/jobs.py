@@ -1,0 +1,68 @@
+"""What a job's end comes to in its agent, and the image of an agent that has jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import from_json, to_json
+
+from ..author.job import JobDone
+from ..contract.commit import Commit, Entry, Snapshot
+from ..contract.errors import Unreadable, from_problem
+from ..contract.job import JobEnd, JobStart, LiveJob
+from .image import Image
+from .job_effects import ended
+
+if TYPE_CHECKING:
+    from ..author.agent import Agent
+    from ..contract.trigger import JobOver
+    from .tick import Tick
+
+
+async def job_over(agent: Agent[Any, Any], tick: Tick, over: JobOver) -> None:
+    """Tell the agent, and with the same commit the job is no more."""
+    tick.job_effects().end(tick, over)
+    if "on_job" in tick.kind.hooks:
+        await agent.on_job(_done(tick.image.jobs[over.uid], over))
+
+
+def given_up(commit: Commit, image: Image, over: JobOver) -> None:
+    """`on_job` failed for the last time: the job is no more all the same."""
+    commit.jobs = (JobEnd(over.uid, over.outcome),)
+    commit.seq = image.seq + 1
+    commit.log = (Entry(commit.seq, "job-ended", ended(image, over), commit.at),)
+
+
+def _done(live: LiveJob, over: JobOver) -> JobDone:
+    try:
+        found: Any = from_json(over.outcome)
+        if "error" in found:
+            return JobDone(live.uid, live.name, live.key, error=from_problem(found["error"]))
+        value: Any = found["value"]
+    except Exception as error:  # whatever stored bytes can raise
+        why = Unreadable(f"what the job {live.name} came to can't be read: {type(error).__name__}")
+        return JobDone(live.uid, live.name, live.key, error=why)
+    return JobDone(live.uid, live.name, live.key, value, raw=to_json(value))
+
+
+class JobImage(Image):
+    """Of an agent that has jobs, or whose code has."""
+
+    __slots__ = ("_rang",)
+
+    def __init__(self, snapshot: Snapshot, rang: Callable[[], object]) -> None:
+        """`rang`: whoever carries jobs out is told that there may be some."""
+        super().__init__(snapshot)
+        self._rang = rang
+
+    def apply(self, commit: Commit) -> None:
+        super().apply(commit)
+        if not commit.jobs:
+            return
+        for change in commit.jobs:
+            if isinstance(change, JobStart):
+                self.jobs[change.live.uid] = change.live
+            else:
+                self.jobs.pop(change.uid, None)
+        self._rang()
