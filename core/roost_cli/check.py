@@ -51,11 +51,14 @@ def run(args: argparse.Namespace) -> int:
     refused = app.limits.refused_by()
     if args.json:
         kinds = {kind.name: sorted(kind.actions) for kind in app.kinds.values()}
-        put_json({"app": target, "kinds": kinds, "config": problem, "refused_by": refused})
+        jobs = {kind.name: sorted(kind.jobs) for kind in app.kinds.values() if kind.jobs}
+        put_json({"app": target, "kinds": kinds, "jobs": jobs, "config": problem, "refused_by": refused})
         return BROKEN if problem else 0
     put(style(target, "bold"))
     for kind in app.kinds.values():
         put(f"  {kind.name:<16}{', '.join(kind.actions) or '(no actions)'}")
+        if kind.jobs:
+            put(f"  {'':<16}jobs: {', '.join(kind.jobs)}; cloudflare and lambda run none yet, and refuse their start")
     for backend, names in refused.items():
         if names:
             put(f"  not on {backend}: App(limits=...) raises {', '.join(names)}")

@@ -15,6 +15,7 @@ from roost import (
     JobDone,
     Rejected,
     Retry,
+    RoostError,
     Run,
     StepFailed,
     StepUnknown,
@@ -243,6 +244,10 @@ class Reaching(Agent[Notes]):
                 self.random.random()
             elif what == "thread":
                 await asyncio.to_thread(print)
+            elif what == "many":
+                return str(sum(await asyncio.gather(*(run.step(self.same, n) for n in range(250)))))
+            elif what == "loud":
+                await run.step(self.loud)
             elif what == "endless":
                 while True:  # noqa: ASYNC110
                     await asyncio.sleep(0)
@@ -262,6 +267,13 @@ class Reaching(Agent[Notes]):
         return "went"
 
     async def fine(self) -> None: ...
+
+    async def same(self, n: int) -> int:
+        return n
+
+    @step(retry=Retry(attempts=1))
+    async def loud(self) -> None:
+        raise ValueError("x" * 2_000_000)
 
     async def in_step(self) -> str:
         found: list[Any] = [await self.agent(Ledger, "x").add(2)]
@@ -319,6 +331,27 @@ class Slow(Agent[Notes]):
     @action
     async def begin(self) -> str:
         return self.start(None, self.work).id
+
+    @action
+    async def begin_late(self) -> str:
+        return self.start(None, self.late).id
+
+    @action
+    async def add(self, n: int) -> int:
+        self.state.total += n
+        return self.state.total
+
+    @job
+    async def late(self, run: Run) -> str:
+        async def tool() -> str:
+            await run_virtually(3)
+            try:
+                return str(await run.tick(self.add, 10))
+            except RoostError as error:
+                RAN.append(error.code)
+                raise
+
+        return await run.step(tool)
 
     @job
     async def work(self, run: Run) -> str:

@@ -84,7 +84,7 @@ if TYPE_CHECKING:
             ref: JobRef[int] = self.start("a", self.work, "x", deep=True)
             self.start(None, self.work)  # type: ignore[call-arg]  # pyright: ignore[reportArgumentType, reportCallIssue]
             self.start(None, self.work, 3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
-            self.start(None, self.fetch, 3)  # type: ignore[call-arg]  # pyright: ignore[reportArgumentType, reportCallIssue]
+            self.start(None, self.fetch, 3)  # type: ignore[arg-type, call-arg]  # pyright: ignore[reportArgumentType, reportCallIssue]
             other: JobRef[str] = self.start("a", self.work, "x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportCallIssue]
             self.cancel(ref)
             self.cancel(other)

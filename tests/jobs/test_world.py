@@ -31,7 +31,7 @@ from roost.testing import world
 from roost.testing.jobs import JobState
 from roost.testing.world import World
 
-from .agents import ALL, RAN, Flaky, Ledger, Notes, Once, Patient, Posting, Reaching, Research, Tools
+from .agents import ALL, CLOCK, RAN, Flaky, Ledger, Notes, Once, Patient, Posting, Reaching, Research, Slow, Tools
 
 
 @pytest.fixture(autouse=True)
@@ -232,6 +232,21 @@ async def test_a_body_that_can_not_end_well_ends_by_name(what: str, code: str) -
         assert error.code == code
 
 
+async def test_rows_have_room_for_what_happens_at_once() -> None:
+    async with world(App(ALL)) as w:
+        rows: list[int] = []
+        executor = w.backend.runtime.executor()
+        assert executor is not None
+        executor.wrote = lambda address, uid, row: rows.append(len(row.facts))
+        id = await w.agent(Reaching, "a").begin("many")
+        assert (await ended(w, Reaching, "a", id, 1)).outcome == str(sum(range(250)))
+        assert max(rows) <= 100
+        id = await w.agent(Reaching, "a").begin("loud")
+        said = str((await ended(w, Reaching, "a", id, 1)).outcome)
+        assert said.startswith("step-failed: 'xxx")
+        assert len(said) < 1100
+
+
 async def test_an_agent_with_live_jobs_is_not_exported() -> None:
     async with world(App(ALL)) as w:
         agent = w.agent(Patient, "a")
@@ -326,6 +341,23 @@ async def test_a_destroyed_agent_has_no_jobs_left() -> None:
         assert RAN == ["a"]
         id = await agent.begin(["b"])
         assert (await ended(w, Research, "a", id)).outcome == 2
+
+
+async def test_what_a_job_sends_reaches_no_later_life() -> None:
+    async with world(App(ALL)) as w:
+        CLOCK[:] = [w.host]
+        agent = w.agent(Slow, "a")
+        await agent.begin_late()
+        await w.advance(seconds=1)
+        await w.backend.wake(Address("slow", "a"), Trigger("destroy", NOTHING, source="admin"))
+        assert await agent.add(1) == 1
+        await w.advance(seconds=4)
+        assert RAN == ["gone"]
+        await w.advance(minutes=10)
+        assert await w.state(Slow, "a") == {"total": 1, "ended": []}
+        executor = w.backend.runtime.executor()
+        assert executor is not None
+        assert not executor.carried
 
 
 async def test_an_end_that_on_job_refuses_is_an_end_all_the_same() -> None:

@@ -220,8 +220,9 @@ class Runtime(Operating):
     def rouse(self, address: Address, ahead: Snapshot | None = None) -> None:
         """Have an agent look what is due. `ahead`: what its load would find now."""
         if not self.closing and self.serves(address.kind):
-            self.cell(address).alarm(ahead)
-            if self.jobs is not None:
+            cell = self.cell(address)
+            cell.alarm(ahead)
+            if self.jobs is not None and (cell.kind.jobs or (cell.image is not None and cell.image.jobs)):
                 self.jobs.look(address)
 
     def executor(self) -> Executor | None:

@@ -231,6 +231,14 @@ def test_check_says_what_raised_limits_leave(tmp_path: Path) -> None:
     assert "runs on: local\n" in here("check", cwd=tmp_path).stdout
 
 
+def test_check_says_where_jobs_run(tmp_path: Path) -> None:
+    body = "    @job\n    async def work(self, run: Run) -> None:\n        await run.sleep(1)\n\n    @action\n"
+    write_app(tmp_path, APP.replace("    @action\n", body, 1).replace("import Agent", "import Run, job, Agent"))
+    assert json.loads(here("check", "--json", cwd=tmp_path).stdout)["jobs"] == {"counter": ["work"]}
+    said = here("check", cwd=tmp_path).stdout
+    assert "jobs: work; cloudflare and lambda run none yet" in said
+
+
 def test_options_are_explained(tmp_path: Path) -> None:
     done = here("serve", "--help", cwd=tmp_path)
     assert done.returncode == 0 and "SIGTERM" in done.stdout and "--restless" not in done.stdout

@@ -26,6 +26,8 @@ UNCOUNTED: Final = frozenset({"shutting-down", "limit-mailbox", "limit-mailbox-s
 """Codes of what is no attempt: the work was not begun, and is waited for."""
 PATIENCE: Final = Retry(attempts=1, first=1.0, max=60.0)
 """Between those."""
+ERROR_BYTES: Final = 120 * 1024
+"""Of an error that is kept whole; of a larger one the first 1,000 characters are."""
 ANSWER: Final = 30.0
 """Seconds that the answer of another agent is waited for; then it is asked again, under the same id."""
 CALLS: Final = Retry(attempts=10, first=1.0, max=60.0)
@@ -130,7 +132,9 @@ def _failed(runtime: Needs, call: PendingCall, said: dict[str, Any], error: Exce
 def failure_of(error: Exception) -> bytes:
     """An error as it is kept, whatever it holds."""
     try:
-        return failure(error)
+        data = failure(error)
+        if len(data) <= ERROR_BYTES:
+            return data
     except Exception:  # its data, or its text, is nothing that JSON can hold
-        plain: RoostError = AgentError(ascii(str(error))[:1000], code=getattr(error, "code", None) or "step-failed")
-        return failure(plain)
+        pass
+    return failure(AgentError(ascii(str(error))[:1000], code=getattr(error, "code", None) or "step-failed"))

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from pydantic_core import from_json, to_json
 
@@ -28,6 +28,8 @@ from ...contract.result import problem_bytes
 from .body import Body
 from .ordered import PendingCall
 
+FACTS: Final = 100
+"""Facts in one row, at most: what stands around their data must fit too."""
 State: TypeAlias = Literal["replaying", "claiming", "running", "suspended", "ended", "lost"]
 
 
@@ -172,7 +174,7 @@ class Execution:
         size = count = 0
         for fact in self._gathered:
             size += len(fact.data)
-            if count and size > ROW_BYTES:
+            if count and (size > ROW_BYTES or count == FACTS):
                 break
             count += 1
         facts, self._gathered = tuple(self._gathered[:count]), self._gathered[count:]

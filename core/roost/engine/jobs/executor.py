@@ -70,8 +70,8 @@ class Executor:
     async def _once(self, address: Address) -> None:
         runtime = self.runtime
         cell = runtime.cell(address)
-        if cell.leases is None and cell.image is None:
-            await ready(cell)
+        if cell.leases is None and not (await ready(cell)).jobs:
+            return
         if cell.status == "quarantined":
             return
         now = runtime.host.now()
