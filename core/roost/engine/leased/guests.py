@@ -11,11 +11,10 @@ from ...contract.result import TickResult, failed
 from ..admin import ADMIN
 from ..guest_codec import PATIENCE, answered, pack
 from ..room import room
-from .parked_frames import ParkedFrames
+from .parked_frames import ParkedFrames, connection
 
 if TYPE_CHECKING:
     from ...contract.commit import Letter
-    from ...contract.trigger import Trigger
     from ..mailbox import Waiting
     from .tenure import Tenure
 
@@ -37,12 +36,6 @@ def run_as_guest(tenure: Tenure, waiting: Waiting) -> None:
     if trigger.kind not in ADMIN:
         letter = pack(trigger, f"{host.entropy():016x}{host.entropy():016x}", deadline - began, host.now())
     host.spawn(_insist(tenure, waiting, deadline) if letter is None else _parked(tenure, waiting, letter, deadline))
-
-
-def connection(trigger: Trigger) -> str:
-    """The connection that a trigger belongs to; "" = to none."""
-    found: str | None = getattr(trigger.payload, "cid", None)
-    return found or ""
 
 
 async def _insist(tenure: Tenure, waiting: Waiting, deadline: float) -> None:

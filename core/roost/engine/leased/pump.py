@@ -12,7 +12,8 @@ from ..pump import Pump
 from ..quarantine import disarm
 from ..waking import line_up, ready
 from .giving import give_back
-from .guests import connection, run_as_guest
+from .guests import run_as_guest
+from .parked_frames import connection
 from .tenure import Tenure
 
 if TYPE_CHECKING:

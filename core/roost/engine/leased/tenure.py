@@ -26,7 +26,7 @@ from ..guest_codec import answer_of, answer_to, path_of
 from ..mailbox import Waiting
 from ..replies import reply_frames
 from ..room import room
-from .guests import connection
+from .parked_frames import connection
 from .renewal import Renewal
 
 if TYPE_CHECKING:
