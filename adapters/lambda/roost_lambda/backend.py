@@ -21,9 +21,8 @@ from roost.contract.trigger import Call, Caller, Lane, Trigger
 from roost.contract.unsent import refused_for_good
 from roost.engine.leased.tenure import LINGER, Tenure
 from roost.engine.runtime import Runtime
-from roost.engine.viewing import state_frame
 from roost.ports import Capabilities, Fetch, Host, Ports, Wire
-from roost.protocol import frames
+from roost.sockets.greeting import greeting
 
 from . import keys, rows
 from .bells import Bells
@@ -243,21 +242,19 @@ class LambdaBackend:
     # Connections: the store's rows #conn#cid ---------------------------------------------------------
 
     async def greeting(self, address: Address, cid: str) -> tuple[list[bytes], str]:
-        """Identity, state and MCP frames from the committed snapshot, and the digest for `Connect.seen`.
+        """`roost.sockets.greeting` from the committed snapshot.
 
         None to a connection that the agent knows: its function died and runs again, and what it is sent by ticks since
         could be overtaken by a state of before.
         """
         runtime = self.runtime
         kind = runtime.app.kind(address.kind)
-        seen, shown = "", list[bytes]()
-        if kind.stateful:
-            found = await runtime.snapshot(address)
-            if any(row.cid == cid for row in found.connections):
-                return [], ""
-            frame, seen = state_frame(partial(runtime.view_of, kind, found))
-            shown.append(frame)
-        return [frames.identity(address, bool(seen)), *shown, frames.NO_MCP], seen
+        if not kind.stateful:
+            return greeting(address, kind, bytes)
+        found = await runtime.snapshot(address)
+        if any(row.cid == cid for row in found.connections):
+            return [], ""
+        return greeting(address, kind, partial(runtime.view_of, kind, found))
 
     async def bind(self, cid: str, address: Address, expires: float, data: bytes = b"") -> None:
         """Remember which agent a connection belongs to, with the codec's own data (label, query, caller)."""

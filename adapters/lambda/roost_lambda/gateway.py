@@ -17,16 +17,17 @@ from pydantic_core import from_json, to_json
 
 from roost.author.app import Credentials
 from roost.contract.address import Address
-from roost.contract.caller import document, from_document, source_of
+from roost.contract.caller import document, from_document
 from roost.contract.doubled import check_authorization
 from roost.contract.errors import NotFound, RoostError
 from roost.contract.hosts import Hosts, check_origin
 from roost.contract.operators import Operators
-from roost.contract.trigger import Caller, Connect, Disconnect, Trigger
+from roost.contract.trigger import Caller, Disconnect, Trigger
 from roost.protocol import frames
 from roost.protocol.incoming import number
 from roost.protocol.numbering import FRAME_GAP, frame_gap
-from roost.sockets.admission import by_query, check_transport, refuse_doubled, without_secrets
+from roost.sockets.admission import by_query, check_transport, refuse_doubled
+from roost.sockets.greeting import connected
 from roost.sockets.line import refuse
 from roost.sockets.metered import knock, known, nameless
 
@@ -102,8 +103,7 @@ class ApiGateway:
                 return
             if greeting:  # else the agent knows it since a run that died: another connect could come after its end
                 counted = None if backend.runtime.meter is None else nameless(caller, opened.client)
-                connect = Connect(opened.cid, label, self._now, without_secrets(opened.query), seen, counted)
-                trigger = Trigger("connect", connect, None, source_of(caller), caller, deadline=end)
+                trigger = connected(opened.cid, label, self._now, opened.query, seen, caller, counted, end)
                 result = await backend.dispatch(address, trigger)
                 if result.error is not None:
                     raise result.error
@@ -154,14 +154,14 @@ class ApiGateway:
         seq = number(framed.text) if isinstance(framed, Framed) else None
         if seq is None and isinstance(framed, Framed):
             session.text(framed.text)
-            await session.settle()
+            await session.finish()
             return
         token = f"{self._backend.runtime.host.entropy():016x}"
 
         async def run(texts: list[str]) -> None:
             for text in texts:
                 session.text(text)
-            await session.settle()
+            await session.finish()
 
         try:
             if isinstance(framed, Resumed):

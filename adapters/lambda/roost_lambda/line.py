@@ -80,7 +80,7 @@ class InvocationSession(Session):
             self._answer(trigger.payload, error)
             await self.line.flush()
 
-    async def settle(self) -> None:
+    async def finish(self) -> None:
         """Wait until everything is done and said."""
         await self.line.flush()
         while self._tasks:

@@ -19,17 +19,16 @@ from ..contract.address import Address
 from ..contract.caller import expired, source_of
 from ..contract.errors import NotFound, Rejected, RoostError, TransientError
 from ..contract.result import TickResult, failed
-from ..contract.trigger import Call, Caller, CallerSource, Connect, Disconnect, Message, Payload, SetState, Trigger
+from ..contract.trigger import Call, Caller, CallerSource, Disconnect, Message, Payload, SetState, Trigger
 from ..engine.quarantine import quarantined
 from ..engine.runtime import Runtime
-from ..engine.viewing import state_frame
 from ..engine.waking import ready
 from ..ports import Timer
 from ..protocol import frames
 from ..protocol.incoming import OURS, Refused, read
 from ..protocol.numbering import FRAME_GAP, GAP_BYTES, GAP_SECONDS, frame_gap, too_much
 from ..protocol.reorder import ReorderBuffer
-from .admission import without_secrets
+from .greeting import connected, greeting
 from .line import Line, refuse
 
 BUSY: Final = 128
@@ -123,18 +122,13 @@ class Session:
             await ready(cell)
         if cell.status == "quarantined":
             raise quarantined(cell)
-        seen, shown = "", list[bytes]()
-        if cell.kind.stateful:
-            frame, seen = state_frame(cell.view)
-            shown.append(frame)
-        greeting = [frames.identity(address, bool(seen)), *shown]
-        greeting.append(frames.NO_MCP)
-        for data in greeting:
+        shown, seen = greeting(address, cell.kind, cell.view)
+        for data in shown:
             self.line.send_text_bytes(data)
         query, self.query = self.query or {}, None
         self._watch()
-        connect = Connect(self.cid, self.label, runtime.host.now(), without_secrets(query), seen, self.client)
-        runtime.post(address, Trigger("connect", connect, None, self._source, self.caller), self._connected)
+        trigger = connected(self.cid, self.label, runtime.host.now(), query, seen, self.caller, self.client)
+        runtime.post(address, trigger, self._connected)
 
     def _connected(self, result: TickResult) -> None:
         """`on_connect` is over: the frames that waited for it are heard now, or never."""
