@@ -8,11 +8,11 @@ import re
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from . import gate
 from .figure import BenchFailed, show
 from .protocols import MODES
 
@@ -23,20 +23,47 @@ WARM, CALLS = 400, 800
 def main(argv: Sequence[str]) -> int:
     """A line a mode; two runs of one Python agree within 0.3 %."""
     parser = argparse.ArgumentParser(prog="scripts/bench instructions", description=__doc__)
-    parser.add_argument("modes", nargs="*", help=f"of {', '.join(MODES)} (default: all)")
-    modes: list[str] = parser.parse_args(argv).modes or list(MODES)
+    parser.add_argument("modes", nargs="*", help=f"of {', '.join(MODES)} (default: all; of a gate: those committed)")
+    parser.add_argument("--gate", action="store_true", help="fail where a figure is above the committed one")
+    parser.add_argument("--commit", action="store_true", help=f"write the figures to {gate.COMMITTED.name}")
+    options = parser.parse_args(argv)
+    why = gate.incomparable() if options.gate else None
+    if why is not None:
+        print(f"instructions: not compared: {why}", file=sys.stderr)
+        return 0
+    modes: list[str] = options.modes or list(gate.figures() if options.gate else MODES)
+    if unknown := set(modes) - set(MODES):
+        raise BenchFailed(f"there is no mode {', '.join(sorted(unknown))}; the modes are {', '.join(MODES)}")
+    print(f"# {gate.python()}", file=sys.stderr)
+    found = counted(modes)
+    for mode, value in found.items():
+        show(f"instructions.{mode}", value, "instructions")
+    if options.commit:
+        gate.commit(found)
+    if options.gate:
+        return gate.judge(found)
+    return 0
+
+
+def counted(modes: Sequence[str]) -> Mapping[str, int]:
+    """{mode: instructions a call}, over `CALLS` calls after `WARM`."""
     valgrind = shutil.which("valgrind")
     if valgrind is None:
         raise BenchFailed("instructions are counted by valgrind: install it (on Debian: apt-get install valgrind)")
-    if unknown := set(modes) - set(MODES):
-        raise BenchFailed(f"there is no mode {', '.join(sorted(unknown))}; the modes are {', '.join(MODES)}")
-    optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
-    print(f"# Python {sys.version.split()[0]}, {'' if optimised else 'not '}an optimised build", file=sys.stderr)
-    with tempfile.TemporaryDirectory() as folder:
-        library = build(Path(folder))
-        for mode in modes:
-            show(f"instructions.{mode}", count(valgrind, mode, library, Path(folder)), "instructions")
-    return 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        command = [
+            valgrind, "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={folder}/counts.%p",
+            sys.executable, "-m", "tests.bench.protocols", ",".join(modes), str(WARM + CALLS), str(WARM),
+            str(build(folder)),
+        ]  # fmt: skip
+        env = {**os.environ, "PYTHONHASHSEED": "0"}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False, env=env)
+        processes = dict(line.split() for line in done.stdout.splitlines())
+        found = {mode: total(folder, process) // CALLS for mode, process in processes.items()}
+    if done.returncode or found.keys() != set(modes) or not all(found.values()):
+        raise BenchFailed(f"not all was counted, only {found}:\n{done.stderr[-2000:]}")
+    return found
 
 
 def build(folder: Path) -> Path:
@@ -49,19 +76,7 @@ def build(folder: Path) -> Path:
     return library
 
 
-def count(valgrind: str, mode: str, library: Path, folder: Path) -> float:
-    """Instructions a call, over `CALLS` calls after `WARM`."""
-    command = [
-        valgrind, "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={folder}/{mode}",
-        sys.executable, "-m", "tests.bench.protocols", mode, str(WARM + CALLS), str(WARM), str(library),
-    ]  # fmt: skip
-    env = {**os.environ, "PYTHONHASHSEED": "0"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False, env=env)
-    totals = [
-        int(found[1])
-        for path in folder.glob(f"{mode}*")
-        if (found := re.search(r"^totals: (\d+)", path.read_text(), re.MULTILINE))
-    ]
-    if done.returncode or not any(totals):
-        raise BenchFailed(f"{mode} was not counted:\n{done.stderr[-2000:]}")
-    return max(totals) / CALLS
+def total(folder: Path, process: str) -> int:
+    """What a process counted; it also writes a file when it ends, of nothing."""
+    texts = [path.read_text() for path in folder.glob(f"counts.{process}*")]
+    return max((int(one[1]) for text in texts if (one := re.search(r"^totals: (\d+)", text, re.MULTILINE))), default=0)
