@@ -19,8 +19,8 @@ from roost import Agent, AgentError, App, Connection, Cron, Every, Rejected, Ret
 from roost.contract.errors import RoostError
 from roost.tick.tick import Tick
 
+from .observer import observer
 from .ops import Op
-from .witness import witness
 
 Step: TypeAlias = list[Any]
 Plan: TypeAlias = list[Step]
@@ -54,7 +54,7 @@ class Memory(BaseModel):
     @model_validator(mode="after")
     def fits(self) -> Self:
         """Whether the model of the code that runs now takes it."""
-        if self.token and not witness().fits(self.token):
+        if self.token and not observer().fits(self.token):
             raise ValueError("a state of an older model")
         return self
 
@@ -69,7 +69,7 @@ class Actor(Agent[Memory]):
         try:
             return await self.perform(op, plan)
         except TooLate:  # it keeps its cancellation to itself, and returns as if nothing were
-            witness().late(self.state.token, f"{self.key}: a run went on after its deadline")
+            observer().late(self.state.token, f"{self.key}: a run went on after its deadline")
             return self.mark_of(op, "reply")
 
     @action(retry=RETRY)
@@ -78,7 +78,7 @@ class Actor(Agent[Memory]):
         mark = await self.perform(op, plan)
         for i in range(count):
             yield {**mark, "is": "chunk", "i": i}
-            await witness().sleep(self, round(0.4 * self.random.random(), 3))
+            await observer().sleep(self, round(0.4 * self.random.random(), 3))
 
     @action(retry=RETRY)
     async def fail(self, op: str, how: str) -> None:
@@ -90,7 +90,7 @@ class Actor(Agent[Memory]):
         return {"n": self.state.n, "token": self.state.token, "kv": await self.kv.get("n", int, 0)}
 
     async def ring(self, op: str, plan: Plan, due: float) -> None:
-        witness().rang(self, op, due)
+        observer().rang(self, op, due)
         await self.perform(op, plan)
 
     async def marked(self, mark: int) -> None:
@@ -105,7 +105,7 @@ class Actor(Agent[Memory]):
     async def on_message(self, connection: Connection, message: str | bytes, /) -> None:
         assert isinstance(message, str)
         number, _, op = message.partition(":")
-        witness().heard(self, connection.id, int(number))
+        observer().heard(self, connection.id, int(number))
         self.state.said[connection.id] = int(number)
         await self.perform(op, [])
         connection.send(self.mark_of(op, "echo"))
@@ -130,15 +130,15 @@ class Actor(Agent[Memory]):
 
     async def perform(self, op: str, plan: Plan) -> dict[str, Any]:
         state = self.state
-        witness().ran(self, op)
+        observer().ran(self, op)
         self.haunt()
         stored, before = await self.kv.get("n", int, 0), state.n
         state.n += 1
         state.op = op
         state.token = f"{self.random.getrandbits(48):012x}"
-        witness().reads(self)
+        observer().reads(self)
         if stored != before:
-            witness().torn(state.token, f"{self.key}: a run saw n={before} in the state and {stored} in the KV")
+            observer().torn(state.token, f"{self.key}: a run saw n={before} in the state and {stored} in the KV")
         state.done[op] = state.n
         self.record("did", self.mark_of(op, "log"))
         self.kv.put("n", state.n)
@@ -192,7 +192,7 @@ class Actor(Agent[Memory]):
                     connection.close(4000, "enough")
             case "sleep":
                 try:
-                    await witness().sleep(self, rest[0])
+                    await observer().sleep(self, rest[0])
                 except CancelledError as error:
                     if cast(Any, self)._roost.host.ending():
                         raise
@@ -213,11 +213,11 @@ class Actor(Agent[Memory]):
         try:
             answer = cast("Mapping[str, Any]", await self.agent(type(self), to).work(inner, plan))
         except RoostError as error:
-            witness().refused(self, inner, to, error)
+            observer().refused(self, inner, to, error)
             if isinstance(error, TransientError):
                 raise
             return
-        witness().answered(self, inner, to, answer)
+        observer().answered(self, inner, to, answer)
 
     async def fetch(self, op: str) -> None:
         answer = await self.http.post(f"https://outside.invalid/{op}")
@@ -227,7 +227,7 @@ class Actor(Agent[Memory]):
     def fail_as(self, how: str) -> None:
         if how == "rejected":
             raise Rejected("no", code="no")
-        if how == "transient" and witness().troubled():  # it is tried again for ever
+        if how == "transient" and observer().troubled():  # it is tried again for ever
             raise TransientError("not now", retry_after=0.1)
         raise DEFECTS[self.state.n % len(DEFECTS)]("a defect of the author")
 

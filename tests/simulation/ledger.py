@@ -1,4 +1,4 @@
-"""The table with a witness in front: every write that DynamoDB took, read as what it means for an agent.
+"""The table with an observer in front: every write that DynamoDB took, read as what it means for an agent.
 
 A commit is known by the nonce it puts into the head, so one that lands after its sender gave it up, or died, is seen
 like any other.

@@ -1,4 +1,4 @@
-"""The store with a witness in front: what really happened, whatever the callers are told."""
+"""The store with an observer in front: what really happened, whatever the callers are told."""
 
 from __future__ import annotations
 

@@ -22,12 +22,12 @@ from .crowded import crowded
 from .deploys import Deploy, of_seed
 from .final import judge, rest
 from .history import History, Violation
+from .observer import observe
 from .ops import repeats
 from .plans import Planner
 from .reader import Reader, readers
 from .setting import draw
 from .stores import STORES
-from .witness import watch
 from .world import World
 
 MOST_RUNS: Final = 300
@@ -46,7 +46,7 @@ class Outcome:
 
 
 class Watcher:
-    """Fills `Witness`."""
+    """Fills `Observer`."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -169,7 +169,7 @@ async def _world(seed: int, store: str, started: list[History]) -> Outcome:
 
         asyncio.get_running_loop().set_exception_handler(failed)
         faults.watch = struck
-        watch(Watcher(world))
+        observe(Watcher(world))
         planner = Planner(rng, setting.keys)
         clients = [Client(world, f"c{i}", planner) for i in range(setting.clients)]
         operator = Operator(world, "op", planner)

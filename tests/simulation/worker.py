@@ -182,7 +182,7 @@ def _haunt(act: Callable[[], object]) -> None:
         act()
 
 
-class WitnessedStore(DynamoStore):
+class ObservedStore(DynamoStore):
     """Says which commit is under way."""
 
     def __init__(self, table: Table, log_limit: int, now: Callable[[], float]) -> None:
@@ -203,7 +203,7 @@ class HostCalls:
     def __init__(self, fleet: Fleet, fate: Fate) -> None:
         self._fleet = fleet
         self._fate = fate
-        self.store: WitnessedStore | None = None
+        self.store: ObservedStore | None = None
 
     async def __call__(self, operation: str, params: Mapping[str, Any], /) -> Mapping[str, Any]:
         assert self.store is not None
@@ -323,7 +323,7 @@ class Worker(Machine):
         fate = Fate(fleet.faults, host, rng, fleet.struck, crash)
         calls = HostCalls(fleet, fate)
         table = Table(TABLE, calls, clock=host.loop.time, sleep=host.sleep, random=Random(rng.getrandbits(32)))
-        store = calls.store = WitnessedStore(table, fleet.setting.log_limit, host.now)
+        store = calls.store = ObservedStore(table, fleet.setting.log_limit, host.now)
         wire = HostWire(fleet, fate)
         self.backend = wire.backend = LambdaBackend(
             app.make(fleet.release()),

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from roost import Agent
 
 
-class Witness(Protocol):
-    """What is asked of whoever watches."""
+class Observer(Protocol):
+    """What a run of the simulation is told and asked."""
 
     def ran(self, agent: Agent[Any], op: str) -> None:
         """A handler has started; it may start again."""
@@ -52,14 +52,14 @@ class Witness(Protocol):
     async def sleep(self, agent: Agent[Any], seconds: float) -> None: ...
 
 
-_now: list[Witness] = []
+_now: list[Observer] = []
 
 
-def witness() -> Witness:
-    """Who watches now."""
+def observer() -> Observer:
+    """The one of the run that goes on."""
     return _now[-1]
 
 
-def watch(by: Witness) -> None:
-    """From now on `by` watches: one simulation a process at a time."""
+def observe(by: Observer) -> None:
+    """`by` is told from now on: one simulation a process at a time."""
     _now[:] = [by]
