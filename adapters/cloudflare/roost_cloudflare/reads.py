@@ -16,33 +16,17 @@ from . import rows
 from .interop import Sql
 from .journal import ObjectJournal
 
-_SNAPSHOT: Final = (
-    "SELECT schema,gen,fence,version,at,seq,sgen,due,armed,released,state_version,waiting,dead,"
-    "EXISTS(SELECT 1 FROM sched),EXISTS(SELECT 1 FROM conn),EXISTS(SELECT 1 FROM outbox),state FROM head"
-)
+_SNAPSHOT: Final = f"{rows.SQL.snapshot('')} FROM head"
 _SNAPSHOT_JOBS: Final = _SNAPSHOT.replace(",state FROM head", ",state,EXISTS(SELECT 1 FROM job) FROM head")
 _RING: Final = "SELECT ring,EXISTS(SELECT 1 FROM sqlite_master WHERE name='job') FROM head"
-_SCHEDULES: Final = f"SELECT {','.join(rows.SCHEDULE)} FROM sched ORDER BY k"
-_CONNECTIONS: Final = f"SELECT {','.join(rows.CONNECTION)} FROM conn ORDER BY opened,cid"
+_SCHEDULES: Final = rows.SQL.schedules(",".join(rows.SCHEDULE))
+_CONNECTIONS: Final = rows.SQL.connections(",".join(rows.CONNECTION))
 _CONNECTED: Final = f"SELECT {','.join(rows.CONNECTION)} FROM conn WHERE cid=?"
-_OUTBOX: Final = f"SELECT {','.join(rows.ENVELOPE)} FROM outbox ORDER BY version,i"
-_LETTERS: Final = f"SELECT {','.join(rows.LETTER)} FROM mail WHERE n>? ORDER BY n LIMIT ?"
-_DEAD: Final = f"SELECT {','.join(rows.DEAD)} FROM dead WHERE n>? ORDER BY n LIMIT ?"
-_OUTCOME: Final = f"SELECT {','.join(rows.HANDLED)} FROM inbox WHERE id=? AND source=? AND principal=?"
-_SIZE: Final = "SELECT " + "+".join(
-    f"ifnull((SELECT sum({columns}) FROM {table}),0)"
-    for table, columns in {
-        "head": "length(CAST(key AS BLOB))+ifnull(length(CAST(state AS BLOB)),0)",
-        "kv": "length(CAST(k AS BLOB))+length(CAST(v AS BLOB))",
-        "sched": "length(CAST(k AS BLOB))+length(CAST(spec AS BLOB))+length(CAST(args AS BLOB))",
-        "inbox": "length(CAST(id AS BLOB))+length(CAST(value AS BLOB))",
-        "log": "length(CAST(data AS BLOB))",
-        "outbox": "length(CAST(args AS BLOB))",
-        "mail": "length(CAST(args AS BLOB))",
-        "dead": "length(CAST(args AS BLOB))+length(CAST(error AS BLOB))",
-        "conn": "ifnull(length(CAST(claims AS BLOB)),0)+ifnull(length(CAST(attachment AS BLOB)),0)",
-    }.items()
-)
+_OUTBOX: Final = rows.SQL.outbox(",".join(rows.ENVELOPE))
+_LETTERS: Final = rows.SQL.letters(",".join(rows.LETTER))
+_DEAD: Final = rows.SQL.dead(",".join(rows.DEAD))
+_SIZE: Final = rows.SQL.size("length(CAST({} AS BLOB))")
+_OUTCOME: Final = rows.SQL.outcome(",".join(rows.HANDLED))
 
 
 def number(value: Any) -> float | None:

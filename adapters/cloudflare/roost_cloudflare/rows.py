@@ -11,6 +11,7 @@ from pydantic_core import to_json
 
 from roost.contract.address import Address
 from roost.contract.commit import DeadLetter, Entry, Envelope, Handled, Letter, Outcome, Row, Schedule
+from roost.contract.sql import Statements
 from roost.contract.trigger import Source
 
 ARGUMENT: Final = 1_000_000
@@ -29,6 +30,7 @@ LETTER: Final = (
 DEAD: Final = (*LETTER, "error", "died")
 CONNECTION: Final = ("cid", "label", "opened", "principal", "claims", "attachment")
 HANDLED: Final = ("id", "source", "principal", "fp", "outcome", "value", "exp")
+SQL: Final = Statements("one=1", "", expires="exp")
 _BYTES: Final = frozenset({"v", "spec", "args", "data", "claims", "error", "attachment", "fp", "value"})
 
 

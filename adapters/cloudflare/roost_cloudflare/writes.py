@@ -17,25 +17,20 @@ from . import rows
 from .interop import Sql
 from .journal import ObjectJournal, plain
 
-_GUARD: Final = "one=1 AND version=? AND gen=? AND fence<=?"
-_SET: Final = "schema=?,fence=?,version=?,at=?,seq=?,sgen=?,due=?,armed=?,released=?,waiting=waiting-?"
-_UPDATE: Final = f"UPDATE head SET {_SET} WHERE {_GUARD}"
-_UPDATE_STATE: Final = f"UPDATE head SET {_SET},state=?,state_version=? WHERE {_GUARD}"
-_BURY: Final = (
-    "UPDATE head SET schema=?,fence=?,version=?,at=?,seq=0,sgen=0,due=?,armed=?,released=?,waiting=0,dead=0,"
-    f"state=NULL,state_version=1,gen=gen+1 WHERE {_GUARD}"
-)
+_UPDATE: Final = rows.SQL.update
+_UPDATE_STATE: Final = rows.SQL.update_state
 _INSERT: Final = (
     "INSERT INTO head(one,kind,key,schema,gen,fence,version,at,seq,sgen,due,armed,released,ticket,waiting,dead,ring,"
     "state_version,state) VALUES(1,?,?,?,?,?,?,?,?,?,?,?,?,0,0,0,?,?,?)"
 )
 _HANDLE: Final = (
-    f"INSERT INTO inbox({','.join(rows.HANDLED)}) SELECT ?,?,?,?,?,?,? FROM head WHERE {_GUARD} "
+    f"INSERT INTO inbox({','.join(rows.HANDLED)}) SELECT ?,?,?,?,?,?,? FROM head{rows.SQL.check} "
     "ON CONFLICT(id,source,principal) DO UPDATE SET fp=excluded.fp,outcome=excluded.outcome,"
     "value=excluded.value,exp=excluded.exp WHERE inbox.exp<=?"
 )
-_HANDLED: Final = f"SELECT {','.join(rows.HANDLED)} FROM inbox WHERE id=? AND source=? AND principal=? AND exp>?"
-_HEAD: Final = "SELECT version,gen,fence,state IS NOT NULL FROM head"
+_HANDLED: Final = rows.SQL.outcome(",".join(rows.HANDLED), "exp>?")
+_GRAVES: Final = rows.SQL.graves(",".join(rows.DEAD), one=False)
+_GRAVES_OF: Final = rows.SQL.graves(",".join(rows.DEAD), one=True)
 _PUT: Final = rows.insert("kv", rows.KV)
 _SCHEDULE: Final = rows.insert("sched", rows.SCHEDULE)
 _CONNECTION: Final = rows.insert("conn", rows.CONNECTION)
@@ -44,16 +39,10 @@ _OUTBOX: Final = rows.insert("outbox", rows.ENVELOPE)
 _MAIL: Final = rows.insert("mail", rows.LETTER)
 _DEAD: Final = rows.insert("dead", rows.DEAD)
 _FIRST: Final = f"SELECT {','.join(rows.LETTER)} FROM mail WHERE id=? AND keyed AND source=? AND principal=? LIMIT 1"
-_CROWD: Final = "SELECT 1 FROM head WHERE waiting>=?"
-_OWN: Final = "SELECT count(*) FROM (SELECT 1 FROM mail WHERE source=? AND principal=? LIMIT ?)"
 _TICKET: Final = (
     "UPDATE head SET ticket=ticket+1,waiting=waiting+1,armed=min(ifnull(armed,?),?),"
     "due=CASE WHEN ? THEN min(ifnull(due,?),?) ELSE due END WHERE one=1 AND waiting<? RETURNING ticket"
 )
-_GRAVES: Final = f"SELECT {','.join(rows.DEAD)} FROM dead"
-_COUNTS: Final = "UPDATE head SET ticket=ticket+?,waiting=waiting+?,dead=dead-? WHERE one=1 RETURNING ticket"
-_LOST: Final = ("kv", "sched", "inbox", "log", "mail", "dead", "conn")
-"""What an agent leaves behind when it is destroyed: every table but `head`, `outbox` and those of jobs."""
 SWEEP: Final = 256
 """Keyed commits after which expired inbox rows are looked for, a step at a time."""
 STEP: Final = 1024
@@ -103,7 +92,7 @@ class Writes:
                 return Committed(c.version)
         if c.destroy:
             return self._bury(c)
-        if c.restored and self._sql.rows(_HEAD)[0][3]:
+        if c.restored and self._sql.rows(rows.SQL.head)[0][3]:
             return self._refuse(c)
         if c.handled is not None and not self._handle(c, c.base, c.generation):
             return self._refuse(c)
@@ -145,7 +134,7 @@ class Writes:
         """Why the check failed. The inbox first: whoever lost the race for an id also lost that for the version."""
         if (found := self._known(c)) is not None:
             return found
-        version, generation, fence, exists = self._sql.rows(_HEAD)[0]
+        version, generation, fence, exists = self._sql.rows(rows.SQL.head)[0]
         check(c, generation, version, fence, bool(exists))
         raise AssertionError("a commit that nothing speaks against was refused")
 
@@ -159,10 +148,10 @@ class Writes:
         if (found := self._known(c)) is not None:
             return found
         values = (c.schema, c.fence, c.version, c.at, c.next_due, c.armed, c.released)
-        if not self._sql.run(_BURY, *values, c.base, c.generation, c.fence):
+        if not self._sql.run(rows.SQL.bury, *values, c.base, c.generation, c.fence):
             return self._refuse(c)
-        for table in _LOST:
-            self._sql.run(f"DELETE FROM {table}")
+        for lost in rows.SQL.lost:
+            self._sql.run(lost)
         self._journal.destroy()
         self._many(_OUTBOX, [rows.envelope_row(c.version, i, x) for i, x in enumerate(c.outbox)])
         return Committed(c.version)
@@ -194,8 +183,8 @@ class Writes:
             self._gone("conn", "cid", [r.cid for r in c.connections if isinstance(r, Gone)])
         if c.jobs:
             self._journal.commit(c)
-        if c.consumed is not None and not self._sql.run("DELETE FROM mail WHERE n=?", c.consumed):
-            self._sql.run("UPDATE head SET waiting=waiting+1")  # it was not there: `head` counted it all the same
+        if c.consumed is not None and not self._sql.run(rows.SQL.consume, c.consumed):
+            self._sql.run(rows.SQL.missed)  # it was not there: `head` counted it all the same
         if (x := c.deferred) is not None:
             self._sql.run("UPDATE mail SET attempts=?,next=? WHERE n=?", x.attempts, x.next, x.n)
         if c.letters:
@@ -205,13 +194,12 @@ class Writes:
 
     def _bring(self, letters: tuple[Letter, ...]) -> None:
         count = len(letters)
-        counted = "UPDATE head SET ticket=ticket+?,waiting=waiting+? RETURNING ticket"
-        first = self._sql.changed(counted, count, count)[0][0] - count + 1
+        first = self._sql.changed(rows.SQL.bring, count, count)[0][0] - count + 1
         self._many(_MAIL, [rows.letter_row(x, first + i) for i, x in enumerate(letters)])
 
     def _mourn(self, dead: tuple[DeadLetter, ...]) -> None:
         count = len(dead)
-        ticket = self._sql.changed("UPDATE head SET ticket=ticket+?,dead=dead+? RETURNING ticket", count, count)[0][0]
+        ticket = self._sql.changed(rows.SQL.mourn, count, count)[0][0]
         self._many(_DEAD, [rows.dead_row(d, ticket - count + 1 + i) for i, d in enumerate(dead)])
 
     def _sweep(self, at: float) -> None:
@@ -219,12 +207,12 @@ class Writes:
         self._keyed += 1
         if self._keyed % SWEEP != 1:
             return
-        edge = self._sql.rows(f"SELECT id FROM inbox WHERE id>? ORDER BY id LIMIT 1 OFFSET {STEP}", self._swept)
+        edge = self._sql.rows(rows.SQL.edge, self._swept, STEP)
         if edge:
-            self._sql.run("DELETE FROM inbox WHERE id>? AND id<=? AND exp<=?", self._swept, edge[0][0], at)
+            self._sql.run(rows.SQL.expired, self._swept, edge[0][0], at)
             self._swept = edge[0][0]
         else:
-            self._sql.run("DELETE FROM inbox WHERE id>? AND exp<=?", self._swept, at)
+            self._sql.run(rows.SQL.expired_rest, self._swept, at)
             self._swept = ""
 
     # The mailbox -------------------------------------------------------------------------------------
@@ -249,13 +237,13 @@ class Writes:
                 sql.run("UPDATE head SET armed=? WHERE one=1 AND ifnull(armed>?,1)", armed, armed)
                 return waits
         share = share_of(limit)
-        crowd = share and sql.rows(_CROWD, share)
-        if crowd and sql.rows(_OWN, letter.source, letter.principal, share)[0][0] >= share:
+        crowd = share and sql.rows(rows.SQL.crowd, share)
+        if crowd and sql.rows(rows.SQL.share, letter.source, letter.principal, share)[0][0] >= share:
             raise hogged(self.address, letter, share)
         later = 1 if letter.next > 0 else 0
         found = sql.changed(_TICKET, armed, armed, later, letter.next, letter.next, limit)
         if not found:
-            raise full(self.address, sql.rows("SELECT waiting FROM head")[0][0])
+            raise full(self.address, sql.rows(rows.SQL.waiting)[0][0])
         row = rows.letter_row(letter, found[0][0])
         self._many(_MAIL, [row])
         return Letter(
@@ -271,14 +259,14 @@ class Writes:
 
     def _redrive(self, id: str | None) -> int:
         sql = self._sql
-        graves = sql.rows(f"{_GRAVES} ORDER BY n") if id is None else sql.rows(f"{_GRAVES} WHERE id=? ORDER BY n", id)
+        graves = sql.rows(_GRAVES) if id is None else sql.rows(_GRAVES_OF, id)
         if not graves:
             return 0
         count = len(graves)
-        ticket = sql.changed(_COUNTS, count, count, count)[0][0] - count + 1
+        ticket = sql.changed(rows.SQL.redrive, count, count, count)[0][0] - count + 1
         self._gone("dead", "n", [row[0] for row in graves])
         for row in graves:
-            sql.run("DELETE FROM inbox WHERE id=? AND source=? AND principal=?", row[1], row[2], row[3])
+            sql.run(rows.SQL.forget, row[1], row[2], row[3])
         alive = [rows.letter(row) for row in graves]
         fresh = [
             [*rows.letter_row(x, ticket + i)[:8], 0, 0.0, *rows.letter_row(x, 0)[10:]] for i, x in enumerate(alive)
@@ -296,7 +284,7 @@ class Writes:
             )
             if count[0]:
                 sql.run("DELETE FROM dead") if id is None else sql.run("DELETE FROM dead WHERE id=?", id)
-                sql.run("UPDATE head SET dead=dead-?", count[0])
+                sql.run(rows.SQL.purged, count[0])
 
         sql.atomic(work)
         return count[0]
@@ -322,4 +310,4 @@ class Writes:
         if not self._made:
             self.make()
             self._made = True
-        self._sql.run("UPDATE head SET fence=fence+1")
+        self._sql.run(rows.SQL.fence)

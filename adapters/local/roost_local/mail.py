@@ -24,13 +24,11 @@ _TICKET: Final = (
     "UPDATE head SET ticket=ticket+1,waiting=waiting+1,armed=min(ifnull(armed,?),?) WHERE aid=? AND waiting<? "
     "RETURNING ticket"
 )
-_CROWD: Final = "SELECT 1 FROM head WHERE aid=? AND waiting>=?"
-_OWN: Final = "SELECT count(*) FROM (SELECT 1 FROM mail WHERE aid=? AND source=? AND principal=? LIMIT ?)"
 _ARM: Final = "UPDATE head SET armed=min(ifnull(armed,?),?) WHERE aid=?"
 _DUE: Final = "UPDATE head SET due=min(ifnull(due,?),?) WHERE aid=?"
+_GRAVES: Final = rows.SQL.graves(rows.DEAD, one=False)
+_GRAVES_OF: Final = rows.SQL.graves(rows.DEAD, one=True)
 _MAIL: Final = f"INSERT INTO mail({rows.LETTER},aid) VALUES({rows.LETTER_MARKS},?)"
-_GRAVES: Final = f"SELECT {rows.DEAD} FROM dead WHERE aid=?"
-_COUNTS: Final = "UPDATE head SET ticket=ticket+?,waiting=waiting+?,dead=dead-? WHERE aid=? RETURNING ticket"
 
 
 class Mail:
@@ -56,13 +54,13 @@ class Mail:
                 execute(_ARM, (armed, armed, aid))
                 return waits
         share = share_of(limit)
-        if share and execute(_CROWD, (aid, share)).fetchone() is not None:
-            own = execute(_OWN, (aid, letter.source, letter.principal, share)).fetchone()[0]
+        if share and execute(rows.SQL.crowd, (aid, share)).fetchone() is not None:
+            own = execute(rows.SQL.share, (aid, letter.source, letter.principal, share)).fetchone()[0]
             if own >= share:
                 raise hogged(address, letter, share)
         found = execute(_TICKET, (armed, armed, aid, limit)).fetchall()
         if not found:
-            raise full(address, execute("SELECT waiting FROM head WHERE aid=?", (aid,)).fetchone()[0])
+            raise full(address, execute(rows.SQL.waiting, (aid,)).fetchone()[0])
         if letter.next > 0:
             execute(_DUE, (letter.next, letter.next, aid))
         row = rows.letter_row(letter, found[0][0])
@@ -77,18 +75,15 @@ class Mail:
             return 0
         execute, many = self._cursor.execute, self._cursor.executemany
         if id is None:
-            graves = execute(f"{_GRAVES} ORDER BY n", (aid,)).fetchall()
+            graves = execute(_GRAVES, (aid,)).fetchall()
         else:
-            graves = execute(f"{_GRAVES} AND id=? ORDER BY n", (aid, id)).fetchall()
+            graves = execute(_GRAVES_OF, (aid, id)).fetchall()
         if not graves:
             return 0
         count = len(graves)
-        ticket = execute(_COUNTS, (count, count, count, aid)).fetchall()[0][0] - count + 1
+        ticket = execute(rows.SQL.redrive, (count, count, count, aid)).fetchall()[0][0] - count + 1
         many("DELETE FROM dead WHERE aid=? AND n=?", [(aid, row[9]) for row in graves])
-        many(
-            "DELETE FROM inbox WHERE aid=? AND id=? AND source=? AND principal=?",
-            [(aid, row[0], row[1], row[2]) for row in graves],
-        )
+        many(rows.SQL.forget, [(aid, row[0], row[1], row[2]) for row in graves])
         many(_MAIL, [(*row[:7], 0, 0.0, ticket + i, *row[10:12], aid) for i, row in enumerate(graves)])
         return count
 
@@ -105,7 +100,7 @@ class Mail:
             execute("DELETE FROM dead WHERE aid=? AND id=?", (aid, id))
         count = self._cursor.rowcount
         if count:
-            execute("UPDATE head SET dead=dead-? WHERE aid=?", (count, aid))
+            execute(rows.SQL.purged, (count, aid))
         return count
 
     def settle(self, what: Settling) -> None:
@@ -124,4 +119,4 @@ class Mail:
     def lease(self, address: Address) -> None:
         """Raise the fence. One process owns the file, so no lease is ever in the way."""
         aid = self._writes.find(address) or self._writes.make(address)
-        self._cursor.execute("UPDATE head SET fence=fence+1 WHERE aid=?", (aid,))
+        self._cursor.execute(rows.SQL.fence, (aid,))

@@ -24,47 +24,28 @@ from .faults import fault
 MANY: Final = 100
 """Agents that one statement reads. It is always so many, lest each number were a statement of its own."""
 _MARKS: Final = ",".join("?" * MANY)
-_COLUMNS: Final = (
-    "SELECT aid,schema,gen,fence,version,at,seq,sgen,due,armed,released,state_version,waiting,dead,"
-    "EXISTS(SELECT 1 FROM sched WHERE aid=head.aid),EXISTS(SELECT 1 FROM conn WHERE aid=head.aid),"
-    "EXISTS(SELECT 1 FROM outbox WHERE aid=head.aid),EXISTS(SELECT 1 FROM job WHERE aid=head.aid),state"
-)
+_COLUMNS: Final = rows.SQL.snapshot("aid,", "job")
 _JOBLESS: Final = _COLUMNS.replace("EXISTS(SELECT 1 FROM job WHERE aid=head.aid)", "0")
 """For a file in which no job was ever started."""
 _BY_AID: Final = tuple(f"{columns} FROM head WHERE aid=?" for columns in (_JOBLESS, _COLUMNS))
 _BY_ADDRESS: Final = tuple(f"{columns} FROM head WHERE kind=? AND key=?" for columns in (_JOBLESS, _COLUMNS))
 _BY_KEYS: Final = tuple(f"{x},key FROM head WHERE kind=? AND key IN ({_MARKS})" for x in (_JOBLESS, _COLUMNS))
 _SCHEDULES_OF: Final = f"SELECT {rows.SCHEDULE},aid FROM sched WHERE aid IN ({_MARKS}) ORDER BY aid,k"
-_SCHEDULES: Final = f"SELECT {rows.SCHEDULE} FROM sched WHERE aid=? ORDER BY k"
-_CONNECTIONS: Final = f"SELECT {rows.CONNECTION} FROM conn WHERE aid=? ORDER BY opened,cid"
-_OUTBOX: Final = f"SELECT {rows.ENVELOPE} FROM outbox WHERE aid=? ORDER BY version,i"
+_SCHEDULES: Final = rows.SQL.schedules(rows.SCHEDULE)
+_CONNECTIONS: Final = rows.SQL.connections(rows.CONNECTION)
+_OUTBOX: Final = rows.SQL.outbox(rows.ENVELOPE)
 _JOBS: Final = f"SELECT {LIVE} FROM job WHERE aid=? ORDER BY v,i"
 _JOBS_DUE: Final = (
     "SELECT head.kind,head.key,min(job.due) FROM job INDEXED BY job_due JOIN head USING(aid) "
     "WHERE job.due<=? AND held=0 GROUP BY aid ORDER BY 3 LIMIT ?"
 )
 _NEXT_JOB: Final = "SELECT min(due) FROM job INDEXED BY job_due WHERE due>? AND held=0"
-_LETTERS: Final = f"SELECT {rows.LETTER} FROM mail WHERE aid=? AND n>? ORDER BY n LIMIT ?"
-_DEAD: Final = f"SELECT {rows.DEAD} FROM dead WHERE aid=? AND n>? ORDER BY n LIMIT ?"
-_OUTCOME: Final = f"SELECT {rows.HANDLED} FROM inbox WHERE aid=? AND id=? AND source=? AND principal=?"
-_SIZE: Final = " + ".join(
-    f"ifnull((SELECT sum({columns}) FROM {table} WHERE aid=?1),0)"
-    for table, columns in {
-        "head": "length(CAST(key AS BLOB))+ifnull(length(state),0)",
-        "kv": "length(CAST(k AS BLOB))+length(v)",
-        "sched": "length(CAST(k AS BLOB))+length(spec)+length(args)",
-        "inbox": "length(CAST(id AS BLOB))+length(value)",
-        "log": "length(data)",
-        "outbox": "length(args)",
-        "mail": "length(args)",
-        "dead": "length(args)+length(error)",
-        "conn": "ifnull(length(claims),0)+ifnull(length(attachment),0)",
-        "job_row": "length(data)",
-        "job_note": "length(data)",
-        "job_question": "length(data)",
-        "job_end": "length(outcome)",
-    }.items()
+_LETTERS: Final = rows.SQL.letters(rows.LETTER)
+_DEAD: Final = rows.SQL.dead(rows.DEAD)
+_SIZE: Final = rows.SQL.size(
+    "length({})", job_row=("data",), job_note=("data",), job_question=("data",), job_end=("outcome",)
 )
+_OUTCOME: Final = rows.SQL.outcome(rows.HANDLED)
 _UNFINISHED: Final = (
     "SELECT kind,key FROM head WHERE aid IN "
     "(SELECT aid FROM mail UNION SELECT aid FROM outbox UNION SELECT aid FROM job WHERE owner<>'') "
@@ -210,7 +191,7 @@ class Reads:
 
     def size(self, address: Address) -> int:
         aid = self.aid(address)
-        return int(self.ask(f"SELECT {_SIZE}", (aid,))[0][0]) if aid else 0
+        return int(self.ask(_SIZE, (aid,))[0][0]) if aid else 0
 
     # Timers ------------------------------------------------------------------------------------------
 

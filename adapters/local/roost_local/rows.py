@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from roost.contract.address import Address
 from roost.contract.commit import DeadLetter, Entry, Envelope, Handled, Letter, Row, Schedule
+from roost.contract.sql import Statements
 
 LETTER: Final = "id,source,principal,action,args,lane,internal,attempts,next,n,claims,keyed"
 LETTER_MARKS: Final = "?,?,?,?,?,?,?,?,?,?,?,?"
@@ -16,6 +17,9 @@ HANDLED: Final = "source,principal,id,fingerprint,outcome,value,expires"
 SCHEDULE: Final = "k,gen,due,spec,target,args,attempts,next"
 CONNECTION: Final = "cid,label,opened,principal,claims,attachment"
 DEAD: Final = f"{LETTER},error,at"
+SQL: Final = Statements("aid=?", "aid=?", time="nullif(?,'')", expires="expires")
+"""'' stands for NULL where it is written most, and a bytearray for bytes: anything but int, float, str and bytearray is
+shown to adapters first (`sqlite3.register_adapter`), which takes longer than to write it."""
 
 
 def letter_row(x: Letter, n: int) -> tuple[Any, ...]:

@@ -10,13 +10,11 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
+from .rows import SQL
+
 EVERY: Final = 256
 STEP: Final = 1024
 AGENTS: Final = 50_000
-
-_EDGE: Final = f"SELECT id FROM inbox WHERE aid=? AND id>? ORDER BY id LIMIT 1 OFFSET {STEP}"
-_DELETE: Final = "DELETE FROM inbox WHERE aid=? AND id>? AND id<=? AND expires<=?"
-_DELETE_REST: Final = "DELETE FROM inbox WHERE aid=? AND id>? AND expires<=?"
 
 
 class Place:
@@ -52,9 +50,9 @@ class Sweep:
             place.after = self._step(aid, place.after, at)
 
     def _step(self, aid: int, after: str, at: float) -> str:
-        edge = self._cursor.execute(_EDGE, (aid, after)).fetchone()
+        edge = self._cursor.execute(SQL.edge, (aid, after, STEP)).fetchone()
         if edge is None:
-            self._cursor.execute(_DELETE_REST, (aid, after, at))
+            self._cursor.execute(SQL.expired_rest, (aid, after, at))
             return ""
-        self._cursor.execute(_DELETE, (aid, after, edge[0], at))
+        self._cursor.execute(SQL.expired, (aid, after, edge[0], at))
         return str(edge[0])

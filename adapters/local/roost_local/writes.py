@@ -30,23 +30,9 @@ from .faults import Undone
 from .job_sql import DIALECT, Statements
 from .sweep import Sweep
 
-_LOST: Final = ("kv", "sched", "inbox", "log", "mail", "dead", "conn")
-"""What an agent leaves behind when it is destroyed: every table but `head`, `outbox` and those of jobs."""
 TRIM: Final = 64
 """Old log entries are deleted this many at a time; readers don't see what is over the limit."""
 
-_GUARD: Final = "WHERE aid=? AND version=? AND gen=? AND fence<=?"
-_SET: Final = (
-    "schema=?,fence=?,version=?,at=?,seq=?,sgen=?,due=nullif(?,''),armed=nullif(?,''),released=?,waiting=waiting-?"
-)
-"""'' stands for NULL here and a bytearray for bytes: anything but int, float, str and bytearray is shown to adapters
-first (`sqlite3.register_adapter`), which takes longer than to write it."""
-_UPDATE: Final = f"UPDATE head SET {_SET} {_GUARD}"
-_UPDATE_STATE: Final = f"UPDATE head SET {_SET},state=?,state_version=? {_GUARD}"
-_BURY: Final = (
-    "UPDATE head SET schema=?,fence=?,version=?,at=?,seq=0,sgen=0,due=?,armed=?,released=?,waiting=0,dead=0,"
-    f"state=NULL,state_version=1,gen=gen+1 {_GUARD}"
-)
 _INSERT: Final = (
     "INSERT INTO head(kind,key,schema,gen,fence,version,at,seq,sgen,due,armed,released,ticket,waiting,dead,"
     "state_version,state) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,0,0,0,?,?)"
@@ -56,16 +42,16 @@ _HANDLE: Final = (
     "ON CONFLICT(aid,id,source,principal) DO UPDATE SET fingerprint=excluded.fingerprint,outcome=excluded.outcome,"
     "value=excluded.value,expires=excluded.expires WHERE inbox.expires<=?"
 )
-_HANDLED: Final = f"SELECT {rows.HANDLED} FROM inbox WHERE aid=? AND id=? AND source=? AND principal=? AND expires>?"
+_HANDLED: Final = rows.SQL.outcome(rows.HANDLED, "expires>?")
+_UPDATE: Final = rows.SQL.update
+_UPDATE_STATE: Final = rows.SQL.update_state
 _FIND: Final = "SELECT aid FROM head WHERE kind=? AND key=?"
-_HEAD: Final = "SELECT version,gen,fence,state IS NOT NULL FROM head WHERE aid=?"
 _PUT: Final = "INSERT INTO kv(aid,k,v) VALUES(?,?,?) ON CONFLICT(aid,k) DO UPDATE SET v=excluded.v"
 _SCHEDULE: Final = f"INSERT OR REPLACE INTO sched(aid,{rows.SCHEDULE}) VALUES(?,?,?,?,?,?,?,?,nullif(?,''))"
 _CONNECTION: Final = f"INSERT OR REPLACE INTO conn(aid,{rows.CONNECTION}) VALUES(?,?,?,?,?,?,?)"
 _LOG: Final = "INSERT OR REPLACE INTO log(aid,seq,kind,data,at) VALUES(?,?,?,?,?)"
 _OUTBOX: Final = f"INSERT OR REPLACE INTO outbox({rows.ENVELOPE}) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 _MAIL: Final = f"INSERT INTO mail({rows.LETTER},aid) VALUES({rows.LETTER_MARKS},?)"
-_BRING: Final = "UPDATE head SET ticket=ticket+?,waiting=waiting+? WHERE aid=? RETURNING ticket"
 _DEAD: Final = f"INSERT INTO dead({rows.DEAD},aid) VALUES({rows.LETTER_MARKS},?,?,?)"
 
 
@@ -115,7 +101,7 @@ class Writes:
                 return self._fill(self._insert(c), c)
         if c.destroy:
             return self._bury(aid, c)
-        if c.restored and execute(_HEAD, (aid,)).fetchone()[3]:
+        if c.restored and execute(rows.SQL.head, (aid,)).fetchone()[3]:
             return self._refuse(aid, c)
         guard = (aid, c.base, c.generation, c.fence)
         waiting = 0 if c.consumed is None else 1
@@ -142,7 +128,7 @@ class Writes:
         """Why the check failed. The inbox first: whoever lost the race for an id also lost that for the version."""
         if (found := self._known_id(aid, c)) is not None:
             return found
-        version, generation, fence, exists = self.cursor.execute(_HEAD, (aid,)).fetchone()
+        version, generation, fence, exists = self.cursor.execute(rows.SQL.head, (aid,)).fetchone()
         check(c, generation, version, fence, bool(exists))
         raise AssertionError("a commit that nothing speaks against was refused")
 
@@ -157,11 +143,11 @@ class Writes:
         if (found := self._known_id(aid, c)) is not None:
             return found
         execute, guard = self.cursor.execute, (aid, c.base, c.generation, c.fence)
-        execute(_BURY, (c.schema, c.fence, c.version, c.at, c.next_due, c.armed, c.released, *guard))
+        execute(rows.SQL.bury, (c.schema, c.fence, c.version, c.at, c.next_due, c.armed, c.released, *guard))
         if not self.cursor.rowcount:
             return self._refuse(aid, c)
-        for table in _LOST:
-            execute(f"DELETE FROM {table} WHERE aid=?", (aid,))
+        for lost in rows.SQL.lost:
+            execute(lost, (aid,))
         if execute("SELECT 1 FROM job WHERE aid=? UNION ALL SELECT 1 FROM job_end WHERE aid=?", (aid, aid)).fetchone():
             self.jobs.destroy((aid,))
         self._send(aid, c)
@@ -231,21 +217,19 @@ class Writes:
     def _post(self, aid: int, c: Commit) -> None:
         execute = self.cursor.execute
         if c.consumed is not None:
-            execute("DELETE FROM mail WHERE aid=? AND n=?", (aid, c.consumed))
+            execute(rows.SQL.consume, (aid, c.consumed))
             if not self.cursor.rowcount:  # it was not there: `head` counted it all the same
-                execute("UPDATE head SET waiting=waiting+1 WHERE aid=?", (aid,))
+                execute(rows.SQL.missed, (aid,))
         if (x := c.deferred) is not None:
             execute("UPDATE mail SET attempts=?,next=? WHERE aid=? AND n=?", (x.attempts, x.next, aid, x.n))
         if c.letters:
             count = len(c.letters)
-            execute(
-                "UPDATE head SET ticket=ticket+?,waiting=waiting+? WHERE aid=? RETURNING ticket", (count, count, aid)
-            )
+            execute(rows.SQL.bring, (count, count, aid))
             first = self.cursor.fetchall()[0][0] - count + 1
             self.cursor.executemany(_MAIL, [(*rows.letter_row(x, first + i), aid) for i, x in enumerate(c.letters)])
         if c.dead:
             count = len(c.dead)
-            execute("UPDATE head SET ticket=ticket+?,dead=dead+? WHERE aid=? RETURNING ticket", (count, count, aid))
+            execute(rows.SQL.mourn, (count, count, aid))
             first = self.cursor.fetchall()[0][0] - count + 1
             self.cursor.executemany(_DEAD, [_dead(aid, first + i, d) for i, d in enumerate(c.dead)])
 
