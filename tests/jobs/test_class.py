@@ -14,7 +14,7 @@ from roost.author.job_method import JobMethod
 def test_a_job_is_a_coroutine() -> None:
     with pytest.raises(TypeError, match="must be `async def` to be a @job"):
 
-        class Plain(Agent):
+        class Plain(Agent):  # pyright: ignore[reportUnusedClass]
             @job  # type: ignore[arg-type]
             def work(self, run: Run) -> None: ...
 
@@ -22,13 +22,13 @@ def test_a_job_is_a_coroutine() -> None:
 def test_a_job_takes_its_run_first() -> None:
     with pytest.raises(TypeError, match="takes the run first"):
 
-        class Without(Agent):
+        class Without(Agent):  # pyright: ignore[reportUnusedClass]
             @job  # type: ignore[arg-type]
             async def work(self, topic: str) -> None: ...
 
     with pytest.raises(TypeError, match="takes the run first"):
 
-        class Named(Agent):
+        class Named(Agent):  # pyright: ignore[reportUnusedClass]
             @job  # type: ignore[arg-type]
             async def work(self, *, run: Run) -> None: ...
 
@@ -36,7 +36,7 @@ def test_a_job_takes_its_run_first() -> None:
 def test_the_names_that_an_agent_has_are_taken() -> None:
     with pytest.raises(TypeError, match="hides Roost's own `start`"):
 
-        class Taken(Agent):
+        class Taken(Agent):  # pyright: ignore[reportUnusedClass]
             @job
             async def start(self, run: Run) -> None: ...  # type: ignore[override]
 
@@ -53,13 +53,14 @@ def test_the_run_is_no_argument() -> None:
         async def work(self, run: Run, /, topic: str, *, deep: bool = False) -> int:
             return len(topic)
 
-    (found,) = Worker._kind.jobs.values()
+    kind = Worker._kind  # pyright: ignore[reportPrivateUsage]
+    (found,) = kind.jobs.values()
     assert isinstance(found, JobMethod)
     assert [*found.action.signature.parameters] == ["topic", "deep"]
     assert found.timeout == 7200
     assert found.action.result is int
     assert found.action.bind(["a"], {"deep": True}) == (("a",), {"deep": True})
-    assert "work" not in Worker._kind.methods
+    assert "work" not in kind.methods
 
 
 if TYPE_CHECKING:

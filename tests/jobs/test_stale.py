@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -28,7 +28,7 @@ def fresh() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def two_hosts() -> AsyncIterator[tuple[World, Resident]]:
+async def two_hosts() -> AsyncGenerator[tuple[World, Resident], None]:
     """A world, and a second host that does not know it."""
     async with world(App(ALL)) as w:
         executor_of(w.backend).sole = False
