@@ -34,7 +34,7 @@ SOON: Final = b"retry: 10\n\n"
 MORE: Final[Header] = (b"roost-more", b"1")
 """Of an answer that ends before the log does, where none can be sent in pieces."""
 ANSWER: Final = 1 << 20
-"""Bytes of entries in one JSON answer, about; `more` says that there are others. In one that can't be streamed, too."""
+"""Bytes of entries, about, in a JSON answer or a stream that goes out whole; `more` says that the log has others."""
 PAGE: Final = 1000
 KINDS: Final = 100
 

@@ -54,7 +54,7 @@ class Answer(httpx.AsyncByteStream):
         await self._stream.aclose()
         close = getattr(self._chunks, "aclose", None)
         if close is not None:
-            with suppress(RuntimeError):  # somebody reads it just now, and is told by the stream
+            with suppress(RuntimeError):  # it is being read: the stream tells its reader
                 await close()
 
 

@@ -24,7 +24,8 @@ class Readers:
 
     @contextmanager
     def one(self, address: Address, caller: str) -> Generator[None]:
-        """While somebody reads. `caller`: a principal, or the address of who has none. LimitExceeded `readers`."""
+        """Takes a seat at the agent and one of the caller while the block runs. `caller`: a principal, or the remote
+        address of a caller without a name. LimitExceeded `readers`."""
         seats = ((address, OF_AGENT, str(address)), (caller, OF_CALLER, "this caller"))
         for seat, most, name in seats:
             if self._open[seat] >= most:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def room(letter: Letter, limit: int, *, named: bool = False) -> int:
-    """How many letters may wait for this one to be taken, so that none kind keeps all others out.
+    """How many letters may wait for this one to be taken, so that no kind keeps the others out.
 
     What waits for its time may fill half of a mailbox, what clients tell now nine tenths, their urgent tells nineteen
     twentieths; the rest is for agents, whose tells are committed and would be tried for ever. `named`: an auth hook

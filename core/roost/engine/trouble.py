@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..contract.errors import RoostError
 
 STORAGE: Final = frozenset({"storage", "store", "unknown"})
-"""Codes of a store that can't do its work; one that is busy, or was written by somebody else, is in order."""
+"""Codes of a store that can't do its work. A store that is busy, or that another host wrote to meanwhile, can."""
 
 
 def note(log: Logger, address: Address, what: str, error: RoostError) -> None:
