@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic_core import to_json
 
@@ -19,7 +19,6 @@ from roost.contract.address import Address
 from roost.contract.commit import Entry
 from roost.contract.errors import RoostError, problem
 from roost.contract.pages import Pages
-from roost.engine.runtime import Runtime
 from roost.engine.subscribers import Item, Subscriber
 
 from . import query
@@ -27,6 +26,9 @@ from .answer import Answer, fault
 from .asgi import Header
 from .exchange import Exchange
 from .sse import COMMENT, HEADERS, HEARTBEAT, event, within
+
+if TYPE_CHECKING:
+    from .serves import Serves
 
 RETRY: Final = b"retry: 1000\n\n"
 """Milliseconds after which the reader comes back when the window closes."""
@@ -193,7 +195,7 @@ async def _watch(x: Exchange, reader: Reader, subscriber: Subscriber) -> None:
 class Reader:
     """One reader's place in the log."""
 
-    def __init__(self, runtime: Runtime, address: Address, want: Wanted) -> None:
+    def __init__(self, runtime: Serves, address: Address, want: Wanted) -> None:
         self.runtime = runtime
         self.address = address
         self.kinds = want.kinds

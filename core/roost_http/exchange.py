@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from roost.contract.address import Address
 from roost.contract.trigger import Caller, Trigger
-from roost.engine.runtime import Runtime
 from roost.ports import Host
 
 from . import body, query
@@ -15,6 +14,9 @@ from .answer import Answer, reply
 from .asgi import Header, Receive, Scope, Send, read
 from .body import LEVELS
 from .site import Site
+
+if TYPE_CHECKING:
+    from .serves import Serves
 
 
 class Exchange:
@@ -27,7 +29,7 @@ class Exchange:
 
     def __init__(self, site: Site, scope: Scope, receive: Receive, send: Send, given: Mapping[bytes, bytes]) -> None:
         self.site = site
-        self.runtime: Runtime = site.runtime
+        self.runtime: Serves = site.runtime
         self.scope = scope
         self.receive = receive
         self._send = send

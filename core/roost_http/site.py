@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from roost.author.app import App, Credentials
 from roost.contract.address import Address
@@ -12,7 +12,6 @@ from roost.contract.operators import Operators
 from roost.contract.quotas import UNLIMITED
 from roost.contract.trigger import Caller
 from roost.engine.meter import Meter, who_is
-from roost.engine.runtime import Runtime
 from roost.ports import Host
 from roost.sockets.metered import known
 
@@ -20,6 +19,9 @@ from . import query
 from .asgi import Header, Message, Receive, Scope
 from .door import Door
 from .readers import Readers
+
+if TYPE_CHECKING:
+    from .serves import Serves
 
 MAKING: Final = ("call:", "tell:", "request")
 """Operations that make the agent if there is none."""
@@ -32,14 +34,14 @@ def remote(scope: Scope) -> str:
 
 
 class Site:
-    """`runtime`: the one of this process, or what finds that of the request at hand."""
+    """`runtime`: the one of this process, or a function that finds that of the request at hand."""
 
-    __slots__ = ("_found", "_runtime", "app", "door", "guarded", "operators", "readers")
+    __slots__ = ("_find", "_found", "app", "door", "guarded", "operators", "readers")
 
     def __init__(
         self,
         app: App,
-        runtime: Runtime | Callable[[], Runtime],
+        runtime: Serves | Callable[[], Serves],
         operators: Operators,
         *,
         loopback: bool = False,
@@ -47,8 +49,8 @@ class Site:
         self.app = app
         self.door = Door(app.hosts, loopback=loopback)
         self.readers = Readers()
-        self._found = runtime if isinstance(runtime, Runtime) else None
-        self._runtime = runtime
+        self._find = runtime if callable(runtime) else None
+        self._found = None if callable(runtime) else runtime
         self.operators = operators
         self.guarded = app.auth is not None or app.quotas not in (None, UNLIMITED) or self._metered
         """Who calls matters, or how often."""
@@ -63,11 +65,11 @@ class Site:
         return self.runtime.meter
 
     @property
-    def runtime(self) -> Runtime:
+    def runtime(self) -> Serves:
         if self._found is not None:
             return self._found
-        assert not isinstance(self._runtime, Runtime)
-        return self._runtime()
+        assert self._find is not None
+        return self._find()
 
     @property
     def host(self) -> Host:

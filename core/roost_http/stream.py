@@ -8,17 +8,19 @@ not stop the tick: it was posted, not awaited.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from roost.contract.address import Address
 from roost.contract.errors import TransientError
 from roost.contract.result import TickResult, failed, problem_bytes
 from roost.contract.trigger import Trigger
-from roost.engine.runtime import Runtime
 
 from .answer import Answer, reply
 from .asgi import Header, Send
 from .sse import COMMENT, HEADERS, HEARTBEAT, Feed, event
+
+if TYPE_CHECKING:
+    from .serves import Serves
 
 
 def wants_stream(accept: bytes) -> bool:
@@ -41,7 +43,7 @@ def ending(result: TickResult) -> bytes:
     return event(b"result", b'{"result":%b}' % result.value)
 
 
-async def stream(runtime: Runtime, address: Address, trigger: Trigger, send: Send, cors: Sequence[Header]) -> None:
+async def stream(runtime: Serves, address: Address, trigger: Trigger, send: Send, cors: Sequence[Header]) -> None:
     """Run the call and send what it makes. RoostError: it failed before anything was sent."""
     feed = Feed(runtime.host)
     if not runtime.capabilities.http_stream:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from roost import __version__
 from roost.author.app import App
 from roost.contract.errors import Rejected, RoostError, TransientError
 from roost.contract.operators import Operators
-from roost.engine.runtime import Runtime
 from roost.sockets.admission import LIST
 
 from . import openapi, origin, path, routes, tickets
@@ -26,6 +25,9 @@ from .lifespan import lifespan
 from .mounted import request
 from .plugged import Routes, joined
 from .site import Site
+
+if TYPE_CHECKING:
+    from .serves import Serves
 
 CAPABILITIES: Final = b"/v1/capabilities"
 OWN: Final = frozenset({b"/healthz", b"/readyz", b"/openapi.json", CAPABILITIES})
@@ -45,7 +47,7 @@ class Surface:
     def __init__(
         self,
         app: App,
-        runtime: Runtime | Callable[[], Runtime],
+        runtime: Serves | Callable[[], Serves],
         *,
         admin_token: str | Operators | None,
         console: ASGIApp | None = None,
@@ -134,7 +136,7 @@ class Surface:
             return as_json(self._deployment(x.runtime))
         return as_json({"status": "ok"})
 
-    def _deployment(self, runtime: Runtime) -> dict[str, Any]:
+    def _deployment(self, runtime: Serves) -> dict[str, Any]:
         """What serves here and what it can do: a client, or the published suite, asks before it relies on it."""
         can = asdict(runtime.capabilities)
         return {

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+import logging
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from roost.author.app import App
 from roost.author.config import ConfigTable
@@ -15,11 +16,12 @@ from roost.contract.errors import NotSupported, RoostError
 from roost.contract.hosts import Hosts
 from roost.contract.result import TickResult, failed
 from roost.contract.trigger import Call, Trigger
-from roost.engine.runtime import Runtime
-from roost.ports import Ports
+from roost.engine.meter import meter_for
+from roost.engine.operating import listed
 from roost.sockets.admission import read_query
 from roost.sockets.line import refuse
 from roost.system.audit import LOG
+from roost.tick.outbound import Hooked
 from roost_http import Surface
 from roost_http import path as paths
 
@@ -34,11 +36,34 @@ from .wire import ObjectLine, socket_address
 if TYPE_CHECKING:
     import httpx
 
-    from roost.ports import Outbound
+    from roost.contract.commit import Page
 
 
-class Router(Runtime):
-    """The runtime of the Worker itself: no agent lives here, all are asked."""
+class Router:
+    """Fills `Serves` for the Worker itself: no agent lives here, all are asked."""
+
+    def __init__(self, app: App, settings: Settings, env: interop.Js) -> None:
+        self.app, self.limits, self.restless = app, app.limits, settings.restless
+        self.capabilities, self.closing, self.log = CLOUDFLARE, False, logging.getLogger("roost")
+        self.host = ObjectHost()
+        self.registries = Registries(interop.Namespace(env, "ROOST_REGISTRY"))
+        self.courier = ObjectCourier(interop.Namespace(env, "ROOST_AGENT"), self.registries, self.host)
+        self.meter = meter_for(app, self.host.monotonic, exposed=False)
+        self.verify = interop.verifies
+        self._private = settings.loopback
+        self.cells: dict[Address, Any] = {}
+        app.runtime = self
+
+    def trouble(self) -> None:
+        return None
+
+    async def page(self, kind: str | None, prefix: str, cursor: str | None, limit: int) -> Page:
+        return await listed(self.app, self.registries.page, kind, prefix, cursor, limit)
+
+    def outside(self, deadline: float) -> httpx.AsyncClient:
+        from .fetch import PlatformFetch  # outbound HTTP is loaded when an auth hook asks for it
+
+        return PlatformFetch(Egress(self.app.egress, private=self._private)).client(Hooked(), deadline)
 
     async def dispatch(self, address: Address, trigger: Trigger, live: Any = None) -> TickResult:
         if not isinstance(trigger.payload, Call):
@@ -48,17 +73,16 @@ class Router(Runtime):
         except RoostError as error:
             return failed(error)
 
+    def _elsewhere(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """What is asked of one agent goes to its object, unread by this one."""
+        raise NotSupported("no agent lives in the Worker")
 
-def router(app: App, settings: Settings, env: interop.Js) -> Router:
-    """Its store lists and does nothing else."""
-    host = ObjectHost()
-    registries = Registries(interop.Namespace(env, "ROOST_REGISTRY"))
-    courier = ObjectCourier(interop.Namespace(env, "ROOST_AGENT"), registries, host)
-    nothing = cast(Any, None)
-    fetch = LateFetch(app, settings)
-    store = cast(Any, Lister(registries))
-    ports = Ports(store, courier, nothing, nothing, host, fetch, verify=interop.verifies)
-    return Router(app, ports, CLOUDFLARE, config=settings.config, idle_after=float("inf"), restless=settings.restless)
+    async def _away(self, *args: Any, **kwargs: Any) -> NoReturn:
+        self._elsewhere()
+
+    kind = post = subscribe = unsubscribe = _elsewhere
+    tell = snapshot = view = status = events = letters = dead_letters = redrive = purge_dead = disconnect = _away
+    hibernate = _away
 
 
 _surfaces: dict[App, Surface] = {}
@@ -68,26 +92,6 @@ _agents: dict[App, interop.Namespace] = {}
 
 _hosts: dict[App, Hosts] = {}
 """What it answers to."""
-
-
-class LateFetch:
-    """Outbound HTTP of the auth hook, for what belongs to no agent: loaded when it is asked for."""
-
-    def __init__(self, app: App, settings: Settings) -> None:
-        self._app, self._settings = app, settings
-
-    def client(self, outbound: Outbound, deadline: float) -> httpx.AsyncClient:
-        from .fetch import PlatformFetch
-
-        egress = Egress(self._app.egress, private=self._settings.loopback)
-        return PlatformFetch(egress).client(outbound, deadline)
-
-
-class Lister:
-    """The one thing a store does that belongs to no agent."""
-
-    def __init__(self, registries: Registries) -> None:
-        self.list = registries.page
 
 
 class WorkerEntry(interop.WorkerEntrypoint):  # type: ignore[misc]  # the SDK has no types here
@@ -135,9 +139,9 @@ class WorkerEntry(interop.WorkerEntrypoint):  # type: ignore[misc]  # the SDK ha
         surface = _surfaces.get(self.app)
         if surface is None:
             settings = Settings.of(self.app, self.env)
-            runtime = router(self.app, settings, self.env)
+            router = Router(self.app, settings, self.env)
             surface = _surfaces[self.app] = Surface(
-                self.app, runtime, admin_token=settings.operators, loopback=settings.loopback
+                self.app, router, admin_token=settings.operators, loopback=settings.loopback
             )
         return surface
 

@@ -17,7 +17,26 @@ from .shared import Shared
 from .viewing import view_of
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from ..author.app import App
     from .cell import Cell
+
+    Pages = Callable[[str | None, str, str | None, int], Awaitable[Page]]
+
+
+async def listed(app: App, pages: Pages, kind: str | None, prefix: str, cursor: str | None, limit: int) -> Page:
+    """A page of the agents of an app, without Roost's own. `pages`: what lists all, as `Store.list` does."""
+    if kind is not None:
+        app.kind(kind)
+        return await pages(kind, prefix, cursor, limit)
+    rows: list[Listed] = []
+    while True:
+        page = await pages(None, prefix, cursor, limit - len(rows))
+        rows += [row for row in page.rows if not row.address.kind.startswith(MARK)]
+        cursor = page.cursor
+        if cursor is None or len(rows) >= limit or not any(row.address.kind.startswith(MARK) for row in page.rows):
+            return Page(tuple(rows), cursor)
 
 
 class Operating(Shared):
@@ -54,16 +73,7 @@ class Operating(Shared):
 
     async def page(self, kind: str | None, prefix: str, cursor: str | None, limit: int) -> Page:
         """The agents of the app; Roost's own are not shown."""
-        if kind is not None:
-            self.app.kind(kind)
-            return await self.store.list(kind, prefix, cursor, limit)
-        rows: list[Listed] = []
-        while True:
-            page = await self.store.list(None, prefix, cursor, limit - len(rows))
-            rows += [row for row in page.rows if not row.address.kind.startswith(MARK)]
-            cursor = page.cursor
-            if cursor is None or len(rows) >= limit or not any(row.address.kind.startswith(MARK) for row in page.rows):
-                return Page(tuple(rows), cursor)
+        return await listed(self.app, self.store.list, kind, prefix, cursor, limit)
 
     async def events(
         self, address: Address, after: int, kinds: frozenset[str], limit: int

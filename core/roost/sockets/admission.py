@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping
 from functools import partial
 from math import inf, isfinite
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from urllib.parse import parse_qsl, unquote
 
 from pydantic_core import from_json
@@ -21,12 +21,14 @@ from ..contract.errors import NotFound, NotSupported, Rejected, RoostError, Tran
 from ..contract.operators import Operators, may_change, reads_only
 from ..contract.result import hidden
 from ..contract.trigger import Caller
-from ..system.names import TICKET
+from ..system.names import TICKET, Asks
 
 if TYPE_CHECKING:
-    from ..author.app import App
-    from ..engine.runtime import Runtime
+    import httpx
 
+    from ..author.app import App
+    from ..engine.meter import Meter
+    from ..ports import Verify
 
 LOOKS: Final = frozenset({"status", "state", "events", "list"})
 """Operations that change nothing."""
@@ -36,8 +38,20 @@ LIST: Final = "list"
 """The operation of whoever asks for the list of agents: of no agent, so its address is empty."""
 
 
+class Admits(Asks, Protocol):
+    """The runtime, as whoever lets callers in needs it."""
+
+    @property
+    def app(self) -> App: ...
+    @property
+    def meter(self) -> Meter | None: ...
+    @property
+    def verify(self) -> Verify | None: ...
+    def outside(self, deadline: float) -> httpx.AsyncClient: ...
+
+
 async def authenticate(
-    runtime: Runtime, credentials: Credentials, operators: Operators, taker: str = ""
+    runtime: Admits, credentials: Credentials, operators: Operators, taker: str = ""
 ) -> Caller | None:
     """Who asks, as the app's auth hook says, always as a client; an operator's token passes too, and a ticket where a
     handshake carries one. None: a client without a name. RoostError: refused. `taker`: the connection, where it has an
@@ -126,7 +140,7 @@ def _nobody(app: App, credentials: Credentials) -> Rejected:
     )  # fmt: skip
 
 
-def _failed(runtime: Runtime, error: Exception) -> RoostError:
+def _failed(runtime: Admits, error: Exception) -> RoostError:
     id = f"{runtime.host.entropy():016x}"
     logging.getLogger("roost").error("the auth hook failed [%s]", id, exc_info=error)
     return hidden(error, id)

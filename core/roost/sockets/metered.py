@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..contract.trigger import Caller, Trigger
     from ..engine.meter import Meter
     from ..engine.runtime import Runtime
+    from .admission import Admits
 
 Spend = Callable[[Sequence[Use]], object]
 
@@ -59,7 +60,7 @@ class Metered(Session):
         super()._post(trigger)
 
 
-async def known(runtime: Runtime, credentials: Credentials, operators: Operators, taker: str = "") -> Caller | None:
+async def known(runtime: Admits, credentials: Credentials, operators: Operators, taker: str = "") -> Caller | None:
     """Who asks, as `authenticate` finds out; an address that is refused as often as a client may call is refused before
     that. RoostError: refused."""
     meter = runtime.meter

@@ -1,0 +1,76 @@
+"""What the surface takes of a runtime: what its routes ask, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from roost.sockets.admission import Admits
+
+if TYPE_CHECKING:
+    import logging
+
+    from roost.author.kind import Kind
+    from roost.contract.address import Address
+    from roost.contract.commit import Entry, Page, Snapshot
+    from roost.contract.limits import Limits
+    from roost.contract.result import TickResult
+    from roost.contract.trigger import Call, Caller, Lane, Trigger
+    from roost.engine.subscribers import Subscriber
+    from roost.ports import Capabilities
+
+Live = Callable[[bytes, bytes], None]
+"""Takes (chunk id, chunk)."""
+
+
+class Serves(Admits, Protocol):
+    """A runtime (roost/engine/runtime.py says what each does), or what stands for one in a process without agents:
+    there the routes of one agent are another's, and what they ask is refused."""
+
+    # Of the process
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+    @property
+    def limits(self) -> Limits: ...
+    @property
+    def log(self) -> logging.Logger: ...
+    @property
+    def restless(self) -> bool: ...
+    @property
+    def closing(self) -> bool: ...
+    @property
+    def trouble(self) -> Callable[[], str | None]: ...
+    async def page(self, kind: str | None, prefix: str, cursor: str | None, limit: int) -> Page: ...
+    async def dispatch(self, address: Address, trigger: Trigger, live: Live | None = None) -> TickResult: ...
+
+    # Of one agent
+
+    @property
+    def cells(self) -> Mapping[Address, Any]: ...
+    def kind(self, name: str) -> Kind: ...
+    def post(
+        self,
+        address: Address,
+        trigger: Trigger,
+        done: Callable[[TickResult], None] | None = None,
+        live: Live | None = None,
+    ) -> None: ...
+    async def tell(
+        self, address: Address, call: Call, *, id: str | None = None, caller: Caller | None = None,
+        lane: Lane = "standard", delay: float = 0.0,
+    ) -> str: ...  # fmt: skip
+    def subscribe(self, address: Address, kinds: frozenset[str]) -> Subscriber: ...
+    def unsubscribe(self, address: Address, one: Subscriber) -> None: ...
+    async def snapshot(self, address: Address) -> Snapshot: ...
+    async def view(self, address: Address) -> tuple[bytes, int]: ...
+    async def status(self, address: Address) -> dict[str, Any]: ...
+    async def events(
+        self, address: Address, after: int, kinds: frozenset[str], limit: int
+    ) -> tuple[Sequence[Entry], int]: ...
+    async def letters(self, address: Address, after: int, limit: int) -> list[dict[str, Any]]: ...
+    async def dead_letters(self, address: Address, limit: int = 1000) -> list[dict[str, Any]]: ...
+    async def redrive(self, address: Address, id: str | None) -> int: ...
+    async def purge_dead(self, address: Address, id: str | None) -> int: ...
+    async def disconnect(self, address: Address, principal: str) -> int: ...
+    async def hibernate(self, address: Address) -> bool: ...
