@@ -37,6 +37,9 @@ def add(commands: Commands) -> None:
             parser.add_argument("--unsigned", action="store_true", help="whoever signed it, or nobody")
         elif name == "destroy":
             parser.add_argument("--yes", action="store_true", help="don't ask")
+            parser.add_argument(
+                "--exported", metavar="FILE", help="only if nothing has happened since this export; - reads stdin"
+            )
         elif name == "redrive":
             parser.add_argument("--id", help="one dead letter (default: all)")
         add_common(parser)
@@ -69,26 +72,35 @@ def export(args: argparse.Namespace) -> int:
     return _done(args, f"exported to {args.out}")
 
 
-def restore(args: argparse.Namespace) -> int:
+def _document(file: str) -> dict[str, Any]:
     try:
-        text = sys.stdin.read() if args.file == "-" else Path(args.file).read_text(encoding="utf-8")
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
         document: Any = json.loads(text)
     except (OSError, ValueError) as error:
-        raise Complaint(f"{args.file} is no exported document: {error}", USAGE) from error
+        raise Complaint(f"{file} is no exported document: {error}", USAGE) from error
     if not isinstance(document, dict):
-        raise Complaint(f"{args.file} is no exported document: it is not a JSON object", USAGE)
-    _do(args, lambda handle: handle.restore(document, unsigned=args.unsigned))  # pyright: ignore[reportUnknownArgumentType] (JSON)
+        raise Complaint(f"{file} is no exported document: it is not a JSON object", USAGE)
+    return document  # pyright: ignore[reportUnknownVariableType] (JSON)
+
+
+def restore(args: argparse.Namespace) -> int:
+    document = _document(args.file)
+    _do(args, lambda handle: handle.restore(document, unsigned=args.unsigned))
     return _done(args, "imported")
 
 
 def destroy(args: argparse.Namespace) -> int:
+    exported = None if args.exported is None else _document(args.exported)
     if not args.yes:
-        if not sys.stdin.isatty():
+        if args.exported == "-" or not sys.stdin.isatty():
             raise Complaint("destroy asks first, and there is no terminal: say --yes", USAGE)
         print(f"Destroy {args.kind}/{args.agent} for good? Type its key: ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip() != args.agent:
             raise Complaint("nothing was destroyed")
-    _do(args, lambda handle: handle.destroy())
+    try:
+        _do(args, lambda handle: handle.destroy(exported))
+    except ValueError as error:
+        raise Complaint(f"{args.exported}: {error}", USAGE) from error
     return _done(args, "destroyed")
 
 

@@ -214,9 +214,22 @@ class AgentHandle:
         """Admin: give a quarantined agent a first state."""
         await self._http.fetch("POST", f"{self._path}/reset")
 
-    async def destroy(self) -> None:
-        """Admin: end the agent. A later call starts a fresh one."""
-        await self._http.fetch("DELETE", self._path)
+    async def destroy(self, exported: Mapping[str, Any] | None = None) -> None:
+        """Admin: end the agent. A later call starts a fresh one.
+
+        `exported`: what `export` gave; then only if nothing was committed or arrived since. Rejected `changed`: export
+        it again.
+        """
+        await self._http.fetch("DELETE", self._path if exported is None else f"{self._path}?{self._seen(exported)}")
+
+    def _seen(self, exported: Mapping[str, Any]) -> str:
+        """What the agent is like according to its export. ValueError: it is none, or another agent's."""
+        whose = Address(str(exported.get("kind")), str(exported.get("key")))
+        version, letters = exported.get("version"), exported.get("letters", [])
+        if whose != self.address or type(version) is not int or type(letters) is not list:
+            raise ValueError(f"this is no export of {self.address}, but of {whose}")
+        waiting = len(exported.get("letters", ()))
+        return f"version={version}&letters={waiting}"
 
     async def export(self) -> Document:
         """Admin: everything of the agent in a portable, checksummed document."""

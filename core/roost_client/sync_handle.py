@@ -145,9 +145,9 @@ class SyncAgentHandle:
         """Admin: give a quarantined agent a first state."""
         self._portal.run(self._handle.reset)
 
-    def destroy(self) -> None:
-        """Admin: end the agent."""
-        self._portal.run(self._handle.destroy)
+    def destroy(self, exported: Mapping[str, Any] | None = None) -> None:
+        """`AgentHandle.destroy`."""
+        self._portal.run(lambda: self._handle.destroy(exported))
 
     def export(self) -> Document:
         """Admin: everything of the agent in a portable, checksummed document."""

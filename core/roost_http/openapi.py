@@ -169,6 +169,10 @@ def _agents(kinds: list[str]) -> dict[str, Node]:
         _query("limit", _whole(1, PAGE)), _query("follow", {"enum": ["true", "false"]}),
         _header("Last-Event-ID", {"type": "string", "pattern": "^[0-9]{1,15}$"}, "Wins over `after`."),
     ]  # fmt: skip
+    destroy_query = [
+        _query("version", {**_whole(0, 2**53), "description": "Of the export; 409 `changed` if it is another now."}),
+        _query("letters", {**_whole(0, 2**53), "description": "How many wait, 0 unless said; with `version` only."}),
+    ]
     version, seen = ref("Version"), ANY_ADDRESS
     one: Node = {"type": "object", "properties": {"id": {"type": ["string", "null"]}}, "additionalProperties": False}
     call_responses = {"default": {"$ref": "#/components/responses/Problem"}}
@@ -195,7 +199,10 @@ def _agents(kinds: list[str]) -> dict[str, Node]:
         },
         base: {
             "get": _operation("status", "Status and metrics; wakes nobody.", ref("Status"), seen, parameters=whose),
-            "delete": _operation("destroy", "End the agent.", version, (*seen, 423), parameters=whose, admin=True),
+            "delete": _operation(
+                "destroy", "End the agent; with `version` only as it was then.", version, (*seen, 409, 422, 423),
+                parameters=[*whose, *destroy_query], admin=True,
+            ),
         },
         f"{base}/state": {
             "get": _operation("state", "The committed state.", ref("State"), (*seen, 423), parameters=whose)

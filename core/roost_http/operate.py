@@ -7,8 +7,9 @@ from typing import Final
 from urllib.parse import quote
 
 from roost.contract.encoding import DEPTH, DOCUMENT
+from roost.contract.errors import Rejected
 from roost.contract.export_keys import SIGNATURE, ExportKeys
-from roost.contract.trigger import NOTHING, Import, Purge, Trigger, TriggerKind
+from roost.contract.trigger import NOTHING, Destroy, Import, Purge, Trigger, TriggerKind
 
 from . import body, query
 from .answer import JSON, NO_SNIFF, NO_STORE, Answer, as_json
@@ -95,5 +96,23 @@ async def reset(x: Exchange) -> Answer:
 
 
 async def destroy(x: Exchange) -> Answer:
-    """DELETE .../{key}: leaves a tombstone; a later call starts a fresh agent."""
-    return Answer(200, await x.dispatch(_trigger(x, "destroy")))
+    """DELETE .../{key}[?version=[&letters=]]: leaves a tombstone; a later call starts a fresh agent.
+
+    With a version only if it is still the agent's, and no more letters wait than were seen: what is exported and then
+    destroyed loses nothing that came between. A condition that is not understood must not be passed over.
+    """
+    for name in x.query:
+        if name not in ("version", "letters"):
+            raise query.bad(name, "a destruction takes `version` and `letters`")
+    if b"if-match" in x.given or b"if-unmodified-since" in x.given:
+        raise Rejected(
+            "agents have no entity tags: DELETE ...?version=N destroys one only as it was at version N",
+            code="bad-condition", status=422,
+        )  # fmt: skip
+    if "version" not in x.query:
+        if "letters" in x.query:
+            raise query.bad("letters", "it goes with `version`")
+        return Answer(200, await x.dispatch(_trigger(x, "destroy")))
+    most = 2**53
+    seen = Destroy(query.number(x.query, "version", 0, 0, most), query.number(x.query, "letters", 0, 0, most))
+    return Answer(200, await x.dispatch(Trigger("destroy", seen, source="admin", caller=x.caller, lane="urgent")))

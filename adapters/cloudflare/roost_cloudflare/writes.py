@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from roost.contract.address import Address
 from roost.contract.commit import AlreadyHandled, Commit, Committed, DeadLetter, Gone, Letter, Unschedule
-from roost.contract.refusals import check, full, joined
+from roost.contract.refusals import arrived, check, full, joined
 from roost.contract.room import hogged, share_of
 
 from . import rows
@@ -147,6 +147,10 @@ class Writes:
     def _bury(self, c: Commit) -> Committed | AlreadyHandled:
         if (found := self._known(c)) is not None:
             return found
+        if c.waiting is not None:
+            waiting: int = self._sql.rows("SELECT count(*) FROM mail")[0][0]
+            if waiting != c.waiting:
+                raise arrived(c.address, waiting, c.waiting)
         values = (c.schema, c.fence, c.version, c.at, c.next_due, c.armed, c.released)
         if not self._sql.run(rows.SQL.bury, *values, c.base, c.generation, c.fence):
             return self._refuse(c)

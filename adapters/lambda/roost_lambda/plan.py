@@ -201,6 +201,8 @@ class Plan:
         out.expect(GENERATION, old.generation if old.made else None)
         fence = out.name(FENCE.name)
         out.when(f"attribute_not_exists({fence}) OR {fence} <= {out.value(rows.n(commit.fence))}")
+        if commit.waiting is not None:
+            out.expect(BELL, old.bell or None)
         out.put(VERSION, new.version)
         out.put(NONCE, self.nonce)
         out.put(AT, new.at)

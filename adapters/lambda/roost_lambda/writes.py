@@ -7,7 +7,7 @@ from dataclasses import replace
 from roost.contract.address import Address
 from roost.contract.commit import AlreadyHandled, Commit, Committed
 from roost.contract.errors import Conflict, LimitExceeded, TransientError, Unknown
-from roost.contract.refusals import check
+from roost.contract.refusals import arrived, check
 
 from . import keys, rows
 from .change import Change
@@ -31,6 +31,8 @@ class Writes:
         address = commit.address
         known = self.memory.of(address)
         found = known.head
+        if commit.waiting is not None:
+            found = None  # the bell may have rung since
         if found is None or found.version != commit.base or found.generation != commit.generation:
             found = await self.reads.head(address)
         if commit.state is not None and not found.exists:
@@ -41,6 +43,8 @@ class Writes:
             refusal = await self._refusal(commit, found)
             if refusal is not None:
                 return refusal
+            if commit.waiting is not None:
+                await self._seen(commit, commit.waiting, found)
             done = await self._try(commit, found)
             if isinstance(done, Head):
                 found = done
@@ -69,6 +73,13 @@ class Writes:
                     return AlreadyHandled(first)
             raise
         return None
+
+    async def _seen(self, commit: Commit, known: int, found: Head) -> None:
+        """Refused if other letters wait. Of one that is put later the ring tells, for the commit wants the bell as it
+        was found; one that has not rung by then finds that the agent was destroyed, and is put anew."""
+        waiting = await self.reads.waiting(keys.partition(commit.address), found, None, tr=None)
+        if waiting != known:
+            raise arrived(commit.address, waiting, known)
 
     async def _try(self, commit: Commit, found: Head) -> Committed | AlreadyHandled | Head:
         """Write it; a head is what stood in the way, to be judged."""

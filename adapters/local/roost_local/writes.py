@@ -21,7 +21,7 @@ from roost.contract.commit import (
     Schedule,
     Unschedule,
 )
-from roost.contract.refusals import check
+from roost.contract.refusals import arrived, check
 from roost.hosting.jobs.change import Change
 
 from . import rows
@@ -143,6 +143,10 @@ class Writes:
         if (found := self._known_id(aid, c)) is not None:
             return found
         execute, guard = self.cursor.execute, (aid, c.base, c.generation, c.fence)
+        if c.waiting is not None:
+            waiting: int = execute("SELECT count(*) FROM mail WHERE aid=?", (aid,)).fetchone()[0]
+            if waiting != c.waiting:
+                raise arrived(c.address, waiting, c.waiting)
         execute(rows.SQL.bury, (c.schema, c.fence, c.version, c.at, c.next_due, c.armed, c.released, *guard))
         if not self.cursor.rowcount:
             return self._refuse(aid, c)

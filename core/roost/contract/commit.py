@@ -214,6 +214,8 @@ class Commit:
     """The last version known released."""
     destroy: bool = False
     """Leaves only the tombstone {generation + 1} and the undelivered envelopes."""
+    waiting: int | None = None
+    """With `destroy`: refused (`refusals.arrived`) unless exactly so many letters wait, guests not counted."""
     restored: bool = False
     """An import: the limits of one commit don't apply."""
     letters: tuple[Letter, ...] = ()

@@ -23,6 +23,19 @@ def check(commit: Commit, generation: int, version: int, fence: int, exists: boo
         raise Conflict(f"{commit.address} exists; nothing can be imported over it")
 
 
+def arrived(address: Address, waiting: int, known: int) -> Rejected:
+    """Other letters wait than whoever would destroy the agent has seen."""
+    return changed(address, f"{waiting} letters wait in its mailbox, not {known}")
+
+
+def changed(address: Address, how: str) -> Rejected:
+    """The agent is not as whoever would destroy it has seen it; nothing was done."""
+    return Rejected(
+        f"{address} has changed: {how}; nothing was destroyed, look at it, or export it, again",
+        code="changed", status=409,
+    )  # fmt: skip
+
+
 def joined(first: Letter, again: Letter) -> Letter:
     """`first`, which waits under the id of `again`; Rejected if that asks for something else."""
     if first.action == again.action and first.args == again.args:

@@ -155,13 +155,32 @@ class JobOver:
 
 
 @record
+class Destroy:
+    """Only if the agent is still at `version`, and exactly `letters` letters wait."""
+
+    version: int
+    letters: int = 0
+
+
+@record
 class Nothing:
     """The payload of triggers that are only their kind."""
 
 
 NOTHING: Final = Nothing()
 Payload: TypeAlias = (
-    Call | Message | SetState | Connect | Disconnect | Occurrence | Request | Import | Purge | JobOver | Nothing
+    Call
+    | Message
+    | SetState
+    | Connect
+    | Disconnect
+    | Occurrence
+    | Request
+    | Import
+    | Purge
+    | Destroy
+    | JobOver
+    | Nothing
 )
 
 

@@ -9,8 +9,9 @@ from pydantic_core import to_json
 from ..contract.commit import DeadLetter, Entry, Frame, Hangup, Letter
 from ..contract.encoding import STORED_DEPTH, checked, encode
 from ..contract.errors import Conflict, LimitExceeded, NotFound, Rejected, RoostError, TransientError, Unknown
+from ..contract.refusals import changed
 from ..contract.result import TickResult, failed
-from ..contract.trigger import Import, Purge
+from ..contract.trigger import Destroy, Import, Purge
 from ..tick.image import REDELIVER
 from . import export
 from .due import load_state, missing
@@ -103,6 +104,10 @@ def _commit(cell: Cell, waiting: Waiting, image: Image) -> Commit:
     commit = image.next_commit(at)
     if kind == "destroy":
         commit.destroy = True
+        if isinstance(payload, Destroy):
+            if image.version != payload.version:
+                raise changed(cell.address, f"it is at version {image.version}, not {payload.version}")
+            commit.waiting = payload.letters
     elif kind == "reset":
         commit.state, commit.state_version = cell.kind.default, cell.kind.state_version
     else:

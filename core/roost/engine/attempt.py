@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..contract.errors import Quarantined, RoostError, TransientError
 from ..contract.result import TickResult
-from ..contract.trigger import NEVER_CREATE, NOTHING, Connect, Trigger
+from ..contract.trigger import NEVER_CREATE, NOTHING, Connect, Occurrence, Trigger
 from .admin import ADMIN, administer
 from .due import build, missing
 from .inbox import consume, replay
@@ -69,9 +69,13 @@ async def attempt(cell: Cell, waiting: Waiting) -> None:
     except RoostError as error:
         note(cell.runtime.log, cell.address, trigger.what, error)
         cell.refuse(waiting, error)
-        if waiting.letter is not None:
-            cell.queued.discard(waiting.letter.n)
+        if _stored(waiting):
             await cell.rearm_later()
+
+
+def _stored(waiting: Waiting) -> bool:
+    """Whether the store keeps it, so that it comes again."""
+    return waiting.letter is not None or isinstance(waiting.trigger.payload, Occurrence)
 
 
 def _connected(cell: Cell, trigger: Trigger) -> bool:
@@ -90,3 +94,4 @@ async def _start(cell: Cell) -> None:
     await turn(cell, Waiting(Trigger("start", NOTHING, source="admin"), done), cell.image)
     if error:
         raise error[0]
+    cell.runtime.retries.over(cell.address)

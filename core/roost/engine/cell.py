@@ -20,6 +20,7 @@ What a cell is doing, and who moves it on:
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -35,6 +36,7 @@ from .outgoing import Outgoing
 from .owned import Owned
 from .parking import Parking
 from .replies import reply_frames
+from .retries import FIRST
 from .room import room
 from .trouble import note
 from .viewing import made
@@ -52,7 +54,8 @@ if TYPE_CHECKING:
 
 
 REARM: Final = 5.0
-"""Seconds after which a wake that failed is tried again."""
+"""Seconds after which an alarm that could not be set is set again, and what is under way is looked at: nothing of the
+author's runs then. A wake that failed has pauses that grow (`retries`)."""
 Work: TypeAlias = Callable[[Any], Coroutine[Any, Any, None]]
 """Takes the cell."""
 
@@ -222,8 +225,14 @@ class Cell(Owned):
     # Trouble -----------------------------------------------------------------------------------------
 
     async def rearm_later(self) -> None:
-        """A wake failed for a passing reason: try again in a while, never for ever in a hot loop."""
-        await self.arm(self.runtime.host.now() + REARM)
+        """A wake failed: try again in a while, and less and less often, for it may never succeed."""
+        runtime = self.runtime
+        pause = runtime.retries.failed(self.address, runtime.host.monotonic())
+        at = runtime.host.now() + pause
+        if self.leases is None and pause > FIRST:  # whoever scans the column must not come sooner
+            with suppress(RoostError):
+                await runtime.store.arm(self.address, at)
+        await self.arm(at)
 
     async def arm(self, at: float | None) -> None:
         """Set the platform's alarm. One that can't be set is tried again: what is durable is due all the same."""

@@ -14,6 +14,7 @@ from ..system.kinds import find
 from ..system.names import MARK
 from ..tick.tick import Tick
 from .meter import Meter, meter_for
+from .retries import Retries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,6 +47,7 @@ class Shared(AgentServices[Tick]):
         self.config = dict(config or {})
         self.restless = restless
         self.log = logging.getLogger("roost")
+        self.retries = Retries()
         self.subscribers: dict[Address, set[Subscriber]] = {}
         self.resources = Resources(self.host, self.log, app.limits.max_tick)
         self._needs: dict[str, tuple[Resource[Any], ...]] = {k.name: declared(k.cls) for k in app.kinds.values()}

@@ -75,6 +75,7 @@ async def load(cell: Cell) -> None:
         try:
             cell.lent = None
             cell.agent = await build(runtime, cell.kind, image)
+            runtime.retries.over(cell.address)
         except Quarantined as error:
             await quarantine(cell, error)
             redeliver(cell, image)

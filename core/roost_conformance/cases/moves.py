@@ -245,6 +245,40 @@ async def export_carries_tells_that_wait(stage: Stage) -> None:
         assert not (await line.status())["mailbox"]
 
 
+@case("29", "a destroy that names an export is refused once anything was committed or has arrived since")
+async def destroy_as_exported(stage: Stage) -> None:
+    async with stage.client() as client, stage.http(admin=True) as http:
+        mortal = client.agent("mortal", stage.key())
+        path = stage.path("mortal", mortal.address.key)
+        await mortal.call("take", "book")
+        document = await exported(stage, mortal)
+        await mortal.call("take", "pen")
+        error = await refusal(mortal.destroy(document), "changed")
+        assert error.status == 409, repr(error)
+        document = await exported(stage, mortal)
+        await mortal.tell("take", "later", delay=3600)
+        error = await refusal(mortal.destroy(document), "changed")
+        assert error.status == 409, repr(error)
+        version = document["version"]
+        for wrong in ("version=x", f"version={version}&letters=-1", "letters=1", f"verison={version}", "version="):
+            answer = await http.delete(f"{path}?{wrong}")
+            assert (answer.status_code, answer.json()["code"]) == (422, "bad-parameter"), (wrong, answer.text)
+        answer = await http.delete(path, headers={"if-match": f'"{version}"'})
+        assert answer.status_code == 422, "a condition was passed over"
+        answer = await http.delete(f"{path}?version={version}&letters=2")
+        assert answer.status_code == 409, answer.text
+        assert await mortal.state() == {"things": ["book", "pen"]} and (await mortal.status())["mailbox"] == 1
+        document = await exported(stage, mortal)
+        await stage.evict("mortal", mortal.address.key)
+        await mortal.destroy(document)
+        for gone in (mortal.state(), mortal.destroy(document)):
+            await refusal(gone, "no-agent")
+        await mortal.restore(document)
+        assert await mortal.state() == {"things": ["book", "pen"]} and (await mortal.status())["mailbox"] == 1
+        await refusal(mortal.destroy(document), "changed")  # the import was a commit
+        await mortal.destroy()
+
+
 @case("29", "a document of the first schema is still read: KV as pairs, no letters")
 async def first_schema_is_read(stage: Stage) -> None:
     async with stage.client() as client:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from asyncio import gather
 from dataclasses import replace
 
-from roost.contract.commit import AlreadyHandled, DeadLetter, Entry, Put
-from roost.contract.errors import Conflict
+from roost.contract.commit import AlreadyHandled, Committed, DeadLetter, Entry, Letter, Put
+from roost.contract.errors import Conflict, Rejected
 from roost.ports import Store
 
 from .case import port_case
@@ -44,6 +45,46 @@ async def store_destroy_refused(store: Store) -> None:
     await refused(Conflict, store.commit(writer.draft(destroy=True, generation=2)))
     assert await store.commit(writer.draft(destroy=True, handled=handled("id"))) == AlreadyHandled(row)
     assert await writer.all() == before
+
+
+@port_case("29", "a destroy that knows the letters is refused when others wait, and nothing is written")
+async def store_destroy_knowing(store: Store) -> None:
+    writer = CommitWriter(store, "destroy-knowing")
+    await writer.write(**effects(writer, "one"))
+    await store.park(writer.address, letter("p"), 10, 1.0)
+    other = await store.park(writer.address, letter("o", keyed=False), 10, 1.0)
+    before = await writer.all()
+    for waiting in (0, 1, 3):
+        error = await refused(Rejected, store.commit(writer.draft(destroy=True, waiting=waiting)))
+        assert (error.status, error.code) == (409, "changed")
+    await refused(Conflict, store.commit(writer.draft(destroy=True, waiting=2, base=0)))
+    assert await writer.all() == before
+    await writer.write(consumed=other.n)
+    await writer.write(destroy=True, waiting=1)
+    found = await writer.load()
+    assert (found.generation, found.exists, found.waiting) == (2, False, 0)
+    await writer.write(state=STATE)
+    await writer.write(destroy=True, waiting=0)
+
+
+@port_case("29", "of a letter and a destroy that knows of none, at once, one wins: no letter is lost")
+async def store_destroy_race(store: Store) -> None:
+    for n in range(12):
+        writer = CommitWriter(store, "destroy-race", f"k{n:02}")
+        await writer.write(state=STATE)
+        draft = writer.draft(destroy=True, waiting=0)
+        work = (store.commit(draft), store.park(writer.address, letter("p"), 10, 1.0))
+        if n % 2:
+            parked, answer = await gather(work[1], work[0], return_exceptions=True)
+        else:
+            answer, parked = await gather(*work, return_exceptions=True)
+        assert isinstance(parked, Letter), parked
+        found = await writer.load()
+        assert [x.id for x in found.letters] == ["p"], f"the letter is lost: {answer}"
+        if answer == Committed(draft.version):
+            assert (found.generation, found.exists) == (2, False)
+        else:
+            assert isinstance(answer, (Rejected, Conflict)) and found.exists, answer
 
 
 @port_case("28", "a fresh start: the next generation, the version goes on, old keys are forgotten")

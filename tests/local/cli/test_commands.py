@@ -182,10 +182,16 @@ def test_an_operators_round_trip(shell: Shell, tmp_path: Path) -> None:
     file = tmp_path / "op.json"
     shell("export", "counter", "op", "--out", str(file))
     assert "--yes" in shell("destroy", "counter", "op", code=2)
-    shell("destroy", "counter", "op", "--yes")
+    shell("call", "counter", "op", "increment", "1")
+    assert "changed" in shell("destroy", "counter", "op", "--yes", "--exported", str(file), code=1)
+    assert "no export of counter/other" in shell(
+        "destroy", "counter", "other", "--yes", "--exported", str(file), code=2
+    )
+    shell("export", "counter", "op", "--out", str(file))
+    shell("destroy", "counter", "op", "--yes", "--exported", str(file))
     assert "no-agent" in shell("status", "counter", "op", code=1)
     shell("import", "counter", "op", str(file))
-    assert shell("call", "counter", "op", "increment", "0") == "7\n"
+    assert shell("call", "counter", "op", "increment", "0") == "8\n"
     assert json.loads(shell("redrive", "counter", "op", "--json")) == {"redriven": 0}
     document = shell("export", "counter", "op")
     shell("destroy", "counter", "op", "--yes")

@@ -21,7 +21,7 @@ from ...contract.commit import (
     Snapshot,
     Unschedule,
 )
-from ...contract.refusals import check
+from ...contract.refusals import arrived, check
 from .jobs import Jobs
 
 InboxKey: TypeAlias = tuple[str, str, str]
@@ -90,6 +90,10 @@ class Rows:
     def check(self, commit: Commit) -> None:
         """Fenced or Conflict if `commit` was not made from these rows."""
         check(commit, self.generation, self.version, self.fence, self.state is not None)
+        if commit.waiting is not None:
+            waiting = sum(x.forwarded is None for x in self.letters.values())
+            if waiting != commit.waiting:
+                raise arrived(self.address, waiting, commit.waiting)
 
     def apply(self, commit: Commit, log_limit: int) -> None:
         """Cannot fail: `check` came first."""
