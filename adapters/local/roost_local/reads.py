@@ -5,13 +5,15 @@ One `SELECT` on `head` also tells which side tables hold anything, so that most 
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 from roost.contract.address import Address
 from roost.contract.commit import LETTERS, DeadLetter, Entry, Handled, Letter, Listed, Page, Schedule, Snapshot
-from roost.contract.errors import RoostError
+from roost.contract.errors import RoostError, Unreadable
 from roost.contract.listing import PAGE, beyond, cursor, position
 from roost.contract.trigger import Source
 from roost.hosting.jobs.tables import LIVE, live
@@ -20,11 +22,12 @@ from . import rows
 from .book import Book
 from .datafile import DataFile
 from .faults import fault
+from .rows import Values
 
 MANY: Final = 100
 """Agents that one statement reads. It is always so many, lest each number were a statement of its own."""
 _MARKS: Final = ",".join("?" * MANY)
-_COLUMNS: Final = rows.SQL.snapshot("aid,", "job")
+_COLUMNS: Final = rows.SQL.snapshot("aid,ticket,", "job")
 _JOBLESS: Final = _COLUMNS.replace("EXISTS(SELECT 1 FROM job WHERE aid=head.aid)", "0")
 """For a file in which no job was ever started."""
 _BY_AID: Final = tuple(f"{columns} FROM head WHERE aid=?" for columns in (_JOBLESS, _COLUMNS))
@@ -46,11 +49,28 @@ _SIZE: Final = rows.SQL.size(
     "length({})", job_row=("data",), job_note=("data",), job_question=("data",), job_end=("outcome",)
 )
 _OUTCOME: Final = rows.SQL.outcome(rows.HANDLED)
+_ADDRESSED: Final = "typeof(kind)='text' AND typeof(key)='text'"
+"""Of a blob there is no agent."""
+_NUMBERED: Final = "seq<1e18"
+"""Text and blobs are greater than any number."""
 _UNFINISHED: Final = (
     "SELECT kind,key FROM head WHERE aid IN "
     "(SELECT aid FROM mail UNION SELECT aid FROM outbox UNION SELECT aid FROM job WHERE owner<>'') "
-    "AND (kind,key)>(?,?) ORDER BY kind,key LIMIT ?"
+    f"AND (kind,key)>(?,?) AND {_ADDRESSED} ORDER BY kind,key LIMIT ?"
 )
+_DUE: Final = f"SELECT kind,key,armed FROM head WHERE {_ADDRESSED} AND"
+_NAMES: Final = (
+    "ticket", "schema", "gen", "fence", "version", "at", "seq", "sgen", "due", "armed", "released", "state_version",
+    "waiting", "dead",
+)  # fmt: skip
+_MENDED: Final = frozenset({"at", "due", "armed"})
+"""Columns that the next commit writes, whatever they held."""
+_HEADS: Final = frozenset(
+    (int, int, int, int, int, float, int, int, due, armed, int, int, int, int)
+    for due in (float, type(None)) for armed in (float, type(None))
+)  # fmt: skip
+"""Types of the columns of a head that nobody has edited."""
+log = logging.getLogger("roost")
 
 
 def _padded(values: Sequence[Any]) -> list[Any]:
@@ -68,16 +88,33 @@ class Reads:
         self._cursor = connection.cursor()
         self._book = book
         self._log_limit = log_limit
+        self._connection = connection
+        self._said: set[Address] = set()
+        """Agents of which the log was told that they can't be read."""
         try:
             book.jobs = bool(self.ask("SELECT EXISTS(SELECT 1 FROM job)", ())[0][0])
         except RoostError:  # each load will say what is wrong
             book.jobs = True
 
-    def ask(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    def ask(self, sql: str, values: Sequence[Any]) -> list[Values]:
+        try:
+            return self._cursor.execute(sql, values).fetchall()
+        except sqlite3.OperationalError as error:
+            if "decode" not in str(error):
+                raise fault(error, self._file) from error
+            return self._loosely(sql, values)  # a text is no UTF-8: one of many
+        except (sqlite3.Error, ValueError, OverflowError) as error:
+            raise fault(error, self._file) from error
+
+    def _loosely(self, sql: str, values: Sequence[Any]) -> list[Values]:
+        """The rows, texts that are no UTF-8 as blobs."""
+        self._connection.text_factory = rows.loosely
         try:
             return self._cursor.execute(sql, values).fetchall()
         except (sqlite3.Error, ValueError, OverflowError) as error:
             raise fault(error, self._file) from error
+        finally:
+            self._connection.text_factory = str
 
     def aid(self, address: Address) -> int:
         """The agent's id; 0, which is nobody's, if it has none."""
@@ -108,48 +145,75 @@ class Reads:
         for kind, keys in kinds.items():
             for start in range(0, len(keys), MANY):
                 found = self.ask(_BY_KEYS[self._book.jobs], (kind, *_padded(keys[start : start + MANY])))
-                aids = [row[0] for row in found if row[14]]
+                aids = [row[0] for row in found if row[15]]
                 schedules: dict[int, list[Schedule]] = {aid: [] for aid in aids}
                 if aids:
                     for one in self.ask(_SCHEDULES_OF, _padded(aids)):
-                        schedules[one[8]].append(rows.schedule(one[:8]))
+                        if type(one[0]) is str:
+                            schedules[one[8]].append(rows.schedule(one[:8]))
                 for row in found:
-                    address = Address(kind, row[19])
+                    address = Address(kind, row[20])
                     self._book.learn(address, row[0])
-                    out[address] = self._snapshot(address, row[:19], tuple(schedules.get(row[0], ())))
+                    out[address] = self._snapshot(address, row[:20], tuple(schedules.get(row[0], ())))
         return out
 
     def _snapshot(self, address: Address, row: tuple[Any, ...], read: tuple[Schedule, ...] | None) -> Snapshot:
         """`read`: its schedules, if that was done."""
         (
-            aid, schema, gen, fence, version, at, seq, sgen, due, armed, released, state_version, waiting, dead,
+            aid, _, schema, gen, fence, version, at, seq, sgen, due, armed, released, state_version, waiting, dead,
             schedules, connections, outbox, jobs, state,
         ) = row  # fmt: skip
+        if tuple(map(type, row[1:15])) not in _HEADS or at >= rows.FAR:
+            self._head(address, row)
+            at, due, armed = rows.real(at), rows.maybe_real(due), rows.maybe_real(armed)
+        if type(state) is not bytes:
+            state = rows.maybe_back(state)
         one = (aid,)
         if read is None:
-            read = tuple(map(rows.schedule, self.ask(_SCHEDULES, one))) if schedules else ()
+            read = tuple(map(rows.schedule, self._keyed(address, _SCHEDULES, one))) if schedules else ()
         return Snapshot(
             address, schema, gen, fence, version, at, seq, sgen, due, armed, released, state, state_version,
             read,
-            tuple(map(rows.connection, self.ask(_CONNECTIONS, one))) if connections else (),
-            tuple(map(rows.envelope, self.ask(_OUTBOX, one))) if outbox else (),
+            tuple(map(rows.connection, self._keyed(address, _CONNECTIONS, one))) if connections else (),
+            tuple(map(rows.envelope, self._keyed(address, _OUTBOX, one))) if outbox else (),
             tuple(map(rows.letter, self.ask(_LETTERS, (aid, 0, LETTERS)))) if waiting else (),
             waiting, dead,
             tuple(live(x, bytes) for x in self.ask(_JOBS, one)) if jobs else (),
         )  # fmt: skip
 
+    def _keyed(self, address: Address, sql: str, values: Sequence[Any]) -> list[Values]:
+        """Rows whose first column, the key, is text. The others can be neither carried out nor deleted: said once."""
+        found = self.ask(sql, values)
+        good = [row for row in found if type(row[0]) is str]
+        if len(good) < len(found):
+            self._say(address, "rows of it have no text in their key, and are passed over")
+        return good
+
+    def _say(self, address: Address, what: str) -> None:
+        if address not in self._said:
+            log.error("%s: the data file was damaged: %s; mend it, or destroy the agent", address, what)
+            self._said = {*list(self._said)[-100:], address}
+
+    def _head(self, address: Address, row: Values) -> None:
+        """Unreadable: a column that a commit can't write anew has lost its value or its type."""
+        for name, value in zip(_NAMES, row[1:15], strict=True):
+            if name not in _MENDED and type(value) is not int:
+                what = f"the column {name!r} of its row in `head` holds no number"
+                self._say(address, what)
+                raise Unreadable(f"what is stored of {address} can't be read: {what}")
+
     def get(self, address: Address, keys: Sequence[str]) -> dict[str, bytes]:
         aid, out = self.aid(address), dict[str, bytes]()
         for key in keys:
             for (value,) in self.ask("SELECT v FROM kv WHERE aid=? AND k=?", (aid, key)):
-                out[key] = value
+                out[key] = rows.back(value)
         return out
 
-    def scan(self, address: Address, prefix: str, after: str, limit: int) -> list[tuple[Any, ...]]:
+    def scan(self, address: Address, prefix: str, after: str, limit: int) -> list[tuple[str, bytes]]:
         sql, values = "SELECT k,v FROM kv WHERE aid=? AND k>? AND k>=?", [self.aid(address), after, prefix]
-        if (end := beyond(prefix)) is not None:
-            sql, values = f"{sql} AND k<?", [*values, end]
-        return self.ask(f"{sql} ORDER BY k LIMIT ?", [*values, limit])
+        end = beyond(prefix)
+        sql, values = f"{sql} AND k<?", [*values, b"" if end is None else end]  # a blob, which is no key, is greater
+        return [(k, rows.back(v)) for k, v in self._keyed(address, f"{sql} ORDER BY k LIMIT ?", [*values, limit])]
 
     def outcome(self, address: Address, source: Source, principal: str, id: str) -> Handled | None:
         found = self.ask(_OUTCOME, (self.aid(address), id, source, principal))
@@ -164,18 +228,18 @@ class Reads:
     def log(self, address: Address, after: int, kinds: frozenset[str], limit: int) -> tuple[list[Entry], int]:
         aid = self.aid(address)
         head = self.ask("SELECT seq FROM head WHERE aid=?", (aid,))
-        seq: int = head[0][0] if head else 0
+        seq = rows.whole(head[0][0]) if head else 0
         floor = seq - self._log_limit
-        first = self.ask("SELECT min(seq) FROM log WHERE aid=? AND seq>?", (aid, floor))[0][0]
+        first = self.ask(f"SELECT min(seq) FROM log WHERE aid=? AND seq>? AND {_NUMBERED}", (aid, floor))[0][0]
         values: list[Any] = [aid, max(after, floor)]
-        sql = "SELECT seq,kind,data,at FROM log WHERE aid=? AND seq>?"
+        sql = f"SELECT seq,kind,data,at FROM log WHERE aid=? AND seq>? AND {_NUMBERED}"
         if kinds:
             sql, values = f"{sql} AND kind IN ({','.join('?' * len(kinds))})", [*values, *kinds]
         found = self.ask(f"{sql} ORDER BY seq LIMIT ?", [*values, limit])
         return list(map(rows.entry, found)), seq + 1 if first is None else first
 
     def page(self, kind: str | None, prefix: str, start: str | None, limit: int) -> Page:
-        sql, values = "SELECT kind,key,version,at,due FROM head WHERE state IS NOT NULL", list[Any]()
+        sql, values = f"SELECT kind,key,version,at,due FROM head WHERE state IS NOT NULL AND {_ADDRESSED}", list[Any]()
         if kind is not None:
             sql, values = f"{sql} AND kind=?", [kind]
         if prefix:
@@ -186,8 +250,12 @@ class Reads:
             sql, values = f"{sql} AND (kind,key)>(?,?)", [*values, *position(start)]
         limit = max(1, min(limit, PAGE))
         found = self.ask(f"{sql} ORDER BY kind,key LIMIT ?", [*values, limit + 1])
-        lines = tuple(Listed(Address(k, key), version, at, due) for k, key, version, at, due in found[:limit])
-        return Page(lines, cursor(lines[-1].address) if len(found) > limit else None)
+        lines = tuple(
+            Listed(Address(k, key), rows.whole(version), rows.real(at), rows.maybe_real(due))
+            for k, key, version, at, due in found[:limit]
+            if type(k) is type(key) is str
+        )
+        return Page(lines, cursor(lines[-1].address) if lines and len(found) > limit else None)
 
     def size(self, address: Address) -> int:
         aid = self.aid(address)
@@ -196,18 +264,23 @@ class Reads:
     # Timers ------------------------------------------------------------------------------------------
 
     def due(self, now: float, limit: int) -> list[tuple[Address, float]]:
-        found = self.ask("SELECT kind,key,armed FROM head WHERE armed<=? ORDER BY armed LIMIT ?", (now, limit))
+        """What is no time counts as due: looking sets another."""
+        found = self.ask(f"{_DUE} armed<=? ORDER BY armed LIMIT ?", (now, limit))
+        found += self.ask(f"{_DUE} armed>=? LIMIT ?", (rows.FAR, limit))
+        armed = [(Address(kind, key), rows.real(at)) for kind, key, at in found if type(kind) is type(key) is str]
         jobs = self.ask(_JOBS_DUE, (now, limit))
         if not jobs:
-            return [(Address(kind, key), at) for kind, key, at in found]
+            return armed
         first = dict[Address, float]()
-        for kind, key, at in sorted([*found, *jobs], key=lambda row: row[2]):
-            first.setdefault(Address(kind, key), at)
+        for address, at in sorted([*armed, *((Address(kind, key), at) for kind, key, at in jobs)], key=itemgetter(1)):
+            first.setdefault(address, at)
         return list(first.items())[:limit]
 
     def next_armed(self, after: float) -> float | None:
-        times = self.ask("SELECT min(armed) FROM head WHERE armed>?", (after,)) + self.ask(_NEXT_JOB, (after,))
+        times = self.ask("SELECT min(armed) FROM head WHERE armed>? AND armed<?", (after, rows.FAR))
+        times += self.ask(_NEXT_JOB, (after,))
         return min((at for (at,) in times if at is not None), default=None)
 
     def unfinished(self, limit: int, after: Address | None) -> list[Address]:
-        return [Address(*row) for row in self.ask(_UNFINISHED, (*(after or ("", "")), limit))]
+        found = self.ask(_UNFINISHED, (*(after or ("", "")), limit))
+        return [Address(kind, key) for kind, key in found if type(kind) is type(key) is str]

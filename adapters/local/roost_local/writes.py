@@ -40,9 +40,10 @@ _INSERT: Final = (
 _HANDLE: Final = (
     f"INSERT INTO inbox({rows.HANDLED},aid) VALUES(?,?,?,?,?,?,?,?) "
     "ON CONFLICT(aid,id,source,principal) DO UPDATE SET fingerprint=excluded.fingerprint,outcome=excluded.outcome,"
-    "value=excluded.value,expires=excluded.expires WHERE inbox.expires<=?"
+    "value=excluded.value,expires=excluded.expires "
+    "WHERE inbox.expires<=? OR inbox.expires>=1e15 OR inbox.expires IS NULL"
 )
-_HANDLED: Final = rows.SQL.outcome(rows.HANDLED, "expires>?")
+_HANDLED: Final = rows.SQL.outcome(rows.HANDLED, "expires>? AND expires<1e15")
 _UPDATE: Final = rows.SQL.update
 _UPDATE_STATE: Final = rows.SQL.update_state
 _FIND: Final = "SELECT aid FROM head WHERE kind=? AND key=?"
@@ -59,6 +60,7 @@ class Writes:
     """Applies commits on the write connection, inside the open transaction."""
 
     def __init__(self, connection: sqlite3.Connection, book: Book, log_limit: int) -> None:
+        connection.text_factory = rows.loosely
         self.cursor = connection.cursor()
         self.book = book
         self.jobs = Change(Statements(connection.cursor()), DIALECT)

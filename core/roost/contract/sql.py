@@ -58,8 +58,8 @@ class Statements:
         self.consume = f"DELETE FROM mail{where(rows, 'n=?')}"
         self.forget = f"DELETE FROM inbox{where(rows, 'id=? AND source=? AND principal=?')}"
         self.edge = f"SELECT id FROM inbox{where(rows, 'id>?')} ORDER BY id LIMIT 1 OFFSET ?"
-        self.expired = f"DELETE FROM inbox{where(rows, f'id>? AND id<=? AND {expires}<=?')}"
-        self.expired_rest = f"DELETE FROM inbox{where(rows, f'id>? AND {expires}<=?')}"
+        self.expired = f"DELETE FROM inbox{where(rows, f'id>? AND id<=? AND ({expires}<=? OR {expires}>=1e15)')}"
+        self.expired_rest = f"DELETE FROM inbox{where(rows, f'id>? AND ({expires}<=? OR {expires}>=1e15)')}"
 
     # What is read: `columns` as the store makes its records of them ---------------------------------------
 
@@ -80,10 +80,11 @@ class Statements:
         return f"SELECT {columns} FROM outbox{where(self._rows)} ORDER BY version,i"
 
     def letters(self, columns: str) -> str:
-        return f"SELECT {columns} FROM mail{where(self._rows, 'n>?')} ORDER BY n LIMIT ?"
+        """Rows whose number is none (text and blobs are greater than any) can't be addressed: they are passed over."""
+        return f"SELECT {columns} FROM mail{where(self._rows, 'n>? AND n<1e18')} ORDER BY n LIMIT ?"
 
     def dead(self, columns: str) -> str:
-        return f"SELECT {columns} FROM dead{where(self._rows, 'n>?')} ORDER BY n LIMIT ?"
+        return f"SELECT {columns} FROM dead{where(self._rows, 'n>? AND n<1e18')} ORDER BY n LIMIT ?"
 
     def graves(self, columns: str, *, one: bool) -> str:
         return f"SELECT {columns} FROM dead{where(self._rows, 'id=?' if one else '')} ORDER BY n"
