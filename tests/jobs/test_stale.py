@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -84,9 +85,8 @@ async def test_a_host_that_cannot_renew_stops_its_steps_before_another_begins() 
             raise TransientError("the store is away")
 
         carrying = only(w)
-        carrying.journal = type(
-            "Away", (), {"__getattr__": lambda self, name: getattr(journal, name), "renew": renew}
-        )()
+        parts: dict[str, Any] = {name: getattr(journal, name) for name in dir(journal) if name[0] != "_"}
+        carrying.journal = cast(Journal, SimpleNamespace(**{**parts, "renew": renew}))
         deaf(carrying)
         await w.advance(seconds=26)
         assert RAN == ["began", "stopped"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
@@ -183,7 +183,7 @@ class World:
 
 
 @asynccontextmanager
-async def served(path: Path) -> AsyncIterator[World]:
+async def served(path: Path) -> AsyncGenerator[World]:
     world = World(path)
     world.backend.start()
     try:

@@ -224,10 +224,11 @@ async def test_the_rest_of_the_surface(fake: Fake, client: Client) -> None:
         ("PUT", "export"),
     ]
     assert fake.seen[-1].body == {"schema": 1}
-    document = {"kind": "counter", "key": "a", "version": 4, "letters": [{}, {}]}
+    document: dict[str, Any] = {"kind": "counter", "key": "a", "version": 4, "letters": [{}, {}]}
     fake.answers = [empty]
     await agent.destroy(document)
     assert fake.seen[-1].method == "DELETE" and fake.seen[-1].query == {"version": "4", "letters": "2"}
+    wrong: dict[str, Any]
     for wrong in ({}, {**document, "key": "b"}, {**document, "version": "4"}, {**document, "letters": None}):
         with pytest.raises(ValueError, match="no export of counter/a"):
             await agent.destroy(wrong)
