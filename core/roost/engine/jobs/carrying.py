@@ -1,53 +1,41 @@
 """One executor's work on one job: from its claim to its end, or until it is let go.
 
-    claim -> rows -> replay -> [append, begin steps, hear outcomes]* -> ended: its letter is parked
-                                                                     -> suspended: let go, unless the bell rang
-                                                                     -> lost: its bodies are cancelled
-
-The position is the fence (docs/decisions/011): whoever lost the job learns it by its next append or renewal, and
-nothing of what it does afterwards counts.
+claim -> rows -> replay -> [append, begin steps, hear outcomes]* -> ended: its letter is parked
+                                                                 -> suspended: let go, unless the bell rang
+                                                                 -> lost: its bodies are cancelled
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from zlib import crc32
 
 from pydantic_core import from_json
 
 from ...author.run import Run
-from ...contract.commit import Busy, Letter
-from ...contract.errors import AgentError, Fenced, LimitExceeded, RoostError, TransientError, Unreadable
-from ...contract.job import JOURNAL_BYTES, ROWS, Claim, Claimed, Job
+from ...contract.commit import Letter
+from ...contract.errors import AgentError, RoostError, Unreadable
+from ...contract.job import JOURNAL_BYTES, ROWS
 from ...contract.journal import JournalRow, read, write
 from ...contract.trigger import JOB_END
 from .body import Body, Diverged
 from .doing import Done, attempt, failure_of
 from .execution import Execution, ended_by
+from .hold import AGAIN, CLAIM, Desk, Hold, Lost, Trouble
 from .scope import JobServices, JobTick, Reached, RunLog
 
 if TYPE_CHECKING:
     from ...contract.address import Address
     from ...contract.journal import Fact
-    from ...ports import Future, Timer
     from .loop import BodyLoop
-    from .needs import Needs
     from .ordered import PendingCall
 
 T = TypeVar("T")
 
-CLAIM: Final = 30.0
-"""Seconds a claim lasts."""
-RENEW: Final = 10.0
-MARGIN: Final = 5.0
-"""Seconds before a claim's end at which whoever could not renew it stops what it runs."""
 LINGER: Final = 2.0
 """Seconds: a job that waits no longer than that stays in memory."""
-AGAIN: Final = 1.0
-"""Seconds between two tries of a write whose answer was lost, or that failed."""
 LATER: Final = 3600.0
 """Seconds after which a job that can't go on is looked at again: its code is gone, or is other code."""
 GRACE: Final = 30.0
@@ -56,79 +44,20 @@ TOLD: Final = 0.8
 """Part of the limits of a journal at which the log says so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why a job can't go on with this code."""
-
-    error: RoostError
-    bell: int
-    """As it was then: a ring is heard all the same, for it may be a cancellation."""
-
-
-class Desk(Protocol):
-    """Who carries out the jobs of the host."""
-
-    runtime: Needs
-    owner: str
-    sole: bool
-    troubles: dict[tuple[Address, str], Trouble]
-    wrote: Callable[[Address, str, JournalRow], object]
-
-    def look(self, address: Address) -> None: ...
-    def later(self, address: Address, seconds: float) -> None: ...
-    async def armed(self, address: Address) -> None: ...
-
-
-class Lost(Exception):
-    """Another executor has the job, or it is no more."""
-
-
-class Carrying:
+class Carrying(Hold):
     """See the file's head."""
 
     def __init__(self, executor: Desk, address: Address, uid: str) -> None:
-        self.executor = executor
-        self.runtime = executor.runtime
-        self.host = executor.runtime.host
-        self.journal = executor.runtime.store.journal
-        self.address = address
-        self.uid = uid
-        self.what = f"{address} job {uid}"
-        self.claim: Claim
-        self.job: Job
-        self.args = b""
+        super().__init__(executor, address, uid)
         self.rows: list[JournalRow] = []
         """As far as they are needed: of a restless host all."""
         self.count = self.size = 0
         """Rows of this run, and their bytes."""
         self.execution: Execution | None = None
-        self.steps: dict[str, Timer] = {}
-        self.bell = 0
-        """As last read, with the notes before it."""
-        self.until = 0.0
-        """Until when the claim is surely ours: by `Host.monotonic`."""
         self.draining = False
         """The host shuts down: what runs may end, and nothing begins."""
-        self.stopping = False
-        """It is let go, whatever runs."""
-        self.outdated = False
         self.cancelled_at: float | None = None
         """By `Host.now`: when the body heard it, as far as this executor goes."""
-        self._woken: Future[None] | None = None
-        self._stirred = False
-
-    # What others tell it -------------------------------------------------------------------------------
-
-    def wake(self) -> None:
-        """Something happened."""
-        self._stirred = True
-        if self._woken is not None and not self._woken.done():
-            self._woken.set_result(None)
-
-    def rang(self) -> None:
-        """Somebody told the job something."""
-        self.bell = -1
-        self.wake()
 
     # The life ------------------------------------------------------------------------------------------
 
@@ -150,22 +79,6 @@ class Carrying:
         except RoostError as error:
             self.runtime.log.warning("%s: can't go on for now: %s", self.what, error.message)
             self.executor.later(self.address, AGAIN)
-
-    async def _claim(self) -> bool:
-        now = self.host.now()
-        begun = self.host.monotonic()
-        found = await self._insist(
-            partial(
-                self.journal.claim, self.address, self.uid, self.executor.owner, now, now + CLAIM, self.executor.sole
-            )
-        )
-        if not isinstance(found, Claimed):
-            if isinstance(found, Busy):
-                self.executor.later(self.address, max(AGAIN, found.until - now))
-            return False
-        self.claim, self.job, self.args = found.claim, found.job, found.args
-        self.bell, self.until = found.job.bell, begun + CLAIM - MARGIN
-        return True
 
     async def _live(self) -> None:
         job = self.job
@@ -352,6 +265,24 @@ class Carrying:
             self.runtime.log.error("%s failed", self.what, exc_info=execution.raised)
             execution.raised = None
 
+    async def _notes(self) -> None:
+        """What was told to the job."""
+        execution = self.execution
+        assert execution is not None
+        now = self.host.now()
+        job = await self._insist(partial(self.journal.renew, self.claim, now, now + CLAIM))
+        self.bell = job.bell
+        for note in await self.journal.notes(self.address, self.uid):
+            if note.kind == "cancel":
+                execution.cancel(now, note.id)
+
+    async def _suspend(self, execution: Execution) -> bool:
+        """Let a job go that waits; whether it is."""
+        if not await self._let_go(self.bell, self._due(execution)):
+            self.bell = -1
+            return False
+        return True
+
     # Steps ---------------------------------------------------------------------------------------------
 
     def _path(self, call: PendingCall) -> str:
@@ -386,59 +317,6 @@ class Carrying:
         task = self.steps.pop(call.id, None)
         if task is not None:
             task.cancel()
-
-    def _stop_steps(self) -> None:
-        tasks = [*self.steps.values()]
-        self.steps.clear()
-        for task in tasks:
-            task.cancel()
-
-    # The claim -----------------------------------------------------------------------------------------
-
-    async def _renewing(self) -> None:
-        while True:
-            await self.host.sleep(RENEW)
-            begun = self.host.monotonic()
-            now = self.host.now()
-            try:
-                async with self.host.timeout(max(0.0, self.until - begun)):
-                    job = await self.journal.renew(self.claim, now, now + CLAIM)
-            except (TransientError, TimeoutError) as error:
-                if isinstance(error, Fenced) or self.host.monotonic() >= self.until:
-                    self.outdated = True
-                    self._stop_steps()  # at once: an append may still wait for its answer
-                    self.wake()
-                    return
-                continue
-            self.until = begun + CLAIM - MARGIN
-            if job.held:
-                self.stopping = True
-            if job.bell != self.bell:
-                self.bell = -1
-            self.wake()
-
-    async def _notes(self) -> None:
-        """What was told to the job."""
-        execution = self.execution
-        assert execution is not None
-        now = self.host.now()
-        job = await self._insist(partial(self.journal.renew, self.claim, now, now + CLAIM))
-        self.bell = job.bell
-        for note in await self.journal.notes(self.address, self.uid):
-            if note.kind == "cancel":
-                execution.cancel(now, note.id)
-
-    async def _suspend(self, execution: Execution) -> bool:
-        """Let a job go that waits; whether it is."""
-        if not await self._let_go(self.bell, self._due(execution)):
-            self.bell = -1
-            return False
-        return True
-
-    async def _let_go(self, bell: int | None, due: float | None) -> bool:
-        gone: bool = await self._insist(partial(self.journal.let_go, self.claim, bell, due))
-        await self.executor.armed(self.address)
-        return gone
 
     # The end -------------------------------------------------------------------------------------------
 
@@ -480,41 +358,6 @@ class Carrying:
             await self._insist(partial(self.journal.renew, self.claim, now, later))
         else:
             await self._let_go(self.bell, later)
-
-    # Helpers -------------------------------------------------------------------------------------------
-
-    async def _insist(self, write: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """The answer of a write that may be made again. Lost: it is not ours to make any more."""
-        while True:
-            try:
-                return await write()
-            except Fenced:
-                raise Lost from None
-            except LimitExceeded as error:
-                if error.limit not in ("mailbox", "mailbox_share"):
-                    raise
-            except TransientError as error:
-                if error.code == "shutting-down":
-                    raise Lost from None
-            if self.outdated or (self.until and self.host.monotonic() >= self.until):
-                raise Lost
-            await self.host.sleep(AGAIN)
-
-    async def _plainly(self, call: Callable[[], T]) -> T:
-        """From a plain callback of the loop, where a body may run."""
-        future: Future[T] = self.host.future()
-
-        def run() -> None:
-            if future.done():
-                return
-            try:
-                future.set_result(call())
-            except BaseException as error:
-                future.set_exception(error)
-
-        self.host.call_soon(run)
-        found: T = await future
-        return found
 
 
 def _full(rows: int, size: int) -> AgentError:

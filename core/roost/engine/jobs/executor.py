@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 from ...contract.errors import RoostError
 from ..cell import REARM
 from ..waking import ready
-from .carrying import AGAIN, Carrying, Trouble
+from .carrying import Carrying
+from .hold import AGAIN, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
