@@ -53,12 +53,15 @@ def fuzz(on: str, examples: int, steps: int, first: int, seconds: float | None, 
         verbosity=Verbosity.normal, phases=[Phase.generate, *([Phase.shrink] if shrink else [])],
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
     )  # fmt: skip
-    logging.getLogger("roost").setLevel(logging.CRITICAL)  # handlers fail by the thousand here
+    log = logging.getLogger("roost")
+    level = log.level
+    log.setLevel(logging.CRITICAL)  # handlers fail by the thousand here
     try:
         while lives < examples and (end is None or time.monotonic() < end):
             chosen = settings(plan, max_examples=min(25, examples - lives))
             run_state_machine_as_test(seed(first + lives)(Lives), settings=chosen)
     finally:
+        log.setLevel(level)
         door.close()
     return lives
 

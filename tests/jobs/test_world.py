@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -300,6 +301,7 @@ async def test_a_step_asks_others_and_has_no_tick() -> None:
 
 
 async def test_logs_are_silent_while_replayed(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "roost")
     async with world(App(ALL), restless=True) as w:
         w.kill(after_row=2)
         id = await w.agent(Reaching, "a").begin("log")
@@ -376,6 +378,8 @@ async def test_an_end_that_on_job_refuses_is_an_end_all_the_same() -> None:
 
 
 async def test_other_code_diverges_by_name_and_waits(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "roost")
+
     class Research2(Agent[Notes]):
         kind = "research"
 

@@ -8,7 +8,6 @@ from roost.contract.address import Address
 
 from . import keys, rows
 from .client import Refused
-from .plan import answer_items
 from .table import Table
 
 
@@ -23,7 +22,7 @@ class Answers:
         """A parked trigger ended without a commit: take its letter and leave its answer, both or neither."""
         pk = keys.partition(address)
         lines = [self.table.delete_line(pk, keys.letter(n), "attribute_exists(pk)")]
-        lines += [self.table.put_line(x) for x in answer_items(pk, n, answer, self.now())]
+        lines += [self.table.put_line(x) for x in rows.answer_items(pk, n, answer, self.now())]
         try:
             await self.table.transact(lines)
         except Refused:

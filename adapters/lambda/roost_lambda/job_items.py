@@ -24,7 +24,6 @@ from .client import Item
 from .columns import WAKE_AT, Layout, data, flag, real, text, whole
 from .keys import LAST, LONGEST
 
-PIECE: Final = 350 * 1024
 STAYS: Final = 30 * 86_400.0
 """Seconds for which rows outlive their job's deadline, so that whoever had it then still finds positions taken."""
 GRACE: Final = 86_400.0
@@ -116,8 +115,8 @@ def ttl(deadline: float) -> Item:
 def pieces(pk: str, job: str, what: str, value: bytes, deadline: float) -> list[Item]:
     """A value in items of its own; one, where it is empty."""
     out: list[Item] = []
-    for n, i in enumerate(range(0, max(1, len(value)), PIECE)):
-        part = rows.b(value[i : i + PIECE]) if value else None
+    for n, i in enumerate(range(0, max(1, len(value)), rows.PIECE)):
+        part = rows.b(value[i : i + rows.PIECE]) if value else None
         out.append(rows.bare(pk, of_job("H", job, what, f"{n:03d}"), d=part, ttl=ttl(deadline)))
     return out
 

@@ -97,7 +97,7 @@ class JobLook:
         for item in found:
             data = None
             if "pn" in item:
-                if out and size + rows.whole(item, "pn") * items.PIECE > PAGE:
+                if out and size + rows.whole(item, "pn") * rows.PIECE > PAGE:
                     break
                 data = await self.pieces(pk, key, rows.text(item, "px"))
             out.append(items.line(item, data))

@@ -175,7 +175,7 @@ class DynamoJournal:
         size(claim, data)
         pk, key = keys.partition(claim.address), items.job_key(claim.life, claim.uid)
         item = rows.bare(pk, items.position_key(key, position), c=rows.n(claim.number), ttl=items.ttl(claim.deadline))
-        if len(data) > items.PIECE:
+        if len(data) > rows.PIECE:
             what = f"p{position}.{claim.number}"
             staged = items.pieces(pk, key, what, data, claim.deadline)
             await self._stage(staged)

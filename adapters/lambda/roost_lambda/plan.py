@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import SystemRandom
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from roost.contract.commit import SCHEMA, Commit, Gone, Handled, Schedule, Unschedule
+from roost.contract.commit import SCHEMA, Commit, Gone, Schedule, Unschedule
 from roost.contract.errors import LimitExceeded
 
 from . import keys, rows
@@ -60,18 +60,12 @@ if TYPE_CHECKING:
 
 INLINE: Final = 2048
 """Bytes of a state that lives in the head: every update is charged for the whole item."""
-PIECE: Final = 350 * 1024
-"""Bytes of a value in one item, which DynamoDB limits to 400 KB with its keys."""
 ITEMS: Final = 100
 """Lines of one transaction (DynamoDB)."""
 HOLD: Final = 6.0
 """Seconds of a lease; commits extend it, and a timer while a tick runs: how long a dead holder keeps others waiting."""
-GRACE: Final = 24 * 3600.0
-"""Seconds that DynamoDB's own deletion comes after a row is of no use."""
 WAITS: Final = 30 * 24 * 3600.0
 """Seconds for which an id that waits is remembered, beyond its letter's own time."""
-ANSWER: Final = 3600.0
-"""Seconds the answer to a parked trigger is kept."""
 DEAD: Final = 100_000
 """Dead letters of one commit are numbered from its version times this."""
 
@@ -172,7 +166,7 @@ class Plan:
                 after.state, after.pieces, after.stated = commit.state, 0, 0
             else:
                 after.state, after.stated = None, commit.version
-                after.pieces = -(-len(commit.state) // PIECE)
+                after.pieces = -(-len(commit.state) // rows.PIECE)
         if commit.log and after.first is None:
             after.first = commit.log[0].seq
         after.dead += len(commit.dead)
@@ -266,7 +260,7 @@ class Plan:
         commit = self.commit
         if commit.state is not None and self.next.pieces:
             for i in range(self.next.pieces):
-                data = commit.state[i * PIECE : (i + 1) * PIECE]
+                data = commit.state[i * rows.PIECE : (i + 1) * rows.PIECE]
                 self.rows.append(
                     rows.bare(self.pk, keys.state(self.epoch, i), v=rows.n(commit.version), d=rows.b(data))
                 )
@@ -277,7 +271,7 @@ class Plan:
             return
         self._fits(len(row.value), "result", "its result")
         sk = keys.inbox(self.epoch, row.source, row.principal, row.id)
-        line = inbox_line(self.table, self.pk, sk, row, self.commit.at)
+        line = rows.inbox_line(self.table, self.pk, sk, row, self.commit.at)
         if self.commit.destroy:  # its inbox goes with it: only look
             put = line["Put"]
             line = {"ConditionCheck": {**{k: v for k, v in put.items() if k != "Item"}, "Key": key(self.pk, sk)}}
@@ -343,7 +337,7 @@ class Plan:
                 self.lines.append(Write(self.table.delete_line(pk, sk)))
             else:
                 self.lines.append(Write(self.table.delete_line(pk, sk, "attribute_exists(pk)"), "awaited"))
-                self.rows += answer_items(pk, commit.consumed, commit.answer, self.desk.now())
+                self.rows += rows.answer_items(pk, commit.consumed, commit.answer, self.desk.now())
         if commit.deferred is not None:
             change = Change()
             change.when("attribute_exists(pk)")
@@ -352,8 +346,8 @@ class Plan:
             self.lines.append(Write(self.table.line(pk, keys.letter(commit.deferred.n), change), "deferred"))
 
     def _fits(self, size: int, limit: str, what: str) -> None:
-        if size > PIECE:
-            raise LimitExceeded(f"{what} has {size} bytes; DynamoDB takes {PIECE} in one item", limit=limit)
+        if size > rows.PIECE:
+            raise LimitExceeded(f"{what} has {size} bytes; DynamoDB takes {rows.PIECE} in one item", limit=limit)
 
     async def stage(self) -> None:
         """An import larger than a transaction: its rows are written under an epoch that nobody sees, then the head."""
@@ -401,24 +395,3 @@ class Plan:
             known.peers, known.peered = peers, commit.version
         if commit.jobs and known.jobbed == (self.found.jobbed or known.jobbed):
             known.jobs, known.jobbed = self.jobs, commit.version
-
-
-def inbox_line(table: Table, pk: str, sk: str, row: Handled, at: float) -> Item:
-    """Put an outcome unless there is one that has not expired. A letter that waits under the id is no outcome."""
-    return table.put_line(
-        rows.put_handled(pk, sk, row, row.expires + GRACE),
-        "attribute_not_exists(o) OR x <= :at",
-        {":at": rows.n(at)},
-    )
-
-
-def answer_items(pk: str, n: int, answer: bytes, now: float) -> list[Item]:
-    """The answer to a guest, in as many pieces as it takes."""
-    pieces = [answer[i : i + PIECE] for i in range(0, len(answer), PIECE)] or [b""]
-    return [
-        rows.bare(
-            pk, keys.answer(n) + (f"~{i}" if i else ""), d=rows.b(x) if x else None, c=rows.n(len(pieces)),
-            ttl=rows.n(int(now + ANSWER)),
-        )
-        for i, x in enumerate(pieces)
-    ]  # fmt: skip

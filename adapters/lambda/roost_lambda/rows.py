@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from roost.contract.commit import DeadLetter, Entry, Envelope, Handled, Letter, Row, Schedule
 
 from . import keys
 from .client import Item
 from .columns import ENTRY, ENVELOPE, HANDLED, LETTER, PEER, SCHEDULE
+
+if TYPE_CHECKING:
+    from .table import Table
+
+GRACE: Final = 24 * 3600.0
+"""Seconds that DynamoDB's own deletion comes after a row is of no use."""
+PIECE: Final = 350 * 1024
+"""Bytes of a value in one item, which DynamoDB limits to 400 KB with its keys."""
+ANSWER: Final = 3600.0
+"""Seconds the answer to a parked trigger is kept."""
 
 
 def s(text: str) -> Item:
@@ -126,3 +137,24 @@ def put_entry(pk: str, epoch: str, ring: int, x: Entry) -> Item:
 
 def entry(item: Item) -> Entry:
     return ENTRY.read(item)
+
+
+def answer_items(pk: str, letter: int, answer: bytes, now: float) -> list[Item]:
+    """The answer to a guest, in as many pieces as it takes."""
+    pieces = [answer[i : i + PIECE] for i in range(0, len(answer), PIECE)] or [b""]
+    return [
+        bare(
+            pk, keys.answer(letter) + (f"~{i}" if i else ""), d=b(x) if x else None, c=n(len(pieces)),
+            ttl=n(int(now + ANSWER)),
+        )
+        for i, x in enumerate(pieces)
+    ]  # fmt: skip
+
+
+def inbox_line(table: Table, pk: str, sk: str, row: Handled, at: float) -> Item:
+    """Put an outcome unless there is one that has not expired. A letter that waits under the id is no outcome."""
+    return table.put_line(
+        put_handled(pk, sk, row, row.expires + GRACE),
+        "attribute_not_exists(o) OR x <= :at",
+        {":at": n(at)},
+    )
