@@ -15,6 +15,7 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
 from roost.contract.address import Address
+from roost.contract.errors import TransientError
 from roost.ports import Capabilities
 from roost_client import AgentHandle, Client
 
@@ -91,14 +92,22 @@ class Stage:
         await self.harness.crash()
 
     async def until(self, probe: Callable[[], Awaitable[Any]], *, within: float | None = None) -> Any:
-        """The probe's first true answer. AssertionError with its last answer when it never comes."""
+        """The probe's first true answer. AssertionError with its last answer when it never comes. A probe only looks:
+        one that got no answer, or was to come again, looks again."""
         within = max(within or 0.0, self.patience)
         edge, pause = time.monotonic() + within, self.pause
         while True:
-            found = await probe()
+            try:
+                found = await probe()
+            except TransientError as error:
+                if time.monotonic() >= edge:
+                    raise
+                found, last = None, error
+            else:
+                last = found
             if found:
                 return found
-            assert time.monotonic() < edge, f"not within {within:.0f} s; last answer: {found!r}"
+            assert time.monotonic() < edge, f"not within {within:.0f} s; last answer: {last!r}"
             await asyncio.sleep(pause)
             pause = max(self.pause, min(1.5 * pause, 0.2))
 

@@ -16,7 +16,7 @@ from pydantic_core import from_json, to_json
 
 from roost.contract.address import Address
 from roost.contract.commit import Commit, Page
-from roost.contract.errors import RoostError, from_problem
+from roost.contract.errors import NotFound, RoostError, from_problem
 from roost.contract.job import Claim
 from roost.contract.listing import position
 from roost.contract.result import problem_bytes
@@ -92,7 +92,10 @@ class Remote:
         text = b64encode(pickle.dumps((method, given, named))).decode()
         answer = await self._objects.ask(str(address), text)
         if answer[0] == "-":
-            raise from_problem(from_json(answer[1:]))
+            error = from_problem(from_json(answer[1:]))
+            if error.status == 404:  # stores say it by its class, which a problem document does not carry
+                raise NotFound(error.message, code=error.code)
+            raise error
         return pickle.loads(b64decode(answer[1:]))
 
     def __getattr__(self, method: str) -> Any:

@@ -27,6 +27,9 @@ SAVING = 300.0
 BOOT: Final = 60.0
 """Seconds within which it must answer: a bound on failure."""
 LINES: Final = 2000
+THREADS: Final = "512"
+"""Of the emulator, at most. A function that runs keeps one and asks DynamoDB for others: with its own 64, many
+functions at once leave none that answers."""
 RUN: Final = (
     "import runpy, sys; sys.path.append(sys.argv.pop(1)); "
     "runpy.run_module('roost_lambda.emulator.serve', run_name='__main__', alter_sys=True)"
@@ -66,7 +69,7 @@ class Ministack:
         environment |= {
             "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(own.getsockname()[1]), "AWS_ENDPOINT_URL": self.endpoint,
             "LAMBDA_ACCOUNT_CONCURRENCY": "1000", "LAMBDA_WARM_TTL_SECONDS": "900", "PYTHONUNBUFFERED": "1",
-            VARIABLE: self.key,
+            "MINISTACK_WORKER_THREADS": THREADS, VARIABLE: self.key,
         }  # fmt: skip
         if self._state is not None:
             environment |= {"PERSIST_STATE": "1", "S3_PERSIST": "0", "STATE_DIR": str(self._state)}
