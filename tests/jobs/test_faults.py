@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -19,13 +18,6 @@ from .agents import ALL, RAN, Ledger, Research, Tools
 
 WORLDS = 24
 CHUNK = 8
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
-    RAN.clear()
-    yield
-    RAN.clear()
 
 
 async def insisting(w: World, kind: type[Any], key: str, name: str, *args: Any) -> str:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, cast
-
-import pytest
 
 from roost import App, TransientError
 from roost.engine.jobs.carrying import Carrying
@@ -19,13 +17,6 @@ from roost.testing import world
 from roost.testing.world import WORLD, NoFetch, World, WorldWire
 
 from .agents import ALL, CLOCK, RAN, Slow
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
-    RAN.clear()
-    yield
-    RAN.clear()
 
 
 @asynccontextmanager

@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from pydantic import BaseModel
 
 from roost import (
     Address,
-    Agent,
     AgentError,
     App,
     LimitExceeded,
-    NotSupported,
     Rejected,
-    Run,
     TransientError,
-    Trigger,
-    action,
-    job,
 )  # fmt: skip
-from roost.contract.trigger import NOTHING
-from roost.ports import Capabilities
 from roost.testing import world
-from roost.testing.jobs import JobState
-from roost.testing.world import World
 
-from .agents import ALL, CLOCK, RAN, Flaky, Ledger, Notes, Once, Patient, Posting, Reaching, Research, Slow, Tools
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
-    RAN.clear()
-    yield
-    RAN.clear()
+from .agents import ALL, RAN, Flaky, Ledger, Once, Patient, Posting, Reaching, Research, Tools
+from .ending import ended
 
 
 @pytest.mark.parametrize("restless", [False, True])
@@ -59,17 +39,6 @@ async def test_a_job_runs_to_its_end(restless: bool) -> None:
         assert await w.state(Research, "a") == {"total": 3, "ended": ["work one 6"]}
         assert [e.kind for e in await w.events(Research, "a")] == ["job-started", "job-ended"]
         assert await agent.listed() == []
-
-
-async def ended(w: World, kind: type[Any], key: str, id: str, hours: int = 3) -> JobState:
-    """The job once it has ended."""
-    found = await w.job(kind, key, id)
-    for _ in range(hours * 4):
-        if found.status == "ended":
-            return found
-        await w.advance(minutes=15)
-        found = await w.job(kind, key, id)
-    raise AssertionError(f"it does not end: {found}")
 
 
 @pytest.mark.parametrize("restless", [False, True])
@@ -248,52 +217,6 @@ async def test_rows_have_room_for_what_happens_at_once() -> None:
         assert len(said) < 1100
 
 
-async def test_an_agent_with_live_jobs_is_not_exported() -> None:
-    async with world(App(ALL)) as w:
-        agent = w.agent(Patient, "a")
-        await agent.begin(10.0)
-        exported = await w.backend.wake(Address("patient", "a"), Trigger("export", NOTHING, source="admin"))
-        assert exported.error is not None
-        assert (exported.error.code, exported.error.status) == ("jobs-under-way", 409)
-        await w.advance(minutes=1)
-        exported = await w.backend.wake(Address("patient", "a"), Trigger("export", NOTHING, source="admin"))
-        assert exported.error is None
-
-
-async def test_a_quarantined_agent_keeps_its_job() -> None:
-    async with world(App(ALL)) as w:
-        agent = w.agent(Research, "a")
-        id = await agent.begin(["a"])
-        await w.advance(seconds=5)
-        first = w.app
-        w.app = App([quarantining(), Ledger])
-        await w.crash()
-        await w.advance(hours=1, minutes=5)
-        assert RAN == ["a"]
-        assert (await w.job(Research, "a", id)).status == "waiting"
-        w.app = first
-        await w.crash()
-        assert (await ended(w, Research, "a", id)).outcome == 2
-        assert RAN == ["a", "apply 1", "add 1"]
-
-
-def quarantining() -> type[Agent[Any, Any]]:
-    """Today's code, whose state is another."""
-
-    class Other(BaseModel):
-        total: list[int] = []
-
-    class Today(Agent[Other]):
-        kind = "research"
-
-        @job
-        async def work(self, run: Run, urls: list[str]) -> int:
-            RAN.append("today")
-            return 1
-
-    return Today
-
-
 async def test_a_step_asks_others_and_has_no_tick() -> None:
     async with world(App(ALL)) as w:
         id = await w.agent(Reaching, "a").begin("in step")
@@ -333,35 +256,6 @@ async def test_a_key_moves_on_after_an_answer_only() -> None:
     assert keys == [f"posting/a/job:{id}/1/0/1/1/{n}" for n in (1, 1, 2)]
 
 
-async def test_a_destroyed_agent_has_no_jobs_left() -> None:
-    async with world(App(ALL)) as w:
-        agent = w.agent(Research, "a")
-        await agent.begin(["a"])
-        await w.advance(seconds=5)
-        await w.backend.wake(Address("research", "a"), Trigger("destroy", NOTHING, source="admin"))
-        await w.advance(hours=3)
-        assert RAN == ["a"]
-        id = await agent.begin(["b"])
-        assert (await ended(w, Research, "a", id)).outcome == 2
-
-
-async def test_what_a_job_sends_reaches_no_later_life() -> None:
-    async with world(App(ALL)) as w:
-        CLOCK[:] = [w.host]
-        agent = w.agent(Slow, "a")
-        await agent.begin_late()
-        await w.advance(seconds=1)
-        await w.backend.wake(Address("slow", "a"), Trigger("destroy", NOTHING, source="admin"))
-        assert await agent.add(1) == 1
-        await w.advance(seconds=4)
-        assert RAN == ["gone"]
-        await w.advance(minutes=10)
-        assert await w.state(Slow, "a") == {"total": 1, "ended": []}
-        executor = w.backend.runtime.executor()
-        assert executor is not None
-        assert not executor.carried
-
-
 async def test_an_end_that_on_job_refuses_is_an_end_all_the_same() -> None:
     async with world(App(ALL)) as w:
         agent = w.agent(Patient, "a")
@@ -375,70 +269,3 @@ async def test_an_end_that_on_job_refuses_is_an_end_all_the_same() -> None:
         await w.crash()
         await w.advance(hours=3)
         assert (await w.state(Patient, "a"))["ended"] == []
-
-
-async def test_other_code_diverges_by_name_and_waits(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "roost")
-
-    class Research2(Agent[Notes]):
-        kind = "research"
-
-        @action
-        async def stop(self, id: str) -> bool:
-            return self.cancel(id)
-
-        @job
-        async def work(self, run: Run, urls: list[str]) -> int:
-            return await run.step(self.other)
-
-        async def other(self) -> int:
-            return 1
-
-    class Research3(Agent[Notes]):
-        kind = "research"
-
-    async with world(App(ALL)) as w:
-        id = await w.agent(Research, "a").begin(["a"])
-        await w.advance(seconds=5)
-        first = w.app
-        for other, code, minutes in ((Research2, "asks for", 61), (Research3, "no job 'work'", 1)):
-            w.app = App([other, Ledger])
-            await w.crash()
-            await w.advance(minutes=minutes)
-            assert (await w.job(Research, "a", id)).status != "ended"
-            assert any(code in r.getMessage() for r in caplog.records), caplog.text
-        w.app = first
-        await w.crash()
-        found = await ended(w, Research, "a", id)
-        assert (found.outcome, RAN) == (2, ["a", "apply 1", "add 1"])
-        id = await w.agent(Research, "a").begin(["a"])
-        await w.advance(seconds=5)
-        w.app = App([Research2, Ledger])
-        await w.crash()
-        await w.advance(minutes=61)
-        assert await w.agent(Research2, "a").stop(id)
-        await w.advance(seconds=5)
-        cancelled = (await w.job(Research, "a", id)).error
-        assert cancelled is not None
-        assert cancelled.code == "cancelled"
-
-
-async def test_a_job_is_let_go_when_its_host_shuts_down() -> None:
-    async with world(App(ALL)) as w:
-        id = await w.agent(Once, "a").begin()
-        await w.advance(seconds=5)
-        draining = asyncio.ensure_future(w.backend.drain(30))
-        await w.host.advance(20)
-        await draining
-        assert (await w.job(Once, "a", id)).status == "waiting"
-
-
-async def test_a_backend_that_runs_none_refuses_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules["roost.testing.world"], "WORLD", Capabilities("paper"))
-    async with world(App(ALL)) as w:
-        with pytest.raises(NotSupported, match="jobs are not there yet on paper"):
-            await w.agent(Patient, "a").begin(1.0)
-        with pytest.raises(NotSupported, match="not there yet"):
-            await w.agent(Patient, "a").stop("x")
-        await w.agent(Patient, "a").touch()
-        assert (await w.state(Patient, "a"))["total"] == 1
