@@ -119,6 +119,7 @@ def test_security_audit(guarded: str) -> None:
     shown = re.findall(r"^    \$ (roost audit)\n((?:    .*\n)+)", SECURITY, re.MULTILINE)
     [(line, rows)] = shown
     new = json.loads(TOKENS)["ann"]["tokens"][0]
+    httpx.post(f"{guarded}/v1/agents/counter/a/call/add", headers={"authorization": f"Bearer {ANN}"}).raise_for_status()
     httpx.delete(f"{guarded}/v1/agents/counter/a", headers={"authorization": f"Bearer {new}"}).raise_for_status()
     httpx.get(f"{guarded}/v1/agents/counter/a/export", headers={"authorization": "Bearer nobody's"})
     given = environment(ROOST_URL=guarded, ROOST_ADMIN_TOKEN=new)
