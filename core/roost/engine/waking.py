@@ -99,7 +99,7 @@ def _with_jobs(cell: Cell, snapshot: Snapshot) -> Image:
     from ..tick.jobs import JobImage
 
     look = partial(cell.runtime.look_at_jobs, cell.address)
-    if snapshot.jobs:
+    if snapshot.jobs and (cell.leases is None or snapshot.taken == "dead"):  # else they have bells under way
         look()
     return JobImage(snapshot, look)
 

@@ -23,7 +23,7 @@ from ...contract.trigger import JOB_END
 from .body import Body, Diverged
 from .doing import Done, attempt, failure_of
 from .execution import Execution, ended_by
-from .hold import AGAIN, CLAIM, Desk, Hold, Lost, Trouble
+from .hold import AGAIN, Desk, Hold, Lost, Trouble
 from .scope import JobServices, JobTick, Reached, RunLog
 
 if TYPE_CHECKING:
@@ -174,11 +174,16 @@ class Carrying(Hold):
                 raise Lost
             if execution.state == "ended":
                 return
-            if not self.draining:
-                for call in execution.to_begin():
+            if not self.draining and not all(map(self.fits, execution.starting())):
+                self.draining = True
+            for call in execution.to_begin():
+                if call.once or (not self.draining and self.fits(call)):  # the former is written down as begun
                     self._begin(call)
+                else:
+                    self.draining = True
             if self.bell < 0:
                 await self._notes()
+            execution.closing = self.draining
             row = execution.to_write()
             if row is not None:
                 await self._append(execution, row)
@@ -270,7 +275,7 @@ class Carrying(Hold):
         execution = self.execution
         assert execution is not None
         now = self.host.now()
-        job = await self._insist(partial(self.journal.renew, self.claim, now, now + CLAIM))
+        job = await self._insist(partial(self.journal.renew, self.claim, now, now + self.lasts))
         self.bell = job.bell
         for note in await self.journal.notes(self.address, self.uid):
             if note.kind == "cancel":
@@ -288,6 +293,10 @@ class Carrying(Hold):
     def _path(self, call: PendingCall) -> str:
         branch, _, n = call.id.rpartition(":")
         return f"{self.address}/job:{self.uid}/{self.job.run}/{branch}/{n}"
+
+    def fits(self, call: PendingCall) -> bool:
+        """Whether this host has the time for it. False: the job is let go once what runs is over."""
+        return True
 
     def _begin(self, call: PendingCall) -> None:
         assert self.execution is not None

@@ -62,6 +62,8 @@ class Execution:
         self.cancelled: tuple[float, str] | None = None
         """When the body heard that it is cancelled, and why: `cancelled`, `deadline`."""
         self._ending = False
+        self.closing = False
+        """Nothing begins here any more: it is let go once what runs is over."""
         self.raised: BaseException | None = None
         """What the body raised, where it is nothing that it could mean to: for the log."""
 
@@ -171,6 +173,11 @@ class Execution:
         """The next row, to be inserted where nothing may be; None while one is under way, or nothing happened."""
         if self._writing is not None or not self._gathered or self.state in ("ended", "lost"):
             return None
+        if self.closing and self._starting:  # what a row says has begun, and no host began, would be `unknown`
+            self._starting.clear()
+            self._gathered = [fact for fact in self._gathered if fact.kind != "started"]
+            if not self._gathered:
+                return None
         size = count = 0
         for fact in self._gathered:
             size += len(fact.data)
@@ -216,6 +223,10 @@ class Execution:
         """Another executor took the job over: stop all that runs. Nothing more is written."""
         self._writing = None
         self._end("lost")
+
+    def starting(self) -> list[PendingCall]:
+        """Calls that run once at most, and are about to be written down as begun."""
+        return [*self._starting.values()]
 
     def to_begin(self) -> list[PendingCall]:
         """Steps to run now."""

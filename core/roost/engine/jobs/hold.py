@@ -24,10 +24,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CLAIM: Final = 30.0
-"""Seconds a claim lasts."""
-RENEW: Final = 10.0
-MARGIN: Final = 5.0
-"""Seconds before a claim's end at which whoever could not renew it stops what it runs."""
+"""Seconds a claim lasts. It is renewed after a third of them; whoever could not stops what it runs a sixth before its
+end."""
 AGAIN: Final = 1.0
 """Seconds between two tries of a write whose answer was lost, or that failed."""
 
@@ -71,6 +69,8 @@ class Hold:
         self.uid = uid
         self.what = f"{address} job {uid}"
         self.claim: Claim
+        self.lasts = CLAIM
+        """Seconds of a claim."""
         self.job: Job
         self.args = b""
         self.steps: dict[str, Timer] = {}
@@ -104,7 +104,13 @@ class Hold:
         begun = self.host.monotonic()
         found = await self._insist(
             partial(
-                self.journal.claim, self.address, self.uid, self.executor.owner, now, now + CLAIM, self.executor.sole
+                self.journal.claim,
+                self.address,
+                self.uid,
+                self.executor.owner,
+                now,
+                now + self.lasts,
+                self.executor.sole,
             )
         )
         if not isinstance(found, Claimed):
@@ -112,17 +118,17 @@ class Hold:
                 self.executor.later(self.address, max(AGAIN, found.until - now))
             return False
         self.claim, self.job, self.args = found.claim, found.job, found.args
-        self.bell, self.until = found.job.bell, begun + CLAIM - MARGIN
+        self.bell, self.until = found.job.bell, begun + self.lasts * 5 / 6
         return True
 
     async def _renewing(self) -> None:
         while True:
-            await self.host.sleep(RENEW)
+            await self.host.sleep(self.lasts / 3)
             begun = self.host.monotonic()
             now = self.host.now()
             try:
                 async with self.host.timeout(max(0.0, self.until - begun)):
-                    job = await self.journal.renew(self.claim, now, now + CLAIM)
+                    job = await self.journal.renew(self.claim, now, now + self.lasts)
             except (TransientError, TimeoutError) as error:
                 if isinstance(error, Fenced) or self.host.monotonic() >= self.until:
                     self.outdated = True
@@ -130,12 +136,16 @@ class Hold:
                     self.wake()
                     return
                 continue
-            self.until = begun + CLAIM - MARGIN
+            self.until = begun + self.lasts * 5 / 6
+            self.renewed()
             if job.held:
                 self.stopping = True
             if job.bell != self.bell:
                 self.bell = -1
             self.wake()
+
+    def renewed(self) -> None:
+        """The claim lasts on."""
 
     async def _let_go(self, bell: int | None, due: float | None) -> bool:
         gone: bool = await self._insist(partial(self.journal.let_go, self.claim, bell, due))
