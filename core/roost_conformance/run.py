@@ -7,16 +7,20 @@ import fnmatch
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from .case import Case, catalogue
+from .crowd import Crowd
 from .harness import Harness
 from .stage import Stage
 
 Mode: TypeAlias = Literal["resident", "hibernating"]
 BESIDE = 8
 """Cases that run at once; those that crash the host run alone, last."""
+TOGETHER = 12
+"""Cases that die together."""
 LIMIT = 120.0
 """Seconds a single case may take."""
 
@@ -74,18 +78,30 @@ async def run(
             gate = asyncio.Semaphore(getattr(harness, "beside", BESIDE))
 
             async def one(
-                case: Case, gate: asyncio.Semaphore = gate, mode: Mode = mode, restless: bool = restless
+                case: Case,
+                crowd: Crowd | None = None,
+                gate: asyncio.Semaphore = gate,
+                mode: Mode = mode,
+                restless: bool = restless,
             ) -> None:
-                async with gate:
+                async with nullcontext() if crowd else gate:
                     began = time.monotonic()
-                    trace = await _drive(case, Stage(harness, case.name, restless=restless))
+                    with crowd.member() if crowd else nullcontext():
+                        trace = await _drive(case, Stage(harness, case.name, restless=restless, crowd=crowd))
                     report.outcomes.append(Outcome(case, mode, time.monotonic() - began, trace))
                 say(f"{'ok  ' if trace is None else 'FAIL'} {mode:<11} {case.rule:>5}  {case.name}")
                 if trace is not None:
                     say(trace)
 
             await asyncio.gather(*(one(c) for c in chosen if not c.crashes))
+            together = [c for c in chosen if c.together and crashes]
+            for start in range(0, len(together), TOGETHER):
+                some = together[start : start + TOGETHER]
+                crowd = Crowd(harness, len(some))
+                await asyncio.gather(*(one(c, crowd) for c in some))
             for case in chosen:
+                if case in together:
+                    continue
                 if case.crashes and crashes:
                     await one(case)
                 elif case.crashes:

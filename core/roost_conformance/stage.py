@@ -19,6 +19,7 @@ from roost.contract.errors import TransientError
 from roost.ports import Capabilities
 from roost_client import AgentHandle, Client
 
+from .crowd import Crowd
 from .harness import Harness
 
 PATIENCE = 15.0
@@ -33,8 +34,10 @@ _RUN: Final = secrets.token_hex(3)
 class Stage:
     """One case's view of the deployment."""
 
-    def __init__(self, harness: Harness, name: str, *, restless: bool) -> None:
+    def __init__(self, harness: Harness, name: str, *, restless: bool, crowd: Crowd | None = None) -> None:
+        """`crowd`: those that die together."""
         self.harness = harness
+        self._crowd = crowd
         self.name = name
         self.restless = restless
         self.patience: float = getattr(harness, "patience", PATIENCE)
@@ -89,7 +92,7 @@ class Stage:
 
     async def crash(self) -> None:
         """kill -9 and restart on the same storage."""
-        await self.harness.crash()
+        await (self.harness if self._crowd is None else self._crowd).crash()
 
     async def until(self, probe: Callable[[], Awaitable[Any]], *, within: float | None = None) -> Any:
         """The probe's first true answer. AssertionError with its last answer when it never comes. A probe only looks:

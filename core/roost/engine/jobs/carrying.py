@@ -91,12 +91,12 @@ class Carrying(Hold):
                 await self._over(self._ended())
                 return
             await self._open()
+            self.executor.troubles.pop((self.address, self.uid), None)
+            await self._notes()
+            await self._go_on()
         except (Diverged, Unreadable) as error:
+            self._stop_steps()
             await self._troubled(error)
-            return
-        self.executor.troubles.pop((self.address, self.uid), None)
-        await self._notes()
-        await self._go_on()
 
     async def _read(self) -> None:
         after = self.job.base
@@ -262,7 +262,10 @@ class Carrying(Hold):
                 self.rows.append(row)
                 fresh = self._body()
                 await self._plainly(lambda: execution.embody(fresh, self.rows))
-        except RoostError as error:  # it never waits, or what it was given it can't read
+        except RoostError as error:
+            if isinstance(error, Diverged) and self.runtime.restless:
+                raise  # the replay found it
+            # It never waits, or what it was given it can't read.
             execution.end(self.host.now(), error)
         if execution.cancelled is not None and self.cancelled_at is None:
             self.cancelled_at = self.host.now()

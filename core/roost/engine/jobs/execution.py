@@ -25,7 +25,7 @@ from ...contract.errors import AgentError, LimitExceeded, RoostError
 from ...contract.job import OUTCOME_BYTES, ROW_BYTES
 from ...contract.journal import Fact, JournalRow
 from ...contract.result import problem_bytes
-from .body import Body
+from .body import Body, Diverged
 from .ordered import PendingCall
 
 FACTS: Final = 100
@@ -119,7 +119,7 @@ class Execution:
                 body.deliver(fact)
         body.loop.silent = False
         if [*body.loop.wanted] != before:
-            raise AgentError(f"replayed, the body asks for {[*body.loop.wanted]} and not for {before}", code="diverged")
+            raise Diverged(f"replayed, the body asks for {[*body.loop.wanted]} and not for {before}")
         body.asked()
         for calls in (self._running, self._starting):
             for id in calls:
