@@ -27,6 +27,7 @@ from .remote import Remote, RemoteAction
 if TYPE_CHECKING:
     import httpx
 
+    from ..contract.job import Note, Rung
     from .action import Action
     from .effects import Effects
     from .job import JobDone
@@ -180,6 +181,17 @@ class Agent(Generic[S, C]):
         self._roost.journaled()
         return self._tick.cancel(job if isinstance(job, str) else job.id)
 
+    def signal(self, job: JobRef[Any] | str, name: str, value: Any = None, /) -> bool:
+        """Tell a job of this agent something, after the commit: its body gets it from `run.wait(name)`, now or later.
+        Whether the job lives. The log says so when it was not taken any more."""
+        self._roost.journaled()
+        return self._tick.tell_job(job if isinstance(job, str) else job.id, "signal", name, value)
+
+    def answer_question(self, job: JobRef[Any] | str, question: str, value: Any, /) -> bool:
+        """Answer a question of a job of this agent, after the commit, as the caller of this tick. Whether it lives."""
+        self._roost.journaled()
+        return self._tick.tell_job(job if isinstance(job, str) else job.id, "answer", question, value)
+
     @property
     def jobs(self) -> Sequence[JobRef[Any]]:
         """The jobs of this agent that have not ended, in the order of their start."""
@@ -320,6 +332,9 @@ class AgentServices(Generic[E]):
         raise NotImplementedError
 
     async def cancel_job(self, address: Address, uid: str, id: str, source: Source, principal: str) -> bool:
+        raise NotImplementedError
+
+    async def tell_job(self, address: Address, uid: str, note: Note) -> Rung:
         raise NotImplementedError
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..contract.address import Address
     from ..contract.commit import Row
     from ..contract.errors import AgentError
+    from ..contract.job import NoteKind
     from ..contract.trigger import Trigger
     from .action import Action
     from .job_method import JobMethod, JobRef
@@ -61,6 +62,10 @@ class Effects(Data, Protocol):
 
     def cancel(self, job: str) -> bool:
         """`job`: uid or key. Whether it lives."""
+        ...
+
+    def tell_job(self, job: str, kind: NoteKind, name: str, value: Any) -> bool:
+        """`job`: uid or key; `name`: of a signal, or the id of a question. Whether the job lives."""
         ...
 
     def jobs(self) -> Sequence[JobRef[Any]]: ...

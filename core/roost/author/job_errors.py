@@ -29,3 +29,9 @@ class Fatal(AgentError):
     """Raised by a step: it will never succeed, so it is not tried again. The body gets it as it is."""
 
     default_code = "fatal"
+
+
+class QuestionExpired(AgentError):
+    """Nobody answered a question of the job in time."""
+
+    default_code = "question-expired"

@@ -20,6 +20,7 @@ from ..contract.encoding import encode_arguments
 from ..contract.errors import AgentError, NotSupported
 from ..contract.limits import PORTABLE
 from .action import Retry
+from .asking import Answer, QuestionWork, WaitWork, answer_decoder, question_work, signal_decoder, wait_work
 from .remote import RemoteAction, typed
 from .step import Once, StepOptions, StepTarget, step_target
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 Cancelled = asyncio.CancelledError
 """What the body of a job hears that is cancelled: let it pass, when what must be tidied is tidied."""
 
@@ -70,7 +72,7 @@ class CallWork:
     kwargs: dict[str, Any]
 
 
-Work = StepWork | TickWork | ReadWork | CallWork
+Work = StepWork | TickWork | ReadWork | CallWork | QuestionWork | WaitWork
 
 
 class Scope(Protocol):
@@ -219,6 +221,30 @@ class Run:
             return decode(await scope.act(work))
 
         return inside()
+
+    def question(
+        self, type: type[T], text: str, *, who: str | None = None, timeout: float | timedelta | None = None
+    ) -> asyncio.Future[Answer[T]]:
+        """Ask somebody outside, and wait for it as long as it takes; a job that only waits holds no memory.
+
+        `who`: the role a client must have to answer; None: whoever started the job may. `timeout` (seconds or
+        timedelta): then QuestionExpired. Rejected `bad-answer`: what was answered is no `type`.
+        """
+        seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+        work = question_work(type, text, who, seconds)
+        return self._asks.ask("question", work.data, work, answer_decoder(type))
+
+    @overload
+    def wait(self, name: str, type: type[T], /) -> asyncio.Future[T]: ...
+    @overload
+    def wait(self, name: str, /) -> asyncio.Future[Any]: ...
+    def wait(self, name: str, type: Any = Any, /) -> asyncio.Future[Any]:
+        """The next signal of this name, also one that came before. Rejected `bad-signal`: what it holds is no `type`.
+
+        Signals of a name come in the order in which they were told. One that nobody waits for is kept.
+        """
+        work = wait_work(name)
+        return self._asks.ask(f"wait:{name}", b"", work, signal_decoder(type))
 
     async def sleep(self, delay: float | timedelta) -> None:
         """Seconds or timedelta. A job that only waits holds no memory."""

@@ -15,10 +15,13 @@ from .errors import Unreadable
 from .record import record
 
 FactKind: TypeAlias = Literal[
-    "claim", "started", "tried", "value", "failed", "unknown", "cancelled", "fired", "cancel", "ended"
-]
+    "claim", "started", "tried", "value", "failed", "unknown", "cancelled", "fired", "signal", "answer", "expired",
+    "cancel", "ended",
+]  # fmt: skip
 
-RESUMES: Final[frozenset[FactKind]] = frozenset({"value", "failed", "unknown", "fired", "cancel"})
+RESUMES: Final[frozenset[FactKind]] = frozenset(
+    {"value", "failed", "unknown", "fired", "signal", "answer", "expired", "cancel"}
+)
 """Facts that the body hears. The others are for executors and for whoever reads the journal."""
 
 
@@ -30,14 +33,14 @@ class Fact:
     at: float
     """Epoch seconds, by the clock of the executor; the body's clock from this fact on."""
     id: str = ""
-    """Of a call `{branch}:{n}`, of a timer `{branch}:t{n}`, of a cancellation its note's; else empty."""
+    """Of a call `{branch}:{n}`, of a timer `{branch}:t{n}`, of a cancellation and a signal its note's; else empty."""
     name: str = ""
-    """What a call asked for. It is compared on replay, and identifies nothing."""
+    """What a call asked for, compared on replay, where it identifies nothing. Of a signal its name."""
     fingerprint: bytes = b""
     """16 bytes over a call's arguments, compared like `name`; empty where there were none."""
     data: bytes = b"null"
     """JSON: the value, the error's problem document, the owner of a claim, the outcome of the job, what is to be known
-    of an attempt that failed, why the job is cancelled."""
+    of an attempt that failed, why the job is cancelled. Of a signal and an answer {"note", "value", "by", "at"}."""
 
 
 @record

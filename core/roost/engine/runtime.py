@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from ..author.action import Action
     from ..author.app import App
     from ..author.kind import Kind
+    from ..contract.job import Note, Rung
     from ..ports import Capabilities, Ports, Timer
     from .jobs.executor import Executor
 
@@ -248,6 +249,16 @@ class Runtime(Operating):
             return False
         self.look_at_jobs(address)
         return True
+
+    async def tell_job(self, address: Address, uid: str, note: Note) -> Rung:
+        """Tell a job something, once under the note's id. Refusals as the port's `ring`; Rejected `bad-answer`."""
+        from .jobs.told import check_answer
+
+        if note.kind == "answer":
+            check_answer(await self.store.journal.questions(address, uid), note)
+        rung = await self.store.journal.ring(address, uid, note, self.host.now())
+        self.look_at_jobs(address)
+        return rung
 
     def journaled(self) -> None:
         if not self.capabilities.jobs:

@@ -33,7 +33,7 @@ class JobState:
     @property
     def steps(self) -> list[str]:
         """Names of the calls whose outcome is kept, in the order in which it was."""
-        kinds = ("value", "failed", "unknown")
+        kinds = ("value", "failed", "unknown", "signal", "answer", "expired")
         return [fact.name.rpartition(".")[2] for row in self.rows for fact in row if fact.kind in kinds]
 
 

@@ -20,8 +20,10 @@ from pydantic_core import from_json
 from ..author.config import resolve
 from ..contract.address import Address
 from ..contract.commit import Frame
+from ..contract.encoding import encode
 from ..contract.errors import TransientError
 from ..contract.event import Event
+from ..contract.job import Note, NoteKind, Question
 from ..contract.trigger import Caller
 from ..hosting.memory import MemoryStore
 from ..hosting.resident import Resident
@@ -221,6 +223,38 @@ class World:
         """A job of an agent as its journal has it; `job`: what `start` returned, or its id."""
         id = job if isinstance(job, str) else job.id
         return await job_state(self.store.journal, Address(kind.kind, key), id)
+
+    async def questions(self, kind: type[Agent[Any, Any]], key: str, job: JobRef[Any] | str, /) -> list[Question]:
+        """The open questions of a job."""
+        id = job if isinstance(job, str) else job.id
+        found = await self.store.journal.questions(Address(kind.kind, key), id)
+        return [question for question in found if question.closed is None]
+
+    async def answer(
+        self, kind: type[Agent[Any, Any]], key: str, job: JobRef[Any] | str, value: Any, /, *,
+        question: str | None = None, by: str = "tester", id: str | None = None,
+    ) -> None:  # fmt: skip
+        """Answer a question of a job: the one it has open, or that of this id. Refusals as over HTTP."""
+        uid = job if isinstance(job, str) else job.id
+        if question is None:
+            (question,) = [x.id for x in await self.questions(kind, key, uid)]
+        await self._note(kind, key, uid, "answer", question, value, by, id)
+
+    async def signal(
+        self, kind: type[Agent[Any, Any]], key: str, job: JobRef[Any] | str, name: str, value: Any = None, /, *,
+        by: str = "tester", id: str | None = None,
+    ) -> None:  # fmt: skip
+        """Tell a job something: `run.wait(name)` gets it."""
+        await self._note(kind, key, job if isinstance(job, str) else job.id, "signal", name, value, by, id)
+
+    async def _note(
+        self, kind: type[Agent[Any, Any]], key: str, uid: str, what: NoteKind, name: str, value: Any, by: str,
+        id: str | None,
+    ) -> None:  # fmt: skip
+        data = encode(value, f"what is told to the job {uid}")
+        note = Note(id or f"{self.host.entropy():016x}", what, name, data, self.now, "client", by)
+        await self.backend.runtime.tell_job(Address(kind.kind, key), uid, note)
+        await self.settle()
 
     def kill(self, *, after_row: int) -> None:
         """The host dies once it has written so many more rows of a journal, and another one starts."""

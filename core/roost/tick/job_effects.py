@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from pydantic_core import from_json, to_json
 
 from ..author.action import Action, Options
+from ..author.asking import wait_work
 from ..author.job_method import JobMethod, JobRef
 from ..contract.address import Address, check_key
+from ..contract.encoding import encode_arguments
 from ..contract.errors import LimitExceeded, Rejected
 from ..contract.fingerprint import fingerprint
 from ..contract.job import LIVE, LIVE_BYTES, JobEnd, JobStart, LiveJob, live_bytes
-from ..contract.trigger import JOB_CANCEL
+from ..contract.trigger import JOB_CANCEL, JOB_TELL
 
 if TYPE_CHECKING:
     from ..contract.commit import Commit
+    from ..contract.job import NoteKind
     from ..contract.limits import Limits
     from ..contract.trigger import JobOver, Trigger
     from .image import Image
@@ -42,6 +45,14 @@ async def _cancel(self: Any, uid: str) -> None:
 
 CANCELS: Final = Action(JOB_CANCEL, _cancel, Options(), public=False)
 """What an agent tells itself when it cancels a job: so that the wish leaves with the commit, and is not lost."""
+
+
+async def _tell(self: Any, uid: str, kind: str, name: str, value: Any, source: str, principal: str) -> None:
+    """Stands for what `engine.jobs` does."""
+
+
+TELLS: Final = Action(JOB_TELL, _tell, Options(), public=False)
+"""The same of a signal, and of an answer."""
 
 
 class JobEffects:
@@ -104,6 +115,19 @@ class JobEffects:
         for one in self._live(tick):
             if job in (one.uid, one.key):
                 tick.outbox.append((tick.address, CANCELS, to_json({"args": [one.uid], "kwargs": {}})))
+                return True
+        return False
+
+    def tell(self, tick: Recorder, job: str, kind: NoteKind, name: str, value: Any) -> bool:
+        """`job`: uid or key. AgentError `bad-signal`; LimitExceeded `arguments`."""
+        if kind == "signal":
+            wait_work(name)
+        trigger = tick.trigger
+        for one in self._live(tick):
+            if job in (one.uid, one.key):
+                args = (one.uid, kind, name, value, trigger.source, trigger.principal)
+                what = f"what is told to the job {one.name}"
+                tick.outbox.append((tick.address, TELLS, encode_arguments(args, {}, what, tick.limits.arguments)))
                 return True
         return False
 

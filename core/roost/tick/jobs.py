@@ -9,14 +9,14 @@ from pydantic_core import from_json, to_json
 
 from ..author.job import JobDone
 from ..contract.commit import Commit, Entry, Snapshot
-from ..contract.errors import Unreadable, from_problem
-from ..contract.job import JobEnd, JobStart, LiveJob
+from ..contract.errors import NotFound, Rejected, Unreadable, from_problem
+from ..contract.job import JobEnd, JobStart, LiveJob, Note
 from .image import Image
 from .job_effects import ended
 
 if TYPE_CHECKING:
     from ..author.agent import Agent
-    from ..contract.trigger import JobOver
+    from ..contract.trigger import Call, JobOver
     from .tick import Tick
 
 
@@ -25,6 +25,18 @@ async def job_over(agent: Agent[Any, Any], tick: Tick, over: JobOver) -> None:
     tick.job_effects().end(tick, over)
     if "on_job" in tick.kind.hooks:
         await agent.on_job(_done(tick.image.jobs[over.uid], over))
+
+
+async def tell_job(agent: Agent[Any, Any], tick: Tick, call: Call) -> None:
+    """A signal or an answer, told to a job. LimitExceeded `job_signals`: it is told again."""
+    uid, kind, name, value, source, principal = call.args
+    services = agent._roost  # pyright: ignore[reportPrivateUsage]
+    assert tick.trigger.id is not None
+    note = Note(tick.trigger.id, kind, name, to_json(value), tick.at, source, principal)
+    try:
+        await services.tell_job(tick.address, uid, note)
+    except (NotFound, Rejected) as error:
+        services.logger(tick).warning("a %s was not taken: %s", kind, error.message)
 
 
 def given_up(commit: Commit, image: Image, over: JobOver) -> None:

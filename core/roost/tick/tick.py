@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..author.action import Action
     from ..author.job_method import JobMethod, JobRef
     from ..author.kind import Kind
+    from ..contract.job import NoteKind
     from ..contract.limits import Limits
     from ..contract.trigger import Occurrence, Trigger
     from ..ports import Store
@@ -264,6 +265,10 @@ class Tick:
     def cancel(self, job: str) -> bool:
         self._may_write(f"cancel {job}")
         return self.job_effects().cancel(self, job)
+
+    def tell_job(self, job: str, kind: NoteKind, name: str, value: Any) -> bool:
+        self._may_write(f"tell the job {job}")
+        return self.job_effects().tell(self, job, kind, name, value)
 
     def jobs(self) -> list[JobRef[Any]]:
         if not self.open:

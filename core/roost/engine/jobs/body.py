@@ -15,9 +15,10 @@ from typing import Any, Final, cast
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from ...author.job_errors import Fatal, StepFailed, StepUnknown
+from ...author.asking import QuestionWork, WaitWork
+from ...author.job_errors import Fatal, QuestionExpired, StepFailed, StepUnknown
 from ...contract.encoding import encode
-from ...contract.errors import AgentError, RoostError, from_problem, problem
+from ...contract.errors import AgentError, Rejected, RoostError, from_problem, problem
 from ...contract.journal import RESUMES, Fact
 from .loop import BodyLoop, Timer, body_loop
 from .ordered import OrderedTask, PendingCall
@@ -43,6 +44,12 @@ class Body:
         self._make = make
         self._root: OrderedTask | None = None
         self._asked: list[PendingCall] = []
+        self._mail: dict[str, list[Fact]] = {}
+        """Signals by name that came for nobody: whoever waited for them was told something else first."""
+        self.taken: set[str] = set()
+        """Ids of the signals that somebody got."""
+        self.questions = 0
+        """How many it asked so far."""
 
     def begin(self) -> None:
         """Run to where it first waits. Like `deliver`, from a plain callback: inside no task."""
@@ -82,9 +89,31 @@ class Body:
                 loop.fire(timer)
             elif not loop.knows(fact.id):
                 raise _diverged(fact, None)
+        elif fact.kind == "signal":
+            self._signal(fact)
         else:
             self._outcome(fact)
         loop.pump()
+
+    def _signal(self, fact: Fact) -> None:
+        """To the first of those who wait for this name; else to the next one who does."""
+        for call in self.loop.wanted.values():
+            if isinstance(call.work, WaitWork) and call.work.name == fact.name:
+                del self.loop.wanted[call.id]
+                self._hand(call, fact)
+                return
+        self._mail.setdefault(fact.name, []).append(fact)
+
+    def _hand(self, call: PendingCall, fact: Fact) -> None:
+        self.taken.add(fact.id)
+        try:
+            value = call.decode(fact.data)
+        except (ValidationError, ValueError) as error:
+            call.set_exception(
+                Rejected(f"the signal {fact.name!r} is not what is waited for: {error}", code="bad-signal")
+            )
+        else:
+            call.set_result(value)
 
     def _outcome(self, fact: Fact) -> None:
         call = self.loop.wanted.get(fact.id)
@@ -96,7 +125,14 @@ class Body:
         if not _same(call, fact):
             raise _diverged(fact, call)
         del self.loop.wanted[fact.id]
-        if fact.kind == "value":
+        if fact.kind == "answer":
+            try:
+                call.set_result(call.decode(fact.data))
+            except (ValidationError, ValueError) as error:
+                call.set_exception(Rejected(f"the answer is not what was asked for: {error}", code="bad-answer"))
+        elif fact.kind == "expired":
+            call.set_exception(QuestionExpired(f"nobody answered the question {fact.id} in time"))
+        elif fact.kind == "value":
             try:
                 value = call.decode(fact.data)
             except (ValidationError, ValueError) as error:
@@ -141,6 +177,11 @@ class Body:
         loop = self.loop
         fingerprint = blake2b(arguments, digest_size=16).digest()
         call = PendingCall(loop, loop.next_call(), name, fingerprint, work, decode, once)
+        if isinstance(work, QuestionWork):
+            self.questions += 1
+        elif isinstance(work, WaitWork) and (mail := self._mail.get(work.name)):
+            self._hand(call, mail.pop(0))
+            return call
         loop.wanted[call.id] = call
         self._asked.append(call)
         return call

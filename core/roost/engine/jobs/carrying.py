@@ -20,10 +20,11 @@ from ...contract.errors import AgentError, RoostError, Unreadable
 from ...contract.job import JOURNAL_BYTES, ROWS
 from ...contract.journal import JournalRow, read, write
 from ...contract.trigger import JOB_END
+from .asking import Asking
 from .body import Body, Diverged
 from .doing import Done, attempt, failure_of
 from .execution import Execution, ended_by
-from .hold import AGAIN, Desk, Hold, Lost, Trouble
+from .hold import AGAIN, CLAIM, Desk, Lost, Trouble
 from .scope import JobServices, JobTick, Reached, RunLog
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ TOLD: Final = 0.8
 """Part of the limits of a journal at which the log says so."""
 
 
-class Carrying(Hold):
+class Carrying(Asking):
     """See the file's head."""
 
     def __init__(self, executor: Desk, address: Address, uid: str) -> None:
@@ -55,7 +56,7 @@ class Carrying(Hold):
         """Rows of this run, and their bytes."""
         self.execution: Execution | None = None
         self.draining = False
-        """The host shuts down: what runs may end, and nothing begins."""
+        """The host shuts down, or the job is held: what runs may end, and nothing begins."""
         self.cancelled_at: float | None = None
         """By `Host.now`: when the body heard it, as far as this executor goes."""
 
@@ -92,7 +93,8 @@ class Carrying(Hold):
                 return
             await self._open()
             self.executor.troubles.pop((self.address, self.uid), None)
-            await self._notes()
+            assert self.execution is not None
+            await self.hear(self.execution)
             await self._go_on()
         except (Diverged, Unreadable) as error:
             self._stop_steps()
@@ -174,6 +176,8 @@ class Carrying(Hold):
                 raise Lost
             if execution.state == "ended":
                 return
+            if self.bell < 0:
+                await self.hear(execution)
             if not self.draining and not all(map(self.fits, execution.starting())):
                 self.draining = True
             for call in execution.to_begin():
@@ -181,8 +185,8 @@ class Carrying(Hold):
                     self._begin(call)
                 else:
                     self.draining = True
-            if self.bell < 0:
-                await self._notes()
+            if not self.draining:
+                await self._others(execution)
             execution.closing = self.draining
             row = execution.to_write()
             if row is not None:
@@ -194,7 +198,16 @@ class Carrying(Hold):
                     return
             else:
                 await self._wait(execution)
-                await self._time(execution)
+                if not self.held:
+                    await self._time(execution)
+
+    async def _others(self, execution: Execution) -> None:
+        """What others are asked, and need not answer any more."""
+        for id in execution.waits.to_close():
+            await self.close(id)
+        for call in execution.waits.to_ask():
+            if call.id in execution.body.loop.wanted:
+                await self.ask(execution, call)
 
     def _near(self, execution: Execution) -> bool:
         """Not worth letting go: it goes on soon, or is cancelled, and its grace runs here."""
@@ -214,6 +227,7 @@ class Carrying(Hold):
             execution.end(now, ended_by(why))
         elif self.cancelled_at is None and now >= self.job.live.deadline:
             execution.cancel(now, "deadline", "deadline")
+        await self.expire(execution, now)
         await self._plainly(lambda: execution.tick(now))
 
     async def _wait(self, execution: Execution) -> None:
@@ -221,7 +235,7 @@ class Carrying(Hold):
             self._stirred = False
             return
         self._woken = self.host.future()
-        due = self._due(execution)
+        due = self.host.now() + CLAIM if self.held else self._due(execution)
         timer = self.host.call_at(due, self.wake)
         try:
             await self._woken
@@ -248,10 +262,9 @@ class Carrying(Hold):
             self.runtime.log.warning("%s: its journal has %d rows, and may have %d", self.what, self.count, ROWS)
         self.executor.wrote(self.address, self.uid, row)
         await self._heard(execution, row)
-        taken = [fact.id for fact in row.facts if fact.kind == "cancel" and fact.id not in ("", "deadline")]
-        if taken:
-            await self._insist(partial(self.journal.taken, self.claim, taken))
-        if last is not None:
+        if last is None:
+            await self.took(execution, row)
+        else:
             await self._over(last.data)
 
     async def _heard(self, execution: Execution, row: JournalRow) -> None:
@@ -272,17 +285,6 @@ class Carrying(Hold):
         if execution.raised is not None:
             self.runtime.log.error("%s failed", self.what, exc_info=execution.raised)
             execution.raised = None
-
-    async def _notes(self) -> None:
-        """What was told to the job."""
-        execution = self.execution
-        assert execution is not None
-        now = self.host.now()
-        job = await self._insist(partial(self.journal.renew, self.claim, now, now + self.lasts))
-        self.bell = job.bell
-        for note in await self.journal.notes(self.address, self.uid):
-            if note.kind == "cancel":
-                execution.cancel(now, note.id)
 
     async def _suspend(self, execution: Execution) -> bool:
         """Let a job go that waits; whether it is."""

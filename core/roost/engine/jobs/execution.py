@@ -22,11 +22,12 @@ from pydantic_core import from_json, to_json
 
 from ...contract.encoding import encode
 from ...contract.errors import AgentError, LimitExceeded, RoostError
-from ...contract.job import OUTCOME_BYTES, ROW_BYTES
+from ...contract.job import OUTCOME_BYTES, ROW_BYTES, Note
 from ...contract.journal import Fact, JournalRow
 from ...contract.result import problem_bytes
 from .body import Body, Diverged
 from .ordered import PendingCall
+from .waits import Waits, note_of
 
 FACTS: Final = 100
 """Facts in one row, at most: what stands around their data must fit too."""
@@ -59,6 +60,9 @@ class Execution:
         """Those of them that wait for their next attempt, and until when (epoch seconds)."""
         self.notes: set[str] = set()
         """Ids of notes that are in the journal, or will be in its next row."""
+        self.heard: set[str] = set()
+        """Those of them that are answers and cancellations, and that the body heard of."""
+        self.waits = Waits()
         self.cancelled: tuple[float, str] | None = None
         """When the body heard that it is cancelled, and why: `cancelled`, `deadline`."""
         self._ending = False
@@ -94,8 +98,11 @@ class Execution:
             self._hears(fact)
 
     def _hears(self, fact: Fact) -> None:
+        if note := note_of(fact):
+            self.notes.add(note)
+            if fact.kind != "signal":
+                self.heard.add(note)
         if fact.kind == "cancel":
-            self.notes.add(fact.id)
             self.cancelled = self.cancelled or (fact.at, str(from_json(fact.data) or "cancelled"))
         elif self.tries:
             self.tries.pop(fact.id, None)
@@ -143,6 +150,25 @@ class Execution:
         if note not in self.notes or not note:
             self.notes.add(note)
             self._gathered.append(Fact("cancel", now, note, data=to_json(why)))
+
+    def over(self, call: PendingCall, answer: Note | None, now: float) -> None:
+        """A question was answered, or its time is over."""
+        if not self._ending:
+            if answer is not None:
+                self.notes.add(answer.id)
+            self._gathered += self.waits.over(call, answer, now)
+
+    def refused(self, call: PendingCall, error: bytes, now: float) -> None:
+        """A question could not be asked."""
+        if not self._ending:
+            self._gathered.append(Fact("failed", now, call.id, call.name, call.fingerprint, error))
+
+    def take(self, now: float) -> None:
+        """Signals that somebody waits for become facts."""
+        if not (self._ending or self.body.done):
+            for fact in self.waits.take(self.body, now):
+                self.notes.add(fact.id)
+                self._gathered.append(fact)
 
     def end(self, now: float, error: RoostError) -> None:
         """The job ends without its body."""
@@ -216,6 +242,7 @@ class Execution:
                 return
             else:
                 self._firing.discard(fact.id)
+                self.waits.heard(fact)
                 self._hears(fact)
         self._look(now)
 
@@ -243,7 +270,8 @@ class Execution:
         if self.state in ("ended", "lost"):
             return None
         timer = self.body.next_timer()
-        return min([*self._resting.values(), *(() if timer is None else (timer.when(),))], default=None)
+        times = (*self._resting.values(), *self.waits.expires.values())
+        return min([*times, *(() if timer is None else (timer.when(),))], default=None)
 
     @property
     def waiting_for_nothing(self) -> bool:
@@ -267,7 +295,10 @@ class Execution:
             if id in body.loop.passed:
                 del self._running[id]
                 self._to_stop.append(call)
+        self.waits.look(body)
         for call in body.asked():
+            if self.waits.asked(call):
+                continue
             if not call.once:
                 if call.id not in self._resting:
                     self._run(call)
@@ -276,6 +307,7 @@ class Execution:
             else:
                 self._starting[call.id] = call
                 self._gathered.append(Fact("started", now, call.id, call.name, call.fingerprint))
+        self.take(now)
         if not self._running and not self._gathered and self.state == "running":
             self.state = "suspended"
 

@@ -138,8 +138,6 @@ class Hold:
                 continue
             self.until = begun + self.lasts * 5 / 6
             self.renewed()
-            if job.held:
-                self.stopping = True
             if job.bell != self.bell:
                 self.bell = -1
             self.wake()

@@ -1,0 +1,116 @@
+"""Agents whose jobs wait for others."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from roost import Agent, JobDone, QuestionExpired, Rejected, Run, action, job
+
+from .agents import RAN, Notes
+
+
+class Approval(BaseModel):
+    approved: bool
+    limit: int = Field(default=0, le=100)
+
+
+class Asking(Agent[Notes]):
+    """Whose job asks somebody, and acts on what it is told."""
+
+    @action
+    async def begin(self, how: str = "ask", key: str | None = "one") -> str:
+        return self.start(key, self.work, how).id
+
+    @action
+    async def approve(self, job: str, question: str, approved: bool) -> bool:
+        return self.answer_question(job, question, {"approved": approved})
+
+    @action
+    async def stop(self, job: str) -> bool:
+        return self.cancel(job)
+
+    @job(timeout=timedelta(days=2))
+    async def work(self, run: Run, how: str) -> str:
+        if how == "both":
+            first, second = await asyncio.gather(
+                run.question(Approval, "first?"), run.question(int, "second?", who="teller")
+            )
+            return f"{first.value.approved} {second.value} {second.by}"
+        if how == "crowd":
+            many = await asyncio.gather(*(run.question(int, f"{n}?") for n in range(33)), return_exceptions=True)
+            return str(many[-1])
+        if how == "give up":
+            try:
+                async with asyncio.timeout(60):
+                    await run.question(Approval, "quick?")
+            except TimeoutError:
+                await run.sleep(3600)
+                return "nobody was quick"
+        try:
+            said = await run.question(Approval, "Spend 5?", timeout=timedelta(hours=1))
+        except QuestionExpired:
+            await run.step(self.note, "expired")
+            return "expired"
+        except Rejected as error:
+            return error.code
+        await run.step(self.note, f"{said.by} {said.source}")
+        return f"{said.value.approved} by {said.by}"
+
+    async def note(self, what: str) -> None:
+        RAN.append(what)
+
+    async def on_job(self, done: JobDone) -> None:
+        self.state.ended.append(done.value if done.error is None else done.error.code)
+
+
+class Waiting(Agent[Notes]):
+    """Whose job is told things."""
+
+    @action
+    async def begin(self, how: str = "two") -> str:
+        return self.start(None, self.work, how).id
+
+    @action
+    async def tell_it(self, job: str, name: str, value: Any) -> bool:
+        return self.signal(job, name, value)
+
+    @action
+    async def begin_and_tell(self) -> str:
+        ref = self.start(None, self.work, "two")
+        self.signal(ref, "word", "early")
+        self.signal(ref, "word", "late")
+        return ref.id
+
+    @job
+    async def work(self, run: Run, how: str) -> list[Any]:
+        if how == "number":
+            try:
+                return [await run.wait("n", int)]
+            except Rejected as error:
+                return [error.code, await run.wait("n", int)]
+        if how == "race":
+            found: list[Any] = []
+            while len(found) < 8:
+                try:
+                    async with asyncio.timeout(2):
+                        found.append(await run.wait("word", int))
+                except TimeoutError:
+                    await run.step(self.prepare)
+            return found
+        await run.step(self.prepare)
+        first = await run.wait("word", str)
+        await run.step(self.prepare)
+        return [first, await run.wait("word", str)]
+
+    async def prepare(self) -> None:
+        RAN.append("prepared")
+
+    async def on_job(self, done: JobDone) -> None:
+        self.state.ended.append(str(done.value if done.error is None else done.error.code))
+
+
+OTHERS: list[type[Agent[Any, Any]]] = [Asking, Waiting]
