@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import partial
 from secrets import token_hex
 from typing import Any
 
@@ -275,7 +275,10 @@ class Worker(Agent[Shift]):
                 said.append("went")
             except AgentError as error:
                 said.append(error.code)
-        for away in (partial(self.agent(Ledger, "x").write, "no"), partial(asyncio.to_thread, len, "no")):
+        aways: list[Callable[[], Awaitable[Any]]] = [
+            lambda: self.agent(Ledger, "x").write("no"), lambda: asyncio.to_thread(len, "no")
+        ]  # fmt: skip
+        for away in aways:
             try:
                 await away()
                 said.append("went")
