@@ -64,6 +64,26 @@ async def check(client: Client, ledger: Ledger) -> None:
     for number in range(AGENTS):
         await _agent(client, ledger, number, wanted[number], allowed[number])
     await _whole(client, ledger)
+    await _laps(client, ledger)
+
+
+async def _laps(client: Client, ledger: Ledger) -> None:
+    """A recorded step of a job never ran again: its laps are in order. What may run once at most did."""
+    try:
+        lines: list[str] = (await client.agent("ledger", ledger.laps).state())["lines"]
+    except RoostError as error:
+        if error.code != "no-agent":
+            raise
+        return
+    ran: dict[str, list[str]] = {}
+    for line in lines:
+        name, _, lap = line.partition(" ")
+        ran.setdefault(name, []).append(lap)
+    for name, laps in ran.items():  # "0" to "2", then "paid"
+        if laps != sorted(laps):
+            raise Violation(f"a recorded step of the job {name} ran again: {laps}")
+        if laps.count("paid") > 1:
+            raise Violation(f"a step of the job {name} that runs once at most ran twice: {laps}")
 
 
 async def _agent(client: Client, ledger: Ledger, number: int, wanted: set[str], allowed: set[str]) -> None:
@@ -99,7 +119,7 @@ async def _agent(client: Client, ledger: Ledger, number: int, wanted: set[str], 
     numbers = [event.seq for event in events]
     if numbers != list(range(numbers[0], numbers[0] + len(numbers))) if numbers else False:
         raise Violation(f"{handle.address}: the log has holes: {numbers}")
-    ids = [event.data for event in events]
+    ids = [event.data for event in events if not event.kind.startswith("job-")]
     if len(ids) != len(set(ids)):
         raise Violation(f"{handle.address}: entries of one operation twice in the log")
     missing.update(id for id in ids if id not in totals)

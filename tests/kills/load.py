@@ -33,6 +33,10 @@ class Operation:
     keyed: bool = True
     fate: Fate = "unknown"
 
+    @property
+    def job(self) -> bool:
+        return any(step[0] == "job" for step in self.steps)
+
 
 @dataclass(slots=True)
 class Ledger:
@@ -41,6 +45,8 @@ class Ledger:
     name: str
     sweep: float = 0.0
     """Seconds after which the platform looks for what a host died before it could ring for."""
+    jobs: bool = False
+    """The host runs jobs."""
     operations: list[Operation] = field(default_factory=list[Operation])
 
     @property
@@ -49,6 +55,11 @@ class Ledger:
 
     def key(self, number: int) -> str:
         return f"{self.name}-{number}"
+
+    @property
+    def laps(self) -> str:
+        """Key of the ledger in which the steps of jobs write."""
+        return f"{self.name}-laps"
 
 
 class Load:
@@ -117,6 +128,9 @@ class Load:
             case 2:
                 steps.append(["later", id, round(random.uniform(0.02, 1.5), 3), [["add", f"{id}s", 1]]])
                 effects.append((at, f"{id}s"))
+            case 3 if self._ledger.jobs:
+                steps.append(["job", id, self._ledger.laps])
+                effects += [(at, f"{id}j"), (at, f"{id}e")]
             case _:
                 pass
         plain = random.random() < 0.15

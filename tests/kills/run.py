@@ -42,6 +42,8 @@ class Tally:
     operations: int = 0
     acknowledged: int = 0
     repeated: int = 0
+    jobs: int = 0
+    """Of the operations, those that start one."""
     partly: int = 0
     """Of the kills, those that left some of the hosts alive."""
     restarts: list[float] = field(default_factory=list[float])
@@ -53,7 +55,8 @@ class Tally:
         return (
             f"{self.kills} kills ({self.partly} of some hosts only), "
             f"{self.operations} operations, {self.acknowledged} acknowledged before their kill, "
-            f"{self.repeated} repeated by key; restart {median(ordered):.2f} s median, {p99:.2f} s p99; 0 violations"
+            f"{self.repeated} repeated by key, {self.jobs} jobs; restart {median(ordered):.2f} s median, "
+            f"{p99:.2f} s p99; 0 violations"
         )
 
 
@@ -63,7 +66,8 @@ async def run(harness: Harness, kills: int, seed: int, say: Callable[[str], None
     await harness.start(restless=False)
     try:
         while tally.kills < kills:
-            ledger = Ledger(f"s{seed}e{tally.kills}", SWEEP if isinstance(harness, LambdaHarness) else 0.0)
+            sweep = SWEEP if isinstance(harness, LambdaHarness) else 0.0
+            ledger = Ledger(f"s{seed}e{tally.kills}", sweep, harness.capabilities.jobs)
             for _ in range(min(ROUNDS, kills - tally.kills)):
                 try:
                     await one_round(harness, ledger, random, tally, workers)
@@ -72,6 +76,7 @@ async def run(harness: Harness, kills: int, seed: int, say: Callable[[str], None
                     raise Violation(f"seed {seed}, kill {tally.kills}: {found}\n{said}") from found
                 say(f"kill {tally.kills}: {len(ledger.operations)} operations, {ledger.acknowledged} acknowledged")
             tally.operations += len(ledger.operations)
+            tally.jobs += sum(1 for one in ledger.operations if one.job)
     finally:
         await harness.stop()
     return tally

@@ -78,6 +78,15 @@ async def test_the_check_can_fail(memory: Harness) -> None:
             ledger.operations = [told]
             with pytest.raises(Violation, match=r"more than once: \{'once': 2\}"):
                 await check(client, ledger)
+            for name, laps, what in (
+                ("back", ("0", "1", "0"), "a recorded step of the job back ran again"),
+                ("dear", ("0", "paid", "paid"), "runs once at most ran twice"),
+            ):
+                ledger = Ledger(name)
+                for lap in laps:
+                    await client.agent("ledger", ledger.laps).call("write", f"{name} {lap}")
+                with pytest.raises(Violation, match=what):
+                    await check(client, ledger)
     finally:
         await memory.stop()
 

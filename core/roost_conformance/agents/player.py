@@ -7,11 +7,28 @@ are killed.
 from __future__ import annotations
 
 import json
+from secrets import token_hex
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
-from roost import Agent, Connection, Every, Rejected, Retry, RoostError, TransientError, action
+from roost import (
+    Agent,
+    Connection,
+    Every,
+    JobDone,
+    Rejected,
+    Retry,
+    RoostError,
+    Run,
+    StepUnknown,
+    TransientError,
+    action,
+    job,
+    step,
+)
+
+from .ledger import Ledger
 
 Step: TypeAlias = list[Any]
 """[what, argument, ...]; `_step` below says what there is."""
@@ -43,6 +60,32 @@ class Player(Agent[Score]):
             self.state.early.append(f"{name} by {due - self.now.timestamp()} s")
         await self.play(steps)
 
+    @job
+    async def course(self, run: Run, name: str, ledger: str) -> str:
+        """Laps, one after the other, written down whenever one is run; a payment, once at most; then a tick."""
+        words = [await run.step(self.lap, ledger, f"{name} {n}") for n in range(3)]
+        try:
+            words.append(await run.step(self.pay, ledger, f"{name} paid"))
+        except StepUnknown:
+            words.append("unknown")
+        await run.sleep(0.05)
+        await run.tick(self.arrive, f"{name}j")
+        return " ".join(words)
+
+    async def lap(self, ledger: str, line: str) -> str:
+        await self.agent(Ledger, ledger, idempotency_key=token_hex(8)).write(line)
+        return line
+
+    @step(once="at_most")
+    async def pay(self, ledger: str, line: str) -> str:
+        return await self.lap(ledger, line)
+
+    async def arrive(self, name: str) -> int:
+        return self._add(name)
+
+    async def on_job(self, done: JobDone, /) -> None:
+        self._add(f"{done.key}e" if done.error is None else f"{done.key} {done.error.code}")
+
     async def on_connect(self, connection: Connection, /) -> None:
         self._add("connected")
 
@@ -52,11 +95,11 @@ class Player(Agent[Score]):
     async def on_message(self, connection: Connection, message: str | bytes, /) -> None:
         """A program too, whose answers are sent back; `attach` is of this connection."""
         answers: list[Any] = []
-        for step in json.loads(message):
-            if step[0] == "attach":
-                connection.attachment = step[1]
+        for one in json.loads(message):
+            if one[0] == "attach":
+                connection.attachment = one[1]
             else:
-                answers.append(await self._step(step))
+                answers.append(await self._step(one))
         connection.send({"answers": answers})
 
     def _add(self, name: str, by: int = 1) -> int:
@@ -124,6 +167,8 @@ class Player(Agent[Score]):
                 self.schedule(name, seconds, self.rung, name, self.now.timestamp() + seconds, steps)
             case ["every", str(name), int() | float() as seconds, [*steps]]:
                 self.schedule(name, Every(seconds), self.rung, name, None, steps)
+            case ["job", str(name), str(ledger)]:
+                self.start(name, self.course, name, ledger)
             case ["drop", str(name)]:
                 return self.unschedule(name)
             case ["broadcast", data]:
