@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from random import Random
 from typing import Any
 
 import pytest
 
-from roost import App
+from roost import Address, App
+from roost.contract.job import Claim, Claimed, EndedJob, Job
+from roost.engine.jobs.carrying import Carrying
 from roost.testing import world
 from roost.testing.faults import Faults
 from roost.testing.world import World
@@ -69,3 +72,27 @@ async def test_whatever_fails_a_job_has_one_outcome(first: int) -> None:
     for seed in range(first, first + CHUNK):
         crashes += await one_world(seed)
     assert crashes
+
+
+async def test_a_job_whose_end_is_committed_after_it_was_claimed_is_over(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows are gone when they are read: nothing is wrong with it."""
+    caplog.set_level(logging.WARNING, "roost")
+    async with world(App(ALL)) as w:
+        id, address = await w.agent(Research, "a").begin(["a"]), Address("research", "a")
+        await w.advance(hours=2)
+        executor, journal = w.backend.runtime.executor(), w.store.journal
+        assert executor is not None
+        over = await journal.job(address, id)
+        assert isinstance(over, EndedJob)
+
+        async def claim(*_: Any) -> Claimed:
+            held = Claim(address, 0, id, 9, executor.owner)
+            return Claimed(held, Job(over.live, claim=9, owner=executor.owner, ended=over.ended), b"{}")
+
+        monkeypatch.setattr(executor.runtime.store.journal, "claim", claim)
+        caplog.clear()
+        w.host.spawn(Carrying(executor, address, id).run())
+        await w.advance(minutes=5)
+        assert [r.getMessage() for r in caplog.records] == []

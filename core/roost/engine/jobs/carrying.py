@@ -17,7 +17,7 @@ from pydantic_core import from_json
 from ...author.run import Run
 from ...contract.commit import Letter
 from ...contract.errors import AgentError, RoostError, Unreadable
-from ...contract.job import JOURNAL_BYTES, ROWS
+from ...contract.job import JOURNAL_BYTES, ROWS, Job
 from ...contract.journal import JournalRow, read, write
 from ...contract.trigger import JOB_END
 from .asking import Asking
@@ -89,7 +89,7 @@ class Carrying(Asking):
         try:
             await self._read()
             if job.ended is not None or any(fact.kind == "ended" for row in self.rows[-1:] for fact in row.facts):
-                await self._over(self._ended())
+                await self._over(await self._ended())
                 return
             await self._open()
             self.executor.troubles.pop((self.address, self.uid), None)
@@ -334,9 +334,11 @@ class Carrying(Asking):
 
     # The end -------------------------------------------------------------------------------------------
 
-    def _ended(self) -> bytes:
+    async def _ended(self) -> bytes:
         last: list[Fact] = [fact for row in self.rows for fact in row.facts if fact.kind == "ended"]
         if not last:
+            if not isinstance(await self.journal.job(self.address, self.uid), Job):
+                raise Lost  # its end was committed after it was claimed, and took the rows along
             raise Unreadable(f"{self.what} has ended, but no row of its journal says how")
         return last[-1].data
 
