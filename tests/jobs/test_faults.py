@@ -81,7 +81,7 @@ async def test_a_job_whose_end_is_committed_after_it_was_claimed_is_over(
     caplog.set_level(logging.WARNING, "roost")
     async with world(App(ALL)) as w:
         id, address = await w.agent(Research, "a").begin(["a"]), Address("research", "a")
-        await w.advance(hours=2)
+        await w.advance(minutes=61)
         executor, journal = w.backend.runtime.executor(), w.store.journal
         assert executor is not None
         over = await journal.job(address, id)
@@ -91,7 +91,7 @@ async def test_a_job_whose_end_is_committed_after_it_was_claimed_is_over(
             held = Claim(address, 0, id, 9, executor.owner)
             return Claimed(held, Job(over.live, claim=9, owner=executor.owner, ended=over.ended), b"{}")
 
-        monkeypatch.setattr(executor.runtime.store.journal, "claim", claim)
+        monkeypatch.setattr(journal, "claim", claim)
         caplog.clear()
         w.host.spawn(Carrying(executor, address, id).run())
         await w.advance(minutes=5)
