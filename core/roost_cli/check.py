@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     for kind in app.kinds.values():
         put(f"  {kind.name:<16}{', '.join(kind.actions) or '(no actions)'}")
         if kind.jobs:
-            put(f"  {'':<16}jobs: {', '.join(kind.jobs)}; cloudflare and lambda run none yet, and refuse their start")
+            put(f"  {'':<16}jobs: {', '.join(kind.jobs)}; lambda runs none yet, and refuses their start")
     for backend, names in refused.items():
         if names:
             put(f"  not on {backend}: App(limits=...) raises {', '.join(names)}")

@@ -92,15 +92,44 @@ async def test_what_a_job_sends_reaches_no_later_life() -> None:
         agent = w.agent(Slow, "a")
         await agent.begin_late()
         await w.advance(seconds=1)
+        executor = w.backend.runtime.executor()
+        assert executor is not None
+        for carrying in executor.carried.values():
+            carrying.gone = lambda: None  # type: ignore[method-assign]  # its step does not hear of it
         await w.backend.wake(Address("slow", "a"), Trigger("destroy", NOTHING, source="admin"))
         assert await agent.add(1) == 1
         await w.advance(seconds=4)
         assert RAN == ["gone"]
         await w.advance(minutes=10)
         assert await w.state(Slow, "a") == {"total": 1, "ended": []}
+        assert not executor.carried
+
+
+async def test_steps_of_a_destroyed_agent_are_stopped_at_once() -> None:
+    async with world(App(ALL)) as w:
+        CLOCK[:] = [w.host]
+        agent = w.agent(Slow, "a")
+        await agent.begin()
+        await w.advance(seconds=5)
+        await w.backend.wake(Address("slow", "a"), Trigger("destroy", NOTHING, source="admin"))
+        await w.advance(seconds=1)
         executor = w.backend.runtime.executor()
         assert executor is not None
-        assert not executor.carried
+        assert (RAN, executor.carried) == (["began", "stopped"], {})
+
+
+async def test_an_owned_host_renews_nothing_and_hears_of_a_cancellation(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with world(App(ALL)) as w:
+        CLOCK[:] = [w.host]
+        agent = w.agent(Slow, "a")
+        id = await agent.begin()
+        await w.advance(seconds=5)
+        monkeypatch.setattr(w.store.journal, "renew", None)
+        await w.advance(minutes=5)
+        assert RAN == ["began"]
+        assert await w.backend.runtime.cancel_job(Address("slow", "a"), id, "c1", "admin", "")
+        await w.advance(seconds=1)
+        assert RAN == ["began", "stopped"]
 
 
 async def test_other_code_diverges_by_name_and_waits(caplog: pytest.LogCaptureFixture) -> None:

@@ -28,13 +28,16 @@ class ObjectAlarms:
         jobs: Callable[[], float | None] = lambda: None,
         stored: Callable[[], float | None] = lambda: None,
     ) -> None:
-        """`jobs`: when the first job is due. `stored`: what the agent is armed for."""
+        """`jobs`: when the first job is due. `stored`: what the agent is armed for. Both as the tables say."""
         self._ctx = ctx
         self._host = host
         self._at: float | None = None
         self._own: float | None = None
         self._told = False
         """`_own` is what the agent is armed for."""
+        self._job: float | None = None
+        self._job_told = False
+        """`_job` is when somebody must look at its jobs."""
         self._jobs = jobs
         self._stored = stored
         self._wanted: float | None = None
@@ -53,8 +56,9 @@ class ObjectAlarms:
         await self._arm()
 
     async def arm_jobs(self, address: Address, at: float | None) -> None:
+        self._job, self._job_told = at, True
         self._recall()
-        await self._arm()  # when a job is due is what the object's tables say
+        await self._arm()
 
     async def again(self, soonest: float) -> None:
         """An alarm went off for one of the two: the other is still to come, or what is due and nobody took care of, no
@@ -69,7 +73,7 @@ class ObjectAlarms:
             self._own, self._told = self._stored(), True
 
     def _first(self) -> float | None:
-        jobs, own = self._jobs(), self._own
+        jobs, own = self._job if self._job_told else self._jobs(), self._own
         return jobs if own is None else own if jobs is None else min(own, jobs)
 
     async def _arm(self) -> None:

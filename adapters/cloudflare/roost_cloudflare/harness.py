@@ -37,7 +37,7 @@ class CloudflareHarness:
 
     base_path: str | None = None
     admin_token = TOKEN
-    capabilities: Capabilities = Capabilities("cloudflare")
+    capabilities: Capabilities = Capabilities("cloudflare", jobs=True)
 
     def __init__(self, module: str = "roost.testing.app", packages: Sequence[Path] = ()) -> None:
         """`module` has the app; `packages` go along beside Roost's own."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from pydantic_core import from_json
 
@@ -20,6 +20,7 @@ from roost.contract.errors import RoostError, TransientError
 from roost.contract.hosts import check_origin
 from roost.contract.trigger import Disconnect, Trigger
 from roost.engine.cell import REARM
+from roost.engine.retries import FIRST, LONGEST
 from roost.engine.runtime import Runtime
 from roost.ports import Capabilities, Ports
 from roost.sockets.admission import check_transport, read_query
@@ -37,14 +38,19 @@ from .store import ObjectStore
 from .wire import ObjectLine, Sockets, rebuilt, session_of, socket_address
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from roost.engine.jobs.executor import Executor
+
     from .settings import Settings
 
-CLOUDFLARE = Capabilities("cloudflare")
+CLOUDFLARE = Capabilities("cloudflare", jobs=True)
 STAY = 1.0
 """Seconds for which the platform's alarm waits for what is due. The next alarm would only queue behind it."""
 LATE = 2.0
 """Seconds after which an event does not wait for the platform's alarm any more. It may be a minute late after a
 failover (https://developers.cloudflare.com/durable-objects/api/alarms/), and workerd was seen to lose one."""
+_DUE: Final = "SELECT armed FROM head WHERE armed IS NOT NULL"
 log = logging.getLogger("roost")
 
 
@@ -52,11 +58,19 @@ class ObjectRuntime(Runtime):
     """The runtime of one object. `app.agent` belongs to the router, not to whichever object came last."""
 
     def __init__(self, app: App, ports: Ports, settings: Settings) -> None:
+        self.working: Callable[[], object] = lambda: None
+        """Told that jobs are worked on, perhaps by no event's doing."""
         before = app.runtime
         super().__init__(
             app, ports, CLOUDFLARE, config=settings.config, idle_after=float("inf"), restless=settings.restless
         )
         app.runtime = before
+
+    def executor(self) -> Executor | None:
+        found = super().executor()
+        if found is not None:
+            found.working = self.working
+        return found
 
 
 class AwakeObject:
@@ -219,10 +233,17 @@ class AwakeObject:
         while cell is not None and cell.pumping and isinstance(cell.task, asyncio.Task):
             await asyncio.wait([cell.task])
 
+    async def idle(self) -> None:
+        """Until nothing of the agent runs, the bodies of its jobs neither."""
+        while self.busy:
+            await self.quiet()
+            if self.runtime.jobs is not None:
+                await self.runtime.jobs.idle()
+
     @property
     def busy(self) -> bool:
-        cell = self.runtime.cells.get(self.address)
-        return cell is not None and cell.pumping
+        cell, jobs = self.runtime.cells.get(self.address), self.runtime.jobs
+        return (cell is not None and cell.pumping) or (jobs is not None and jobs.busy)
 
 
 class AgentObject(interop.DurableObject):  # type: ignore[misc]  # the SDK has no types here
@@ -235,6 +256,8 @@ class AgentObject(interop.DurableObject):  # type: ignore[misc]  # the SDK has n
         self.env = env
         self._awake_object: AwakeObject | None = None
         self._held = False
+        self._pause = 0.0
+        """Seconds that the last alarm handler, which failed, put its alarm off by."""
         interop.quicken()
 
     def _awake(self) -> AwakeObject:
@@ -254,18 +277,19 @@ class AgentObject(interop.DurableObject):  # type: ignore[misc]  # the SDK has n
             found = self._awake_object = AwakeObject(
                 self.app, Settings.of(self.app, self.env), self.ctx, self.env, address
             )
+            found.runtime.working = self._hold
         return found
 
     def _hold(self) -> None:
-        """Keep the object awake while its queue works on what no request waits for."""
+        """Keep the object awake while it works on what no request waits for: its queue, its jobs."""
         awake = self._awake_object
         if awake is not None and awake.busy and not self._held:
             self._held = True
-            interop.wait_until(self.ctx, self._until_quiet(awake))
+            interop.wait_until(self.ctx, self._until_idle(awake))
 
-    async def _until_quiet(self, awake: AwakeObject) -> None:
+    async def _until_idle(self, awake: AwakeObject) -> None:
         try:
-            await awake.quiet()
+            await awake.idle()
         finally:
             self._held = False
 
@@ -292,9 +316,19 @@ class AgentObject(interop.DurableObject):  # type: ignore[misc]  # the SDK has n
         try:
             await self._awake().alarm()
             self._hold()
+            self._pause = 0.0
         except Exception:
-            log.exception("the alarm handler failed; it is called again in %.0f s", REARM)
-            await interop.set_alarm(self.ctx, time.time() + REARM)
+            now = time.time()
+            pause = self._pause = min(LONGEST, max(FIRST, 2 * self._pause, self._late(now)))
+            log.exception("the alarm handler failed; it is called again in %.0f s", pause)
+            await interop.set_alarm(self.ctx, now + pause)
+
+    def _late(self, now: float) -> float:
+        """Seconds for which something is due, by the tables: what memory knows of failures is gone when it sleeps."""
+        try:
+            return now - float(interop.Sql(self.ctx).rows(_DUE)[0][0])
+        except Exception:  # there is no such table, or nothing is due, or it is the storage that fails
+            return 0.0
 
     async def webSocketMessage(self, socket: interop.Js, data: interop.Js) -> None:
         awake = self._awake()

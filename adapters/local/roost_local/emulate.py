@@ -49,7 +49,7 @@ PLATFORMS: Final[Mapping[str, Rules]] = {
     "cloudflare": Rules(
         # A Durable Object holds its own sockets: order, paths and close codes are as here. 32 MiB messages are
         # allowed there; the portable limit is narrower and holds.
-        Capabilities("cloudflare"),
+        Capabilities("cloudflare", jobs=True),
         sources={
             "sse_window": "an open response pins a Durable Object in memory, so streams end after 50 s",
             "frame": "32 MiB, https://developers.cloudflare.com/durable-objects/platform/limits/",

@@ -69,8 +69,11 @@ class JobImage(Image):
         self._rang = rang
 
     def apply(self, commit: Commit) -> None:
+        had = self.jobs
         super().apply(commit)
         if not commit.jobs:
+            if had and not self.jobs:  # the agent was destroyed
+                self._rang()
             return
         for change in commit.jobs:
             if isinstance(change, JobStart):

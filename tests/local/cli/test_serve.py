@@ -236,7 +236,7 @@ def test_check_says_where_jobs_run(tmp_path: Path) -> None:
     write_app(tmp_path, APP.replace("    @action\n", body, 1).replace("import Agent", "import Run, job, Agent"))
     assert json.loads(here("check", "--json", cwd=tmp_path).stdout)["jobs"] == {"counter": ["work"]}
     said = here("check", cwd=tmp_path).stdout
-    assert "jobs: work; cloudflare and lambda run none yet" in said
+    assert "jobs: work; lambda runs none yet" in said
 
 
 def test_options_are_explained(tmp_path: Path) -> None:

@@ -38,8 +38,7 @@ class Asking(Hold):
 
     async def hear(self, execution: Execution) -> None:
         """What was told to the job."""
-        now = self.host.now()
-        job = await self._insist(partial(self.journal.renew, self.claim, now, now + self.lasts))
+        job, now = await self._as_it_is(), self.host.now()
         self.bell = job.bell
         self.held = job.held
         if self.held:

@@ -24,7 +24,7 @@ from .asking import Asking
 from .body import Body, Diverged
 from .doing import Done, attempt, failure_of
 from .execution import Execution, ended_by
-from .hold import AGAIN, CLAIM, Desk, Lost, Trouble
+from .hold import CLAIM, Desk, Lost, Trouble
 from .scope import JobServices, JobTick, Reached, RunLog
 
 if TYPE_CHECKING:
@@ -67,11 +67,12 @@ class Carrying(Asking):
         try:
             if not await self._claim():
                 return
-            renewing = self.host.spawn(self._renewing())
+            renewing = None if self.executor.sole else self.host.spawn(self._renewing())
             try:
                 await self._live()
             finally:
-                renewing.cancel()
+                if renewing is not None:
+                    renewing.cancel()
                 self._stop_steps()
                 if self.execution is not None:
                     await self._plainly(self.execution.body.close)
@@ -79,7 +80,7 @@ class Carrying(Asking):
             pass
         except RoostError as error:
             self.runtime.log.warning("%s: can't go on for now: %s", self.what, error.message)
-            self.executor.later(self.address, AGAIN)
+            self.executor.failed(self.address, self.uid)
 
     async def _live(self) -> None:
         job = self.job

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Final
 
 from ...contract.errors import RoostError
 from ..cell import REARM
+from ..retries import Retries
 from ..waking import ready
 from .carrying import Carrying
-from .hold import AGAIN, Trouble
+from .hold import AGAIN, CLAIM, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ...contract.address import Address
+    from ...contract.job import Job
     from ...contract.journal import JournalRow
+    from ...ports import Future
     from .needs import Needs
 
 LEAVE: Final = 10.0
@@ -34,12 +37,20 @@ class Executor:
         """This host owns its agents: a claim that is not its own is one of an earlier boot, and void."""
         self.owner = f"{runtime.host.entropy():016x}"
         self.carried: dict[tuple[Address, str], Carrying] = {}
+        self._here: dict[Address, dict[str, Carrying]] = {}
+        """The same, by agent."""
         self.troubles: dict[tuple[Address, str], Trouble] = {}
         """Jobs that can't go on with this code."""
         self.wrote: Callable[[Address, str, JournalRow], object] = lambda address, uid, row: None
         """Hears of each row once it is durable: for tests."""
+        self.working: Callable[[], object] = lambda: None
+        """Told that work begins, so that the host is kept awake until `idle`."""
+        self.retries = Retries()
+        self._resting: set[tuple[Address, str]] = set()
+        """Jobs that failed here a moment ago."""
         self._looking: dict[Address, bool] = {}
         """Agents that are looked at; True: once more."""
+        self._idle: Future[None] | None = None
 
     def look(self, address: Address) -> None:
         """See which jobs of an agent are due, and carry them out."""
@@ -49,7 +60,25 @@ class Executor:
             self._looking[address] = True
         else:
             self._looking[address] = False
-            self.runtime.host.spawn(self._look(address))
+            self.runtime.host.spawn(self._look(address), eager=True)  # a commit's alarm is set before anything leaves
+            self.working()
+
+    @property
+    def busy(self) -> bool:
+        """Something is looked at or carried out."""
+        return bool(self.carried or self._looking)
+
+    async def idle(self) -> None:
+        """Wait until nothing is."""
+        while self.busy:
+            if self._idle is None:
+                self._idle = self.runtime.host.future()
+            await self.runtime.host.shielded(self._idle)
+
+    def _rested(self) -> None:
+        if self._idle is not None and not self.busy:
+            self._idle.set_result(None)
+            self._idle = None
 
     def later(self, address: Address, seconds: float) -> None:
         """Look in a while."""
@@ -67,51 +96,110 @@ class Executor:
             self.later(address, AGAIN)
         finally:
             del self._looking[address]
+            self._rested()
 
     async def _once(self, address: Address) -> None:
         runtime = self.runtime
         cell = runtime.cell(address)
+        here = tuple(self._here.get(address, {}).values()) if self.sole else ()
         if cell.leases is None and not (await ready(cell)).jobs:
+            for carrying in here:
+                carrying.gone()
+            await self._arm(address, None)
             return
         if cell.status == "quarantined":
+            if self.sole:  # it has a time of its own; what runs goes on
+                await self._arm(address, None)
             return
         now = runtime.host.now()
-        for job in await runtime.store.journal.jobs(address):
-            carrying = self.carried.get((address, job.live.uid))
-            if carrying is not None:
-                if job.bell != carrying.bell or job.held:
-                    carrying.rang()
-                continue
-            stale = self.sole and job.owner not in ("", self.owner)  # by an earlier boot
-            trouble = self.troubles.get((address, job.live.uid))
-            if trouble is not None and job.bell != trouble.bell:
-                stale = True
-            if not job.held and (stale or (job.due is not None and job.due <= now)):
+        jobs = await runtime.store.journal.jobs(address)
+        if here:
+            uids = {job.live.uid for job in jobs}
+            for carrying in here:
+                if carrying.uid not in uids:
+                    carrying.gone()
+        for job in jobs:
+            which = address, job.live.uid
+            carried = self.carried.get(which)
+            if carried is not None:
+                if job.bell != carried.bell or job.held:
+                    carried.rang()
+            elif which not in self._resting and not job.held and self._wanted(job, self.troubles.get(which), now):
                 self._carry(address, job.live.uid)
         await self.armed(address)
 
+    def _wanted(self, job: Job, trouble: Trouble | None, now: float) -> bool:
+        """Whether there is something to do for a job that nobody carries out here."""
+        if job.due is not None and job.due <= now:
+            return True
+        if trouble is not None and job.owner == self.owner:
+            return job.bell != trouble.bell
+        return self.sole and job.owner != ""  # its executor died, here or with an earlier boot
+
     def _carry(self, address: Address, uid: str) -> None:
         carrying = self.carried[address, uid] = Carrying(self, address, uid)
+        self._here.setdefault(address, {})[uid] = carrying
         self.runtime.host.spawn(self._through(carrying))
+        self.working()
 
     async def _through(self, carrying: Carrying) -> None:
+        address = carrying.address
         try:
             await carrying.run()
-        finally:
-            del self.carried[carrying.address, carrying.uid]
+        except BaseException:  # a defect, or what an author's resource raised
             if not self.runtime.host.ending():
-                self.look(carrying.address)
+                self.failed(address, carrying.uid)
+            raise
+        finally:
+            del self.carried[address, carrying.uid], self._here[address][carrying.uid]
+            if not self._here[address]:
+                del self._here[address]
+            if not self.runtime.host.ending():
+                self.look(address)
+            self._rested()
+
+    def failed(self, address: Address, uid: str) -> None:
+        """A job could not be carried out: try again in a while, less and less often."""
+        host, which = self.runtime.host, (address, uid)
+        self._resting.add(which)
+        host.call_later(self.retries.failed(address, host.monotonic()), partial(self._again, which))
+
+    def _again(self, which: tuple[Address, str]) -> None:
+        self._resting.discard(which)
+        self.look(which[0])
 
     async def armed(self, address: Address) -> None:
         """Have the host's alarm know when the agent's jobs are due."""
+        now = self.runtime.host.now()
         try:
-            due, now = await self.runtime.store.journal.due(address), self.runtime.host.now()
-            if due is not None and due <= now:  # what is under way takes long, or failed: never a hot loop
-                due = now + REARM
+            due = await (self._next(address, now) if self.sole else self.runtime.store.journal.due(address))
+        except RoostError as error:
+            self._unarmed(address, error)
+            return
+        if due is not None and due <= now:  # what is under way takes long, or failed: never a hot loop
+            due = now + REARM
+        await self._arm(address, due)
+
+    async def _next(self, address: Address, now: float) -> float | None:
+        """When somebody must look: at what is carried out here too, should this process die."""
+        times: list[float] = []
+        for job in await self.runtime.store.journal.jobs(address):
+            carrying = self.carried.get((address, job.live.uid))
+            if carrying is not None and not carrying.free:
+                times.append(now + CLAIM)
+            elif job.due is not None and not job.held:
+                times.append(job.due)
+        return min(times, default=None)
+
+    async def _arm(self, address: Address, due: float | None) -> None:
+        try:
             await self.runtime.alarms.arm_jobs(address, due)
         except RoostError as error:
-            self.runtime.log.warning("%s: the alarm of its jobs could not be set: %s", address, error.message)
-            self.later(address, AGAIN)
+            self._unarmed(address, error)
+
+    def _unarmed(self, address: Address, error: RoostError) -> None:
+        self.runtime.log.warning("%s: the alarm of its jobs could not be set: %s", address, error.message)
+        self.later(address, AGAIN)
 
     async def drain(self, seconds: float) -> None:
         """The host shuts down: no step begins, running ones get a while, and the jobs are let go."""

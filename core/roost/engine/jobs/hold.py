@@ -1,7 +1,8 @@
 """One executor's claim on one job: taken, renewed, let go; and what is written under it.
 
 The position is the fence (docs/decisions/011): whoever lost the job learns it by its next append or renewal, and
-nothing of what it does afterwards counts.
+nothing of what it does afterwards counts. A host that owns its agents renews nothing: no other can have the job, and
+what happens to it happens in this process, which says so (`rang`, `gone`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ T = TypeVar("T")
 CLAIM: Final = 30.0
 """Seconds a claim lasts. It is renewed after a third of them; whoever could not stops what it runs a sixth before its
 end."""
+OWNED: Final = 32 * 86_400.0
+"""Seconds a claim of a host that owns its agents lasts: longer than any job."""
 AGAIN: Final = 1.0
 """Seconds between two tries of a write whose answer was lost, or that failed."""
 
@@ -49,6 +52,7 @@ class Desk(Protocol):
     wrote: Callable[[Address, str, JournalRow], object]
 
     def look(self, address: Address) -> None: ...
+    def failed(self, address: Address, uid: str) -> None: ...
     def later(self, address: Address, seconds: float) -> None: ...
     async def armed(self, address: Address) -> None: ...
 
@@ -69,7 +73,7 @@ class Hold:
         self.uid = uid
         self.what = f"{address} job {uid}"
         self.claim: Claim
-        self.lasts = CLAIM
+        self.lasts = OWNED if executor.sole else CLAIM
         """Seconds of a claim."""
         self.job: Job
         self.args = b""
@@ -81,6 +85,8 @@ class Hold:
         self.stopping = False
         """It is let go, whatever runs."""
         self.outdated = False
+        self.free = False
+        """It was let go."""
         self._woken: Future[None] | None = None
         self._stirred = False
 
@@ -95,6 +101,12 @@ class Hold:
     def rang(self) -> None:
         """Somebody told the job something."""
         self.bell = -1
+        self.wake()
+
+    def gone(self) -> None:
+        """The job is no more."""
+        self.outdated = True
+        self._stop_steps()  # at once: an append may still wait for its answer
         self.wake()
 
     # The claim -----------------------------------------------------------------------------------------
@@ -131,9 +143,7 @@ class Hold:
                     job = await self.journal.renew(self.claim, now, now + self.lasts)
             except (TransientError, TimeoutError) as error:
                 if isinstance(error, Fenced) or self.host.monotonic() >= self.until:
-                    self.outdated = True
-                    self._stop_steps()  # at once: an append may still wait for its answer
-                    self.wake()
+                    self.gone()
                     return
                 continue
             self.until = begun + self.lasts * 5 / 6
@@ -142,13 +152,23 @@ class Hold:
                 self.bell = -1
             self.wake()
 
+    async def _as_it_is(self) -> Job:
+        """The job now, its bell too; the claim lasts on."""
+        if not self.executor.sole:
+            now = self.host.now()
+            return await self._insist(partial(self.journal.renew, self.claim, now, now + self.lasts))
+        found = await self._insist(partial(self.journal.job, self.address, self.uid))
+        if not isinstance(found, Job):
+            raise Lost
+        return found
+
     def renewed(self) -> None:
         """The claim lasts on."""
 
     async def _let_go(self, bell: int | None, due: float | None) -> bool:
-        gone: bool = await self._insist(partial(self.journal.let_go, self.claim, bell, due))
+        self.free = await self._insist(partial(self.journal.let_go, self.claim, bell, due))
         await self.executor.armed(self.address)
-        return gone
+        return self.free
 
     def _stop_steps(self) -> None:
         tasks = [*self.steps.values()]
