@@ -10,6 +10,7 @@ from .connection import Connection
 from .events import Event
 from .frames import Identity
 from .handle import AgentHandle, Snapshot
+from .job import Job, SyncJob
 from .link import Closed
 from .retry import Backoff
 from .stream import Stream
@@ -26,9 +27,11 @@ __all__ = [
     "Connection",
     "Event",
     "Identity",
+    "Job",
     "Snapshot",
     "Stream",
     "SyncAgentHandle",
     "SyncClient",
     "SyncConnection",
+    "SyncJob",
 ]

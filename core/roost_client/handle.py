@@ -14,6 +14,7 @@ from .dial import Dial
 from .events import Event, follow_events
 from .faults import bad_answer
 from .http import Http
+from .job import Job
 from .stream import Finish, Stream, call_stream
 from .wire import action_path, agent_path, arguments, check_name, encode
 
@@ -136,6 +137,43 @@ class AgentHandle:
         body = arguments(args, kwargs or {}, lane=lane, delay=delay)
         key = self._http.retries.key(idempotency_key)
         return str(_member(await self._http.fetch("POST", path, body=body, key=key), "id", path))
+
+    async def start(
+        self,
+        job: str,
+        /,
+        *args: Any,
+        key: str | None = None,
+        idempotency_key: str | None = None,
+        **kwargs: Any,
+    ) -> Job:
+        """Start a job, or find the live one of that `key`. Operators may, and whom the job names (`@job(by=)`)."""
+        return await self.start_with(job, args, kwargs, key=key, idempotency_key=idempotency_key)
+
+    async def start_with(
+        self,
+        job: str,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        key: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Job:
+        """`start`, for arguments of any name."""
+        path = action_path(self.address, "start", job)
+        body = arguments(args, kwargs or {}, **({} if key is None else {"key": key}))
+        found = await self._http.fetch("POST", path, body=body, key=self._http.retries.key(idempotency_key))
+        return self.job(str(_member(found, "id", path)))
+
+    def job(self, id: str) -> Job:
+        """A job by its id, or a live one by its key. Nothing is sent."""
+        return Job(self.address, id, self._http)
+
+    async def jobs(self, limit: int = 100) -> list[Document]:
+        """The jobs that live, then at most `limit` that ended, as `Job.status` tells them."""
+        path = f"{self._path}/jobs"
+        doc = await self._http.fetch("GET", f"{path}?limit={limit}")
+        return cast("list[Document]", list(_member(doc, "jobs", path)))
 
     async def state(self) -> Any:
         """The committed state."""

@@ -9,6 +9,7 @@ from roost.contract.address import Address
 
 from .events import Event
 from .handle import AgentHandle, Document, Lane, Snapshot
+from .job import SyncJob
 from .portal import Portal
 from .sync_connection import SyncConnection
 
@@ -100,6 +101,31 @@ class SyncAgentHandle:
         """A WebSocket to the agent, for `with`."""
         connection = self._handle.connect(query, numbered=numbered, listen=listen, label=label)
         return SyncConnection(connection, self._portal)
+
+    def start(
+        self,
+        job: str,
+        /,
+        *args: Any,
+        key: str | None = None,
+        idempotency_key: str | None = None,
+        **kwargs: Any,
+    ) -> SyncJob:
+        """`AgentHandle.start`."""
+        return SyncJob(
+            self._portal.run(
+                lambda: self._handle.start_with(job, args, kwargs, key=key, idempotency_key=idempotency_key)
+            ),
+            self._portal,
+        )
+
+    def job(self, id: str) -> SyncJob:
+        """`AgentHandle.job`."""
+        return SyncJob(self._handle.job(id), self._portal)
+
+    def jobs(self, limit: int = 100) -> list[Document]:
+        """`AgentHandle.jobs`."""
+        return self._portal.run(lambda: self._handle.jobs(limit))
 
     def state(self) -> Any:
         """The committed state."""

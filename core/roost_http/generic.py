@@ -40,7 +40,30 @@ PROBLEM: Final[Node] = _object(
     },
 )
 
+_JOB: Final[Node] = _object(
+    {
+        "id": TEXT,
+        "key": {"type": ["string", "null"]},
+        "name": TEXT,
+        "status": {"enum": ["running", "waiting", "held", "ending", "ended"]},
+        "started": TIME,
+        "deadline": TIME,
+        "by": _object({"source": TEXT, "principal": TEXT}),
+    },
+    {
+        "run": COUNT,
+        "due": MAYBE_TIME,
+        "ended": TIME,
+        "value": {"description": "What it returned."},
+        "error": {"type": "object", "description": "The problem it ended with."},
+    },
+)
+
 ANSWERS: Final[dict[str, Node]] = {
+    "Job": _JOB,
+    "Jobs": _object({"jobs": {"type": "array", "items": ref("Job")}}),
+    "Started": _object({"id": {**TEXT, "description": "Of the job."}}),
+    "Held": _object({"id": TEXT, "held": {"type": "boolean"}}),
     "Result": _object({"result": {}}),
     "Told": _object({"id": {**TEXT, "description": "Of the letter: the idempotency key if there is one."}}),
     "State": _object({"state": {}, "version": COUNT}),

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from . import agents, events, operate, tickets
+from . import agents, events, jobs, operate, tickets
 from .answer import Answer
 from .exchange import Exchange
 
@@ -56,6 +56,7 @@ VERBS: Final[Mapping[bytes, Methods]] = {
         "POST": Route(agents.redrive, admin=True),
         "DELETE": Route(operate.purge_dead, admin=True),
     },
+    b"jobs": {"GET": Route(jobs.jobs)},
     b"letters": {"GET": Route(operate.letters, admin=True, quiet=True), "DELETE": Route(operate.purge, admin=True)},
     b"disconnect": {"POST": Route(operate.disconnect, admin=True)},
     b"hibernate": {"POST": Route(operate.hibernate, admin=True, quiet=True)},
@@ -65,11 +66,20 @@ VERBS: Final[Mapping[bytes, Methods]] = {
 }
 """/v1/agents/{kind}/{key}/{verb}"""
 
-TELL: Final[Methods] = {"POST": Route(agents.tell)}
-"""/v1/agents/{kind}/{key}/tell/{action}"""
+NAMED: Final[Mapping[bytes, Methods]] = {
+    b"tell": {"POST": Route(agents.tell)},
+    b"call": {"POST": Route(_hot)},
+    b"start": {"POST": Route(jobs.start)},
+    b"jobs": {"GET": Route(jobs.job)},
+}
+"""/v1/agents/{kind}/{key}/{verb}/{name}: of an action or a job. The surface answers calls before it looks here."""
 
-CALL: Final[Methods] = {"POST": Route(_hot)}
-"""/v1/agents/{kind}/{key}/call/{action}, which the surface answers before it looks here."""
+JOB: Final[Mapping[bytes, Methods]] = {
+    b"cancel": {"POST": Route(jobs.cancel)},
+    b"hold": {"POST": Route(jobs.hold, admin=True)},
+    b"resume": {"POST": Route(jobs.resume, admin=True)},
+}
+"""/v1/agents/{kind}/{key}/jobs/{id}/{verb}"""
 
 
 def find(parts: list[bytes], more: Mapping[bytes, Methods]) -> Methods | None:
@@ -84,9 +94,11 @@ def find(parts: list[bytes], more: Mapping[bytes, Methods]) -> Methods | None:
         return AGENT
     if count == 6:
         return VERBS.get(parts[5]) or more.get(parts[5])
-    if count != 7 or not parts[6]:
-        return None
-    return TELL if parts[5] == b"tell" else CALL if parts[5] == b"call" else None
+    if count == 7 and parts[6]:
+        return NAMED.get(parts[5])
+    if count == 8 and parts[5] == b"jobs" and parts[6]:
+        return JOB.get(parts[7])
+    return None
 
 
 def is_call(raw: bytes) -> bool:

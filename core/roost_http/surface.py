@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from roost import __version__
 from roost.author.app import App
+from roost.author.job_method import START
 from roost.contract.errors import Rejected, RoostError, TransientError
 from roost.contract.operators import Operators
 from roost.sockets.admission import LIST
@@ -180,9 +181,17 @@ class Surface:
                 x.caller = self.site.operator(x.authorization)
             return
         x.address = path.address(self.app, parts[3], parts[4])
-        if len(parts) == 7:
-            x.action = path.text(parts[6], "the action's name")
-        await x.admit(f"tell:{x.action}" if x.action else "status" if len(parts) == 5 else parts[5].decode())
+        await x.admit(_operation(x, parts))
+
+
+def _operation(x: Exchange, parts: list[bytes]) -> str:
+    """What the auth hook and the quotas are told."""
+    if len(parts) < 7:
+        return "status" if len(parts) == 5 else parts[5].decode()
+    if parts[5] == b"jobs":
+        return "jobs" if len(parts) == 7 else f"jobs.{parts[7].decode()}"
+    x.action = path.text(parts[6], "the action's name")
+    return f"tell:{x.action}" if parts[5] == b"tell" else f"call:{START}{x.action}"
 
 
 def _is_ours(raw: bytes) -> bool:

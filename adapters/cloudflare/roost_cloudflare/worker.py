@@ -80,7 +80,7 @@ class Router:
     async def _away(self, *args: Any, **kwargs: Any) -> NoReturn:
         self._elsewhere()
 
-    kind = post = subscribe = unsubscribe = _elsewhere
+    kind = post = subscribe = unsubscribe = job_desk = _elsewhere
     tell = snapshot = view = status = events = letters = dead_letters = redrive = purge_dead = disconnect = _away
     hibernate = _away
 

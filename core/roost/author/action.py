@@ -64,6 +64,18 @@ class Options:
     """Roles of which a client must have one; empty: none is asked."""
 
 
+def callers(
+    what: str, by: CallerSource | Sequence[CallerSource], roles: str | Sequence[str]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """The sources and the roles that were given. ValueError: there is no such source."""
+    sources = frozenset([by] if isinstance(by, str) else by)
+    if unknown := sorted(sources - CALLERS):
+        raise ValueError(
+            f"{what}(by={by!r}): there is no source {unknown[0]!r}; there are: {', '.join(sorted(CALLERS))}"
+        )
+    return sources, frozenset([roles] if isinstance(roles, str) else roles)
+
+
 @overload
 def action(fn: F, /) -> F: ...
 @overload
@@ -99,12 +111,7 @@ def action(
     """
     if not public and (readonly or name is not None):
         raise ValueError("@action(public=False): nobody calls it, so it has no name of its own and is not readonly")
-    sources = frozenset([by] if isinstance(by, str) else by)
-    if unknown := sorted(sources - CALLERS):
-        raise ValueError(
-            f"@action(by={by!r}): there is no source {unknown[0]!r}; there are: {', '.join(sorted(CALLERS))}"
-        )
-    needed = frozenset([roles] if isinstance(roles, str) else roles)
+    sources, needed = callers("@action", by, roles)
     if timeout is not None and not (timeout > 0 and isfinite(timeout)):
         raise ValueError(f"@action(timeout={timeout!r}): the timeout is a positive number of seconds")
     if name is not None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..contract.result import TickResult
     from ..ports import Host, Verify
     from .agent import Agent
+    from .may import May
 
 A = TypeVar("A", bound="Agent[Any, Any]")
 Proceed = Callable[[], Awaitable[None]]
@@ -103,6 +104,7 @@ class App:
         quotas: Quotas | Plan | None = None,
         tenants: Tenants | None = None,
         egress: Sequence[str] | None = None,
+        may: May | None = None,
     ) -> None:
         """`auth`: who may do what; without one an app is for its own machine, unless it says `PUBLIC`. `web`: your own
         ASGI app, served beside. `origins`: web origins that may open WebSockets and change something besides our own.
@@ -112,7 +114,8 @@ class App:
         `around`: outermost first. `limits`: raise one with your eyes open; `roost check` says who is left.
         `quotas`: what one caller may do, or a function that says it of a caller; None: none on loopback, `DEFAULT`
         of roost.contract.quotas elsewhere. `tenants`: clients reach the agents of their tenant only.
-        `egress`: where `self.http` may send requests; None: anywhere public.
+        `egress`: where `self.http` may send requests; None: anywhere public. `may`: who may look at a job, cancel it,
+        tell it something (roost/author/may.py); None: whoever started it. Operators may in any case.
         """
         self.kinds: dict[str, Kind] = {}
         for cls in agents:
@@ -126,6 +129,9 @@ class App:
             raise TypeError("App: give it at least one agent class")
         if auth is not None and not _is_hook(auth):
             raise TypeError("App(auth=...): the hook must be `async def`, or an object whose `__call__` is")
+        if may is not None and not _is_hook(may):
+            raise TypeError("App(may=...): the hook must be `async def`, or an object whose `__call__` is")
+        self.may = may
         self.web = web
         self.public = auth is PUBLIC
         """It was said that anybody may call."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from math import isfinite
@@ -11,9 +11,10 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar, cast, get_type_h
 from pydantic import ValidationError
 
 from ..contract.errors import AgentError, RoostError
-from .action import describe
+from ..contract.trigger import CallerSource
+from .action import callers, describe
 from .equality import adapter
-from .job_method import JOB, JobMethod, JobRef
+from .job_method import JOB, JobMethod, JobRef, starters
 from .run import Run
 
 __all__ = ["JobDone", "JobOptions", "JobRef", "job"]
@@ -34,6 +35,10 @@ class JobOptions:
 
     timeout: float = TIMEOUT
     """Seconds from its start; then it is cancelled."""
+    by: frozenset[str] = frozenset()
+    """Sources of the callers that may start it from outside; empty: operators."""
+    roles: frozenset[str] = frozenset()
+    """Roles of which a client must have one, to start it."""
 
     def __post_init__(self) -> None:
         if not (isfinite(self.timeout) and 0 < self.timeout <= LONGEST):
@@ -41,19 +46,27 @@ class JobOptions:
 
     def method(self, attr: str, fn: Callable[..., Any]) -> JobMethod:
         """What its class keeps of it. TypeError says what is wrong with it."""
-        return JobMethod(attr, fn, self.timeout, Run)
+        return JobMethod(attr, fn, self.timeout, Run, starters(self.by, self.roles, attr))
 
 
 @overload
 def job(body: Body[A, P, R], /) -> Body[A, P, R]: ...
 @overload
-def job(*, timeout: float | timedelta = TIMEOUT) -> Callable[[Body[A, P, R]], Body[A, P, R]]: ...
-def job(body: Any = None, /, *, timeout: float | timedelta = TIMEOUT) -> Any:
+def job(
+    *, timeout: float | timedelta = TIMEOUT, by: CallerSource | Sequence[CallerSource] = (),
+    roles: str | Sequence[str] = (),
+) -> Callable[[Body[A, P, R]], Body[A, P, R]]: ...  # fmt: skip
+def job(
+    body: Any = None, /, *, timeout: float | timedelta = TIMEOUT, by: CallerSource | Sequence[CallerSource] = (),
+    roles: str | Sequence[str] = (),
+) -> Any:  # fmt: skip
     """Make an async method a job: `async def work(self, run: Run, ...)`. `self.start(key, self.work, ...)` begins it.
 
-    `timeout` (seconds or timedelta, at most 30 days) is that of the whole job, waits included.
+    `timeout` (seconds or timedelta, at most 30 days) is that of the whole job, waits included. From outside operators
+    start it, or those that `by` and `roles` name, as for an action.
     """
-    options = JobOptions(timeout.total_seconds() if isinstance(timeout, timedelta) else timeout)
+    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    options = JobOptions(seconds, *callers("@job", by, roles))
 
     def mark(body: Any) -> Any:
         setattr(body, JOB, options)

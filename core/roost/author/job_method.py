@@ -12,15 +12,17 @@ from .action import Action, Options
 R_co = TypeVar("R_co", covariant=True)
 JOB: Final = "__roost_job__"
 """The mark of `@job`."""
+START: Final = "start:"
+"""What the wire name of the action that starts a job begins with."""
 
 
 class JobMethod:
     """A job as the runtime sees it. Built once a class."""
 
-    __slots__ = ("action", "attr", "fn", "name", "timeout")
+    __slots__ = ("action", "attr", "fn", "name", "start", "timeout")
 
-    def __init__(self, attr: str, fn: Callable[..., Any], timeout: float, run: type[Any]) -> None:
-        """`run`: the type that its first argument must say."""
+    def __init__(self, attr: str, fn: Callable[..., Any], timeout: float, run: type[Any], starters: Options) -> None:
+        """`run`: the type that its first argument must say. `starters`: who may start it from outside."""
         self.attr = self.name = attr
         self.fn = fn
         self.timeout = timeout
@@ -29,6 +31,22 @@ class JobMethod:
             raise TypeError(f"{fn.__qualname__} must be `async def` to be a @job")
         self.action = Action(attr, _without_run(fn, run), Options(), public=False)
         """Checks and converts the arguments that follow `run`."""
+        self.start = Action(attr, self._starter(), starters, public=True)
+        """What starts it for whoever is outside: a tick like that of any action."""
+
+    def _starter(self) -> Callable[..., Any]:
+        async def start(agent: Any, key: str | None, args: list[Any], kwargs: dict[str, Any]) -> str:
+            there, named = self.action.bind(args, kwargs)
+            id: str = agent.start(key, getattr(agent, self.attr), *there, **named).id
+            return id
+
+        start.__qualname__ = f"{START}{self.name}"
+        return start
+
+
+def starters(by: frozenset[str], roles: frozenset[str], name: str) -> Options:
+    """Of a job called `name`: operators, unless it says who."""
+    return Options(name=f"{START}{name}", by=by or frozenset({"client"} if roles else {"operator"}), roles=roles)
 
 
 def _without_run(fn: Callable[..., Any], run: type[Any]) -> Callable[..., Any]:

@@ -34,7 +34,7 @@ class Kind:
 
     __slots__ = (
         "actions", "attrs", "client_writes", "cls", "config_type", "default", "helpers", "hooks", "jobs", "methods",
-        "name", "own_view", "state_type", "state_version", "stateful", "to_bytes", "unordered", "validate",
+        "name", "own_view", "starts", "state_type", "state_version", "stateful", "to_bytes", "unordered", "validate",
     )  # fmt: skip
 
     def __init__(self, cls: type[Any], reserved: frozenset[str]) -> None:
@@ -51,6 +51,8 @@ class Kind:
         self.helpers: dict[str, str] = {}
         """Async methods that nothing stored can name -> why."""
         self.jobs: dict[str, JobMethod] = {}
+        self.starts: dict[str, Action] = {}
+        """Wire name -> the action that starts a job from outside."""
         self._check(reserved)
         self.own_view = "view" in _own(cls)
         shape = shape_of(self.state_type)
@@ -117,7 +119,9 @@ class Kind:
     def _add_job(self, name: str, value: Any, reserved: frozenset[str]) -> None:
         if name in reserved or name in HOOKS:
             raise TypeError(f"{self.cls.__name__}.{name}: the job's name hides Roost's own `{name}`; rename it")
-        self.jobs[name] = getattr(value, JOB).method(name, value)
+        made: JobMethod = getattr(value, JOB).method(name, value)
+        self.jobs[name] = made
+        self.starts[made.start.name] = made.start
 
     def _add(self, one: Action) -> None:
         if one.name in self.actions:
@@ -169,7 +173,7 @@ class Kind:
 
     def action(self, name: str) -> Action:
         """The public action with this wire name; NotFound says which there are."""
-        found = self.actions.get(name)
+        found = self.actions.get(name) or self.starts.get(name)
         if found is not None:
             return found
         if name in self.methods or name in HOOKS or hasattr(self.cls, name):

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from ..author.kind import Kind
     from ..contract.job import Note, Rung
     from ..ports import Capabilities, Ports, Timer
+    from .jobs.desk import JobDesk
     from .jobs.executor import Executor
 
 
@@ -259,6 +260,13 @@ class Runtime(Operating):
         rung = await self.store.journal.ring(address, uid, note, self.host.now())
         self.look_at_jobs(address)
         return rung
+
+    def job_desk(self) -> JobDesk:
+        """What those outside see of jobs, and do to them. NotSupported: this backend runs none."""
+        self.journaled()
+        from .jobs.desk import JobDesk
+
+        return JobDesk(self)
 
     def journaled(self) -> None:
         if not self.capabilities.jobs:

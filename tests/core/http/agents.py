@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, Field
 
-from roost import Agent, Caller, Credentials, Rejected, Request, Response, Retry, TransientError, action
+from roost import Agent, Caller, Credentials, Rejected, Request, Response, Retry, Run, TransientError, action, job
 
 
 class Item(BaseModel):
@@ -26,6 +26,14 @@ class Counter(Agent[Tally]):
 
     gate: ClassVar[asyncio.Event | None] = None
     """What `slow` and `trickle` wait for; a test sets it."""
+
+    @job
+    async def work(self, run: Run, count: int = 1, *, label: str | None = None) -> int:
+        """Count in a job.
+
+        Slowly."""
+        await run.sleep(0.01)
+        return count
 
     @action
     async def increment(self, by: int = 1) -> int:

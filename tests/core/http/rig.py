@@ -93,7 +93,7 @@ async def served(
     app = app or make_app()
     host = AsyncioHost(seed=1)
     store = store or MemoryStore(log_limit=app.limits.log)
-    backend = Resident(app, store, WorldWire(), NoFetch(None), host, capabilities or Capabilities("test"))
+    backend = Resident(app, store, WorldWire(), NoFetch(None), host, capabilities or Capabilities("test", jobs=True))
     backend.start()
     surface = Surface(app, backend.runtime, admin_token=TOKEN)
     config = uvicorn.Config(surface, port=0, lifespan="on", log_level="warning", ws="none", timeout_graceful_shutdown=2)

@@ -53,6 +53,15 @@ async def test_each_action_has_its_operation() -> None:
     assert "as much as you like" in operation["description"]
 
 
+async def test_each_job_has_an_operation_that_starts_it() -> None:
+    operation = (await document())["paths"]["/v1/agents/counter/{key}/start/work"]["post"]
+    assert (operation["operationId"], operation["summary"]) == ("counter.start.work", "Count in a job.")
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    for form in schema.get("anyOf", [schema]):
+        assert form["properties"]["key"]["type"] == ["string", "null"]
+    assert "202" in operation["responses"]
+
+
 async def test_arguments_by_name_or_by_position() -> None:
     paths = (await document())["paths"]
 

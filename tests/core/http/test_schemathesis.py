@@ -42,7 +42,7 @@ def url() -> Iterator[str]:
     stop: list[Callable[[], object]] = []
 
     async def run() -> None:
-        async with served(capabilities=Capabilities("test", sse_window=0.0)) as s:
+        async with served(capabilities=Capabilities("test", sse_window=0.0, jobs=True)) as s:
             loop, done = asyncio.get_running_loop(), asyncio.Event()
             stop.append(lambda: loop.call_soon_threadsafe(done.set))
             found.append(s.url)

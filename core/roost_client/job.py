@@ -1,0 +1,107 @@
+"""A job of one agent, from outside: how it is, its result, its end."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, cast
+
+from roost.contract.address import Address
+from roost.contract.errors import from_problem
+
+from .faults import bad_answer
+from .http import Http
+from .portal import Portal
+from .wire import action_path
+
+Document = dict[str, Any]
+WAIT = 20
+"""Seconds of one request that waits for an end."""
+
+
+class Job:
+    """Costs nothing to make. `id`: what `start` gave, or the key of one that lives."""
+
+    def __init__(self, address: Address, id: str, http: Http) -> None:
+        self.address = address
+        self.id = id
+        self._http = http
+        if not id:
+            raise ValueError("a job has an id: what `start` gave")
+
+    @property
+    def _path(self) -> str:
+        return action_path(self.address, "jobs", self.id)
+
+    def __repr__(self) -> str:
+        return f"Job({str(self.address)!r}, {self.id!r})"
+
+    async def status(self, wait: int = 0) -> Document:
+        """id, key, name, `status` (running, waiting, held, ending, ended), times; `value` or `error` of one that ended.
+
+        `wait`: up to so many seconds (20 at most) for its end. NotFound `no-job`: it is not there, or not for you.
+        """
+        found = await self._http.fetch("GET", f"{self._path}?wait={wait}" if wait else self._path)
+        if not isinstance(found, dict) or "status" not in found:
+            raise bad_answer(f"{self._path}: the answer is no job")
+        return cast(Document, found)
+
+    async def result(self, timeout: float | None = None) -> Any:
+        """What it returned, once it has ended. Raises what it raised; TimeoutError after `timeout` seconds."""
+        edge = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = WAIT if edge is None else edge - time.monotonic()
+            found = await self.status(max(0, min(WAIT, int(left))))
+            if found["status"] == "ended":
+                if "error" in found:
+                    raise from_problem(found["error"])
+                return found.get("value")
+            self.id = str(found["id"])  # a key names another one once it has ended
+            if edge is not None and time.monotonic() >= edge:
+                raise TimeoutError(f"{self!r} has not ended after {timeout} s: it goes on")
+
+    async def cancel(self, *, idempotency_key: str | None = None) -> None:
+        """Have it cancelled. Rejected 409 `job-ended`: it has ended."""
+        await self._http.fetch("POST", f"{self._path}/cancel", key=self._http.retries.key(idempotency_key))
+
+    async def hold(self) -> None:
+        """Operators: it begins no step until `resume`."""
+        await self._http.fetch("POST", f"{self._path}/hold")
+
+    async def resume(self) -> None:
+        """Operators: it goes on."""
+        await self._http.fetch("POST", f"{self._path}/resume")
+
+
+class SyncJob:
+    """`Job`, blocking."""
+
+    def __init__(self, job: Job, portal: Portal) -> None:
+        self._job = job
+        self._portal = portal
+
+    def __repr__(self) -> str:
+        return f"Sync{self._job!r}"
+
+    @property
+    def id(self) -> str:
+        return self._job.id
+
+    def status(self, wait: int = 0) -> Document:
+        """`Job.status`."""
+        return self._portal.run(lambda: self._job.status(wait))
+
+    def result(self, timeout: float | None = None) -> Any:
+        """`Job.result`."""
+        return self._portal.run(lambda: self._job.result(timeout))
+
+    def cancel(self, *, idempotency_key: str | None = None) -> None:
+        """`Job.cancel`."""
+        self._portal.run(lambda: self._job.cancel(idempotency_key=idempotency_key))
+
+    def hold(self) -> None:
+        """`Job.hold`."""
+        self._portal.run(self._job.hold)
+
+    def resume(self) -> None:
+        """`Job.resume`."""
+        self._portal.run(self._job.resume)
