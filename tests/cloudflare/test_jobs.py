@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,10 @@ import roost.engine.jobs.executor
 roost.engine.jobs.executor.CLAIM = 3.0
 """
 """The alarm that a dead object leaves behind: in 3 s, not in 30."""
+
+
+def contains(what: str, found: list[str]) -> bool:
+    return what in found
 
 
 class Deployed:
@@ -86,7 +91,7 @@ async def test_what_keeps_an_object_awake_what_wakes_it_and_what_it_costs(tmp_pa
             await asyncio.sleep(1.5)  # the alarm that is not wanted any more is taken off
             before = await here.counts("costs")
             await here.call("worker/costs", "begin", "steps", [steps])
-            await here.until("worker/costs", "ended", lambda found, n=steps: f"steps {n}" in found)
+            await here.until("worker/costs", "ended", partial(contains, f"steps {steps}"))
             await asyncio.sleep(1.5)
             after = await here.counts("costs")
             costs[steps] = after[0] - before[0], after[1] - before[1]
