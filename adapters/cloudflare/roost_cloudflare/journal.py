@@ -7,17 +7,20 @@ that asks for them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from roost.contract.address import Address
 from roost.contract.commit import Busy, Commit
 from roost.contract.job import Claim, Claimed, EndedJob, Job, JournalLine, LiveJob, Note, Question, Rung
 from roost.contract.job_refusals import no_job, not_ours
-from roost.hosting.jobs.change import Change
-from roost.hosting.jobs.tables import Dialect, tables
 
 from . import rows
 from .interop import Sql, blob
+
+if TYPE_CHECKING:
+    from roost.hosting.jobs.change import Change
+    from roost.hosting.jobs.look import Look
 
 T = TypeVar("T")
 _SIZES: Final = tuple(
@@ -40,16 +43,28 @@ class ObjectJournal:
 
     def __init__(self, sql: Sql, there: bool) -> None:
         self._sql = sql
-        self._change = Change(sql, Dialect(False, plain, rows.back))
-        self._look = self._change.look
         self.there = there
         self._due: float | None = UNKNOWN
+
+    @cached_property
+    def _change(self) -> Change:
+        """Loaded with the first job."""
+        from roost.hosting.jobs.change import Change
+        from roost.hosting.jobs.tables import Dialect
+
+        return Change(self._sql, Dialect(False, plain, rows.back))
+
+    @property
+    def _look(self) -> Look:
+        return self._change.look
 
     # Of commits and loads ----------------------------------------------------------------------------
 
     def commit(self, c: Commit) -> None:
         """What a commit says of jobs, in its transaction."""
         if not self.there:
+            from roost.hosting.jobs.tables import tables
+
             for one in filter(str.strip, tables(shared=False).split(";")):
                 self._sql.run(one)
         self._due = UNKNOWN

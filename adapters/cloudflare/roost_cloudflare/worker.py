@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -201,6 +202,9 @@ def serve(
     `config`: {kind: {field: value}}, weaker than the Worker's variables.
     """
     declare(app, config or {})
+    if any(kind.jobs for kind in app.kinds.values()):  # into the platform's image of the memory, not at the first job
+        importlib.import_module("roost.engine.jobs.executor")
+        importlib.import_module("roost.hosting.jobs.change")
     entry = type("Default", (WorkerEntry,), {"app": app})
     agent = type("RoostAgent", (AgentObject,), {"app": app})
     registry = type("RoostRegistry", (RegistryObject,), {})
