@@ -77,9 +77,16 @@ async def test_the_sooner_of_what_the_agent_and_its_jobs_want(platform: list[flo
     assert platform[4:] == [70.0]
     warm.fired()
     await warm.again(90.0)
-    due[0] = None
     await warm.again(91.0)
-    assert platform[5:] == [90.0], "what nobody took care of, but not at once"
+    assert platform[5:] == [110.0], "what nobody took care of, ever less often, and once"
+    for now, at in ((72.0, 77.0), (60.0, 70.0), (1e6, 1e6 + 3600)):
+        warm.fired()
+        await warm.again(now)
+        assert platform[-1] == at
+    warm.fired()
+    await warm.arm_jobs(AGENT, None)
+    await warm.again(90.0)
+    assert platform[-1] == 1e6 + 3600, "nothing is due"
 
 
 async def test_an_alarm_not_wanted_any_more_is_moved_later(platform: list[float | None]) -> None:

@@ -8,13 +8,17 @@ every tick, but to wake for nothing costs ten seconds of an awake object, which 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from roost.contract.address import Address
+from roost.engine.retries import FIRST
 from roost.ports import Host
 
 from . import interop
 
-SETTLED = 1.0
+SELDOM: Final = 3600.0
+"""Seconds of the longest pause between two looks at what nobody takes care of."""
+SETTLED: Final = 1.0
 """Seconds after which an alarm that is too early is moved."""
 
 
@@ -60,20 +64,26 @@ class ObjectAlarms:
         self._recall()
         await self._arm()
 
-    async def again(self, soonest: float) -> None:
-        """An alarm went off for one of the two: the other is still to come, or what is due and nobody took care of, no
-        sooner than then."""
+    async def again(self, now: float) -> None:
+        """An alarm went off for one of the two: the other is still to come. What is due and nobody took care of (the
+        code is gone) is tried ever less often; how long it is due already is all that outlives the object's memory."""
+        if self.pending:
+            return
         self._recall()
         at = self._first()
-        if not self.pending and at is not None:
-            await self._set(max(at, soonest))
+        if at is not None:
+            await self._set(at if at > now else now + min(SELDOM, max(FIRST, now - at)))
+
+    def jobs(self) -> float | None:
+        """When somebody must look at the jobs."""
+        return self._job if self._job_told else self._jobs()
 
     def _recall(self) -> None:
         if not self._told:
             self._own, self._told = self._stored(), True
 
     def _first(self) -> float | None:
-        jobs, own = self._job if self._job_told else self._jobs(), self._own
+        jobs, own = self.jobs(), self._own
         return jobs if own is None else own if jobs is None else min(own, jobs)
 
     async def _arm(self) -> None:

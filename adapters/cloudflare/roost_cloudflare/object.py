@@ -133,12 +133,12 @@ class AwakeObject:
             if not self.alarms.pending:
                 await self.alarms.arm(self.address, self.host.now() + REARM)
         if self.store.journal.there:
-            await self.alarms.again(self.host.now() + REARM)
+            await self.alarms.again(self.host.now())
 
     def overdue(self) -> None:
         """An event came in: it looks what is due when the platform's alarm should have, long ago."""
         cell = self.runtime.cells.get(self.address)
-        jobs = self.store.journal.first()
+        jobs = self.alarms.jobs()
         late = self.host.now() - LATE
         if (cell is not None and cell.armed is not None and cell.armed < late) or (jobs is not None and jobs < late):
             self.alarms.fired()

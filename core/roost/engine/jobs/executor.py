@@ -184,8 +184,9 @@ class Executor:
         """When somebody must look: at what is carried out here too, should this process die."""
         times: list[float] = []
         for job in await self.runtime.store.journal.jobs(address):
-            carrying = self.carried.get((address, job.live.uid))
-            if carrying is not None and not carrying.free:
+            which = address, job.live.uid
+            carrying = self.carried.get(which)
+            if (carrying is not None and not carrying.free) or (job.owner != "" and which not in self.troubles):
                 times.append(now + CLAIM)
             elif job.due is not None and not job.held:
                 times.append(job.due)
