@@ -333,6 +333,15 @@ class Slow(Agent[Notes]):
         return self.start(None, self.work).id
 
     @action
+    async def begin_twice(self) -> str:
+        return self.start(None, self.twice).id
+
+    @job
+    async def twice(self, run: Run) -> str:
+        long = run.using(timeout=600)
+        return f"{await long.step(self.long)} {await long.step(self.long)}"
+
+    @action
     async def begin_late(self) -> str:
         return self.start(None, self.late).id
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from roost import Agent, JobDone, QuestionExpired, Rejected, Run, action, job
+from roost import Agent, Cancelled, JobDone, QuestionExpired, Rejected, Run, action, job
 
 from .agents import RAN, Notes
 
@@ -113,4 +113,42 @@ class Waiting(Agent[Notes]):
         self.state.ended.append(str(done.value if done.error is None else done.error.code))
 
 
-OTHERS: list[type[Agent[Any, Any]]] = [Asking, Waiting]
+class Rounds(Agent[Notes]):
+    """Whose job goes on for long, a round at a time."""
+
+    @action
+    async def begin(self, rounds: int, how: str = "") -> str:
+        return self.start("one", self.work, rounds, how=how).id
+
+    @action
+    async def stop(self) -> bool:
+        return self.cancel("one")
+
+    @job
+    async def work(self, run: Run, rounds: int, so_far: list[str] | None = None, *, how: str = "") -> list[str]:
+        found = so_far or []
+        if how == "ask" and not found:
+            asked = asyncio.ensure_future(run.question(int, "never mind"))
+            await run.step(self.turn, run.id)
+            asked.cancel()
+        if how == "stubborn":
+            try:
+                await run.sleep(3600)
+            except Cancelled:
+                run.again(rounds, ["stubborn"], how=how)
+        await run.step(self.turn, run.id)
+        found = [*found, await run.wait("word", str)]
+        if how == "wrong":
+            run.again("many")
+        if len(found) < rounds:
+            run.again(rounds, found, how=how)
+        return found
+
+    async def turn(self, id: str) -> None:
+        RAN.append(id.partition("/")[2])
+
+    async def on_job(self, done: JobDone) -> None:
+        self.state.ended.append(str(done.value if done.error is None else done.error.code))
+
+
+OTHERS: list[type[Agent[Any, Any]]] = [Asking, Waiting, Rounds]

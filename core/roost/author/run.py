@@ -11,7 +11,7 @@ from functools import partial
 from hashlib import blake2b
 from logging import LoggerAdapter
 from random import Random
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Final, NoReturn, ParamSpec, Protocol, TypeVar, cast, overload
 from uuid import UUID
 
 from pydantic_core import from_json
@@ -103,11 +103,27 @@ class Asks(Protocol):
         ...
 
 
+class Again(BaseException):
+    """The body ends, and the job begins anew: not to be caught."""
+
+    def __init__(self, arguments: bytes) -> None:
+        super().__init__("the job begins anew: let `run.again` end its body")
+        self.arguments = arguments
+
+
 class Run:
     """One run of a job. Its body is plain asyncio; threads, sockets and clocks belong into steps."""
 
-    def __init__(self, asks: Asks, id: str, log: LoggerAdapter[Any] | None = None) -> None:
+    def __init__(
+        self,
+        asks: Asks,
+        id: str,
+        log: LoggerAdapter[Any] | None = None,
+        pack: Callable[[tuple[Any, ...], dict[str, Any]], bytes] | None = None,
+    ) -> None:
+        """`pack`: arguments of the job, checked, as JSON."""
         self._asks = asks
+        self._pack = pack
         self.id = id
         """The job's uid and the number of this run."""
         self._log = log
@@ -245,6 +261,15 @@ class Run:
         """
         work = wait_work(name)
         return self._asks.ask(f"wait:{name}", b"", work, signal_decoder(type))
+
+    def again(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """End this run and begin the job anew with these arguments, its journal empty: for what goes on for long.
+
+        It stays the same job: its id, key and deadline. Signals that nobody took stay, open questions are closed. Call
+        it in the body itself. A job that is cancelled ends all the same.
+        """
+        assert self._pack is not None
+        raise Again(self._pack(args, kwargs))
 
     async def sleep(self, delay: float | timedelta) -> None:
         """Seconds or timedelta. A job that only waits holds no memory."""

@@ -16,7 +16,7 @@ from .record import record
 
 FactKind: TypeAlias = Literal[
     "claim", "started", "tried", "value", "failed", "unknown", "cancelled", "fired", "signal", "answer", "expired",
-    "cancel", "ended",
+    "cancel", "again", "ended",
 ]  # fmt: skip
 
 RESUMES: Final[frozenset[FactKind]] = frozenset(
@@ -40,7 +40,7 @@ class Fact:
     """16 bytes over a call's arguments, compared like `name`; empty where there were none."""
     data: bytes = b"null"
     """JSON: the value, the error's problem document, the owner of a claim, the outcome of the job, what is to be known
-    of an attempt that failed, why the job is cancelled. Of a signal and an answer {"note", "value", "by", "at"}."""
+    of an attempt that failed, why the job is cancelled, the arguments of the next run. Of a signal and an answer {"note", "value", "by", "at"}."""
 
 
 @record

@@ -123,8 +123,11 @@ class Carrying(Asking):
             raise Diverged(f"the arguments of the job {live.name} do not fit its code: {error}") from error
 
         def make(loop: BodyLoop) -> Coroutine[Any, Any, Any]:
-            run = Run(body, f"{self.uid}/{self.job.run}", log)
+            run = Run(body, f"{self.uid}/{self.job.run}", log, pack)
             return method.fn(self._agent(body, log), run, *args, **kwargs)  # type: ignore[no-any-return]
+
+        def pack(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+            return method.action.pack(args, kwargs, f"run.again of {live.name}", self.runtime.limits.arguments)[0]
 
         body = Body(make, crc32(self.uid.encode()), live.started)
         log = RunLog(self.address, live.name, self.uid, body)
@@ -145,6 +148,7 @@ class Carrying(Asking):
         body = self._body()
         execution = Execution(body, self.executor.owner)
         self.execution = execution
+        execution.position = self.job.base
         try:
             await self._plainly(lambda: execution.open(self.rows, self.host.now()))
         except (Diverged, Unreadable):
@@ -248,12 +252,14 @@ class Carrying(Asking):
     async def _append(self, execution: Execution, row: JournalRow) -> None:
         data = write(row.facts)
         last = next((fact for fact in row.facts if fact.kind == "ended"), None)
-        if last is None and (self.count >= ROWS - 1 or self.size + len(data) > JOURNAL_BYTES):
+        next_run = row.facts[-1].data if row.facts[-1].kind == "again" else None
+        if last is next_run is None and (self.count >= ROWS - 1 or self.size + len(data) > JOURNAL_BYTES):
             execution.unwritten()
             execution.end(self.host.now(), _full(self.count, self.size))
             return
         ended = None if last is None else last.at
-        if not await self._insist(partial(self.journal.append, self.claim, row.position, data, ended=ended)):
+        append = partial(self.journal.append, self.claim, row.position, data, again=next_run, ended=ended)
+        if not await self._insist(append):
             await self._plainly(execution.lost)
             self.executor.later(self.address, 0.0)  # a row of whoever had it before: read on behind it
             raise Lost
@@ -263,10 +269,12 @@ class Carrying(Asking):
             self.runtime.log.warning("%s: its journal has %d rows, and may have %d", self.what, self.count, ROWS)
         self.executor.wrote(self.address, self.uid, row)
         await self._heard(execution, row)
-        if last is None:
+        if last is not None:
+            await self._over(last.data)
+        elif next_run is None:
             await self.took(execution, row)
         else:
-            await self._over(last.data)
+            await self._let_go(None, self.host.now())
 
     async def _heard(self, execution: Execution, row: JournalRow) -> None:
         """The row is durable: the body hears of it."""

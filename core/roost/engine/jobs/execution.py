@@ -20,6 +20,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from pydantic_core import from_json, to_json
 
+from ...author.run import Again
 from ...contract.encoding import encode
 from ...contract.errors import AgentError, LimitExceeded, RoostError
 from ...contract.job import OUTCOME_BYTES, ROW_BYTES, Note
@@ -147,7 +148,7 @@ class Execution:
 
     def cancel(self, now: float, note: str = "", why: str = "cancelled") -> None:
         """Somebody wants the job to end, or its time is over. A note that was heard is not heard again."""
-        if note not in self.notes or not note:
+        if (note not in self.notes or not note) and not self._ending:
             self.notes.add(note)
             self._gathered.append(Fact("cancel", now, note, data=to_json(why)))
 
@@ -237,7 +238,7 @@ class Execution:
                     self._run(call)
             elif fact.kind == "tried":
                 self._tried(fact)
-            elif fact.kind == "ended":
+            elif fact.kind in ("ended", "again"):
                 self._end("ended")
                 return
             else:
@@ -286,7 +287,10 @@ class Execution:
         if body.done or self._ending:
             if not self._ending:
                 self._ending = True
-                self._gathered.append(Fact("ended", now, data=self._outcome()))
+                if (next := self._again()) is None:
+                    self._gathered.append(Fact("ended", now, data=self._outcome()))
+                else:  # what it never heard of is for the next run
+                    self._gathered = [Fact("again", now, data=next)]
             self._stop_all()
             return
         for id in [x for x in self._resting if x in body.loop.passed]:
@@ -325,6 +329,16 @@ class Execution:
         self._gathered.clear()
         self.body.close()
 
+    def _again(self) -> bytes | None:
+        """The arguments of the next run, if the body wants one and nobody wants the job to end."""
+        try:
+            self.body.outcome()
+        except Again as again:
+            return again.arguments if self.cancelled is None else None
+        except BaseException:
+            pass
+        return None
+
     def _outcome(self) -> bytes:
         """What the body came to, as JSON."""
         try:
@@ -338,7 +352,7 @@ class Execution:
             return b'{"value":%s}' % value
         except RoostError as error:
             return error_outcome(error)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, Again):
             why = "cancelled" if self.cancelled is None else self.cancelled[1]
             return error_outcome(ended_by(why))
         except BaseException as error:

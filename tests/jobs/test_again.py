@@ -1,0 +1,126 @@
+"""Jobs that begin anew, and those that an operator holds, in a world."""
+
+from __future__ import annotations
+
+import pytest
+
+from roost import App
+from roost.contract.address import Address
+from roost.contract.job import Job
+from roost.testing import world
+from roost.testing.world import World
+
+from .agents import ALL, CLOCK, RAN, Patient, Slow
+from .asking import OTHERS, Asking, Rounds
+from .ending import ended
+
+
+async def job_of(w: World, kind: str, id: str) -> Job:
+    found = await w.store.journal.job(Address(kind, "a"), id)
+    assert isinstance(found, Job)
+    return found
+
+
+@pytest.mark.parametrize("restless", [False, True])
+@pytest.mark.parametrize("row", range(13))
+async def test_again_begins_anew_and_untaken_signals_stay(row: int, restless: bool) -> None:
+    async with world(App(OTHERS), restless=restless) as w:
+        if row:
+            w.kill(after_row=row)
+        id = await w.agent(Rounds, "a").begin(3)
+        for word in ("a", "b", "c"):
+            await w.signal(Rounds, "a", id, "word", word)
+        found = await ended(w, Rounds, "a", id, 1)
+        assert found.outcome == ["a", "b", "c"]
+        assert sorted(set(RAN)) == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("fault", ["lose", "crash-before", "crash-after"])
+@pytest.mark.parametrize("call", ["journal.append", "journal.taken", "journal.let_go"])
+async def test_a_round_is_neither_lost_nor_repeated(call: str, fault: str) -> None:
+    for after in range(9):
+        RAN.clear()
+        async with world(App(OTHERS)) as w:
+            w.faults.once(call, fault, after=after)  # type: ignore[arg-type]
+            id = await w.agent(Rounds, "a").begin(3)
+            for word in ("a", "b", "c"):
+                await w.advance(seconds=3)
+                await w.signal(Rounds, "a", id, "word", word)
+            assert (await ended(w, Rounds, "a", id, 1)).outcome == ["a", "b", "c"]
+
+
+async def test_again_empties_the_journal_and_closes_questions() -> None:
+    async with world(App(OTHERS)) as w:
+        id = await w.agent(Rounds, "a").begin(2, "ask")
+        await w.advance(seconds=5)
+        assert await w.questions(Rounds, "a", id) == []
+        before = await job_of(w, "rounds", id)
+        await w.signal(Rounds, "a", id, "word", "a")
+        await w.advance(seconds=5)
+        after = await job_of(w, "rounds", id)
+        assert (before.run, after.run, after.live) == (1, 2, before.live)
+        assert len((await w.job(Rounds, "a", id)).rows) < 4
+        assert await w.backend.runtime.store.journal.questions(Address("rounds", "a"), id) == []
+        await w.signal(Rounds, "a", id, "word", "b")
+        assert (await ended(w, Rounds, "a", id, 1)).outcome == ["a", "b"]
+
+
+async def test_again_takes_the_arguments_of_the_job_and_ends_what_is_cancelled() -> None:
+    async with world(App(OTHERS)) as w:
+        agent = w.agent(Rounds, "a")
+        id = await agent.begin(3, "wrong")
+        await w.signal(Rounds, "a", id, "word", "a")
+        error = (await ended(w, Rounds, "a", id, 1)).error
+        assert error is not None
+        assert error.code == "bad-arguments"
+        id = await agent.begin(3, "stubborn")
+        await w.advance(seconds=5)
+        await agent.stop()
+        error = (await ended(w, Rounds, "a", id, 1)).error
+        assert error is not None
+        assert error.code == "cancelled"
+
+
+async def test_a_held_job_does_nothing_and_keeps_its_time() -> None:
+    async with world(App([*ALL, *OTHERS])) as w:
+        here, journal = Address("patient", "a"), w.store.journal
+        id = await w.agent(Patient, "a").begin(60)
+        await w.advance(seconds=10)
+        await w.backend.runtime.job_desk().hold(here, id, True)
+        await w.advance(hours=1)
+        assert (await job_of(w, "patient", id)).held
+        assert await journal.due(here) is None
+        await w.crash()
+        await w.advance(hours=1)
+        assert (await w.job(Patient, "a", id)).status == "waiting"
+        await w.backend.runtime.job_desk().hold(here, id, False)
+        await w.advance(seconds=5)
+        assert (await w.job(Patient, "a", id)).outcome == "slept"
+
+
+async def test_what_runs_of_a_held_job_comes_to_its_end_and_nothing_begins() -> None:
+    async with world(App([*ALL, *OTHERS])) as w:
+        CLOCK[:] = [w.host]
+        here = Address("slow", "a")
+        id = await w.agent(Slow, "a").begin_twice()
+        await w.advance(seconds=10)
+        await w.backend.runtime.job_desk().hold(here, id, True)
+        await w.advance(seconds=600)
+        found = await w.job(Slow, "a", id)
+        assert (found.status, found.steps, RAN) == ("waiting", ["long"], ["began"])
+        await w.backend.runtime.job_desk().hold(here, id, False)
+        assert (await ended(w, Slow, "a", id, 1)).outcome == "done done"
+        assert RAN == ["began", "began"]
+
+
+async def test_what_is_told_to_a_held_job_waits() -> None:
+    async with world(App(OTHERS)) as w:
+        here = Address("asking", "a")
+        id = await w.agent(Asking, "a").begin()
+        await w.advance(seconds=5)
+        await w.backend.runtime.job_desk().hold(here, id, True)
+        await w.answer(Asking, "a", id, {"approved": True}, by="ann")
+        await w.advance(hours=5)
+        assert RAN == []
+        await w.backend.runtime.job_desk().hold(here, id, False)
+        assert (await ended(w, Asking, "a", id, 1)).outcome == "True by ann"
