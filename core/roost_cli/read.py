@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from roost_client import Client
 
 
+SHOWN = (
+    "generation", "connections", "subscribers", "mailbox", "outbox", "jobs", "dead_letters", "events", "stored_bytes",
+)  # fmt: skip
+"""Figures of an agent, in this order."""
+
+
 def add(commands: Commands) -> None:
     agents_parser = command(commands, "agents", agents, "list the agents")
     agents_parser.add_argument("--kind", help="of this kind only")
@@ -95,8 +101,7 @@ def status(args: argparse.Namespace) -> int:
         put_json(doc)
         return 0
     put(f"{style(visible(f'{args.kind}/{args.agent}'), 'bold')}  {doc['status']}  version {doc['version']}")
-    shown = ("generation", "connections", "subscribers", "mailbox", "outbox", "dead_letters", "events", "stored_bytes")
-    for name in shown:
+    for name in SHOWN:
         if name in doc:
             put(f"  {name.replace('_', ' '):<14}{doc[name]}")
     put(f"  {'next wake':<14}{moment(doc.get('next_wake'))}")

@@ -210,6 +210,16 @@ class AgentHandle:
             dial, numbered=numbered, listen=listen, retries=self._http.retries, timeout=self._http.timeout
         )
 
+    async def questions(self) -> list[Document]:
+        """Open questions of jobs that the caller may answer: `id`, `job`, `text`, `schema` of an answer, `expires`."""
+        path = f"{self._path}/questions"
+        return cast("list[Document]", list(_member(await self._http.fetch("GET", path), "questions", path)))
+
+    async def answer(self, question: str, value: Any, *, idempotency_key: str | None = None) -> None:
+        """Answer a question, by its id. Rejected 422 `bad-answer`, 409 `question-closed`: somebody else was first."""
+        path, key = action_path(self.address, "questions", question), self._http.retries.key(idempotency_key)
+        await self._http.fetch("POST", path, body=encode({"value": value}), key=key)
+
     async def dead_letters(self) -> list[Document]:
         """Triggers that failed for good."""
         path = f"{self._path}/dead-letters"

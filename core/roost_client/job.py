@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from typing import Any, cast
+from urllib.parse import quote
 
 from roost.contract.address import Address
 from roost.contract.errors import from_problem
@@ -11,7 +12,7 @@ from roost.contract.errors import from_problem
 from .faults import bad_answer
 from .http import Http
 from .portal import Portal
-from .wire import action_path
+from .wire import action_path, encode
 
 Document = dict[str, Any]
 WAIT = 20
@@ -35,12 +36,14 @@ class Job:
     def __repr__(self) -> str:
         return f"Job({str(self.address)!r}, {self.id!r})"
 
-    async def status(self, wait: int = 0) -> Document:
+    async def status(self, wait: int = 0, *, steps: bool = False) -> Document:
         """id, key, name, `status` (running, waiting, held, ending, ended), times; `value` or `error` of one that ended.
 
-        `wait`: up to so many seconds (20 at most) for its end. NotFound `no-job`: it is not there, or not for you.
+        `wait`: up to so many seconds (20 at most) for its end. `steps`: with what its journal says, without values.
+        NotFound `no-job`: it is not there, or not for you.
         """
-        found = await self._http.fetch("GET", f"{self._path}?wait={wait}" if wait else self._path)
+        asked = "&".join([*([f"wait={wait}"] if wait else ()), *(["steps=true"] if steps else ())])
+        found = await self._http.fetch("GET", f"{self._path}?{asked}" if asked else self._path)
         if not isinstance(found, dict) or "status" not in found:
             raise bad_answer(f"{self._path}: the answer is no job")
         return cast(Document, found)
@@ -62,6 +65,11 @@ class Job:
     async def cancel(self, *, idempotency_key: str | None = None) -> None:
         """Have it cancelled. Rejected 409 `job-ended`: it has ended."""
         await self._http.fetch("POST", f"{self._path}/cancel", key=self._http.retries.key(idempotency_key))
+
+    async def signal(self, name: str, value: Any = None, *, idempotency_key: str | None = None) -> None:
+        """Tell it something: `run.wait(name)` gets it, once under its key. Rejected 409 `job-ended`."""
+        path, key = f"{self._path}/signals/{quote(name, safe='')}", self._http.retries.key(idempotency_key)
+        await self._http.fetch("POST", path, body=encode({"value": value}), key=key)
 
     async def hold(self) -> None:
         """Operators: it begins no step until `resume`."""
@@ -86,9 +94,9 @@ class SyncJob:
     def id(self) -> str:
         return self._job.id
 
-    def status(self, wait: int = 0) -> Document:
+    def status(self, wait: int = 0, *, steps: bool = False) -> Document:
         """`Job.status`."""
-        return self._portal.run(lambda: self._job.status(wait))
+        return self._portal.run(lambda: self._job.status(wait, steps=steps))
 
     def result(self, timeout: float | None = None) -> Any:
         """`Job.result`."""
@@ -97,6 +105,10 @@ class SyncJob:
     def cancel(self, *, idempotency_key: str | None = None) -> None:
         """`Job.cancel`."""
         self._portal.run(lambda: self._job.cancel(idempotency_key=idempotency_key))
+
+    def signal(self, name: str, value: Any = None, *, idempotency_key: str | None = None) -> None:
+        """`Job.signal`."""
+        self._portal.run(lambda: self._job.signal(name, value, idempotency_key=idempotency_key))
 
     def hold(self) -> None:
         """`Job.hold`."""

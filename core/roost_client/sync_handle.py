@@ -139,6 +139,14 @@ class SyncAgentHandle:
         """Status, metrics, version, next wake."""
         return self._portal.run(self._handle.status)
 
+    def questions(self) -> list[Document]:
+        """`AgentHandle.questions`."""
+        return self._portal.run(self._handle.questions)
+
+    def answer(self, question: str, value: Any, *, idempotency_key: str | None = None) -> None:
+        """`AgentHandle.answer`."""
+        self._portal.run(lambda: self._handle.answer(question, value, idempotency_key=idempotency_key))
+
     def dead_letters(self) -> list[Document]:
         """Triggers that failed for good."""
         return self._portal.run(self._handle.dead_letters)

@@ -56,6 +56,7 @@ _JOB: Final[Node] = _object(
         "ended": TIME,
         "value": {"description": "What it returned."},
         "error": {"type": "object", "description": "The problem it ended with."},
+        "steps": LIST,
     },
 )
 
@@ -63,6 +64,26 @@ ANSWERS: Final[dict[str, Node]] = {
     "Job": _JOB,
     "Jobs": _object({"jobs": {"type": "array", "items": ref("Job")}}),
     "Started": _object({"id": {**TEXT, "description": "Of the job."}}),
+    "ToldJob": _object(
+        {
+            "id": TEXT,
+            "at": TIME,
+            "by": TEXT,
+            "first": {"type": "boolean", "description": "False: it was told before, under this idempotency key."},
+        }
+    ),
+    "Questions": _object({"questions": {"type": "array", "items": ref("Question")}}),
+    "Question": _object(
+        {
+            "id": TEXT,
+            "job": TEXT,
+            "text": TEXT,
+            "who": {"type": ["string", "null"], "description": "The role it is for."},
+            "schema": {"description": "JSON schema of an answer."},
+            "asked": TIME,
+            "expires": TIME,
+        }
+    ),
     "Held": _object({"id": TEXT, "held": {"type": "boolean"}}),
     "Result": _object({"result": {}}),
     "Told": _object({"id": {**TEXT, "description": "Of the letter: the idempotency key if there is one."}}),

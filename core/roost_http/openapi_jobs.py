@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from .generic import Node, ref
 from .jobs import WAIT
 from .operation import ANY_ADDRESS, ANY_BODY, CALL, IDEMPOTENCY, KEY, body, operation, query, responses, whole
-from .schema import LOOSE, Components, body_of
+from .schema import LOOSE, Components, answer_of, body_of
 
 if TYPE_CHECKING:
     from roost.author.job_method import JobMethod
@@ -27,7 +27,8 @@ REFUSED: Final = (*ANY_ADDRESS, 422, 423, 429, 501)
 def typed_start(kind: Kind, job: JobMethod, components: Components) -> Node:
     """The operation that starts one job of one kind."""
     given = components.take(kind.name, _keyed(body_of(job.action)))
-    answers = responses(ref("Started"), CALL, 202)
+    result = components.take(kind.name, answer_of(job.action))["properties"]["result"]
+    answers = responses({**ref("Started"), "x-roost-result": result}, CALL, 202)  # what `jobs/{id}` has as `value`
     found: Node = {
         "operationId": f"{kind.name}.start.{job.name}", "tags": [kind.name], "parameters": [KEY, IDEMPOTENCY],
         "requestBody": body(given, required=False), "responses": answers,
@@ -36,6 +37,11 @@ def typed_start(kind: Kind, job: JobMethod, components: Components) -> Node:
         found["summary"] = text.partition("\n")[0]
         found["description"] = text
     return {"post": found}
+
+
+def _path(name: str, description: str) -> Node:
+    schema: Node = {"type": "string", "minLength": 1}
+    return {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
 
 
 def _keyed(schema: Node) -> Node:
@@ -69,7 +75,7 @@ def jobs(kinds: list[str]) -> dict[str, Node]:
         f"{base}/jobs/{{id}}": {
             "get": operation(
                 "job", "How it is, or how it ended.", ref("Job"), REFUSED,
-                parameters=[*whose, ID, query("wait", wait)],
+                parameters=[*whose, ID, query("wait", wait), query("steps", {"enum": ["true", "false"]})],
             )
         },
         f"{base}/jobs/{{id}}/cancel": {
@@ -78,6 +84,26 @@ def jobs(kinds: list[str]) -> dict[str, Node]:
                 status=202, parameters=[*whose, ID, IDEMPOTENCY],
             )
         },
+    }  # fmt: skip
+    value: Node = {"type": "object", "properties": {"value": {}}, "additionalProperties": False}
+    told = (*REFUSED, 409, *ANY_BODY)
+    found[f"{base}/jobs/{{id}}/signals/{{name}}"] = {
+        "post": operation(
+            "signalJob", "Tell it something.", ref("ToldJob"), told, status=202,
+            parameters=[*whose, ID, _path("name", "Of the signal."), IDEMPOTENCY], body=body(value, required=False),
+        )
+    }  # fmt: skip
+    found[f"{base}/questions"] = {
+        "get": operation(
+            "questions", "Open ones that the caller may answer.", ref("Questions"), REFUSED, parameters=whose
+        )
+    }
+    found[f"{base}/questions/{{question}}"] = {
+        "post": operation(
+            "answerQuestion", "The first answer that fits counts.", ref("ToldJob"), told,
+            parameters=[*whose, _path("question", "Its id."), IDEMPOTENCY],
+            body=body({**value, "required": ["value"]}, required=True),
+        )
     }  # fmt: skip
     for verb, summary in (("hold", "It begins no step until it is resumed."), ("resume", "It goes on.")):
         problems = (*REFUSED, 409)

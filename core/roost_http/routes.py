@@ -57,6 +57,7 @@ VERBS: Final[Mapping[bytes, Methods]] = {
         "DELETE": Route(operate.purge_dead, admin=True),
     },
     b"jobs": {"GET": Route(jobs.jobs)},
+    b"questions": {"GET": Route(jobs.questions)},
     b"letters": {"GET": Route(operate.letters, admin=True, quiet=True), "DELETE": Route(operate.purge, admin=True)},
     b"disconnect": {"POST": Route(operate.disconnect, admin=True)},
     b"hibernate": {"POST": Route(operate.hibernate, admin=True, quiet=True)},
@@ -71,8 +72,10 @@ NAMED: Final[Mapping[bytes, Methods]] = {
     b"call": {"POST": Route(_hot)},
     b"start": {"POST": Route(jobs.start)},
     b"jobs": {"GET": Route(jobs.job)},
+    b"questions": {"POST": Route(jobs.answer)},
 }
-"""/v1/agents/{kind}/{key}/{verb}/{name}: of an action or a job. The surface answers calls before it looks here."""
+"""/v1/agents/{kind}/{key}/{verb}/{name}: of an action, a job or a question. The surface
+answers calls before it looks here."""
 
 JOB: Final[Mapping[bytes, Methods]] = {
     b"cancel": {"POST": Route(jobs.cancel)},
@@ -80,6 +83,9 @@ JOB: Final[Mapping[bytes, Methods]] = {
     b"resume": {"POST": Route(jobs.resume, admin=True)},
 }
 """/v1/agents/{kind}/{key}/jobs/{id}/{verb}"""
+
+SIGNAL: Final[Methods] = {"POST": Route(jobs.signal)}
+"""/v1/agents/{kind}/{key}/jobs/{id}/signals/{name}"""
 
 
 def find(parts: list[bytes], more: Mapping[bytes, Methods]) -> Methods | None:
@@ -98,6 +104,8 @@ def find(parts: list[bytes], more: Mapping[bytes, Methods]) -> Methods | None:
         return NAMED.get(parts[5])
     if count == 8 and parts[5] == b"jobs" and parts[6]:
         return JOB.get(parts[7])
+    if count == 9 and parts[5:8:2] == [b"jobs", b"signals"] and parts[6] and parts[8]:
+        return SIGNAL
     return None
 
 

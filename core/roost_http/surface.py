@@ -189,7 +189,9 @@ def _operation(x: Exchange, parts: list[bytes]) -> str:
     if len(parts) < 7:
         return "status" if len(parts) == 5 else parts[5].decode()
     if parts[5] == b"jobs":
-        return "jobs" if len(parts) == 7 else f"jobs.{parts[7].decode()}"
+        return "jobs" if len(parts) == 7 else "jobs.signal" if len(parts) == 9 else f"jobs.{parts[7].decode()}"
+    if parts[5] == b"questions":
+        return "questions.answer"
     x.action = path.text(parts[6], "the action's name")
     return f"tell:{x.action}" if parts[5] == b"tell" else f"call:{START}{x.action}"
 

@@ -8,7 +8,20 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from roost import Agent, Cancelled, JobDone, QuestionExpired, Rejected, Run, action, job
+from roost import (
+    Agent,
+    AgentError,
+    Cancelled,
+    Every,
+    JobDone,
+    JobRef,
+    QuestionExpired,
+    Rejected,
+    RoostError,
+    Run,
+    action,
+    job,
+)
 
 from .agents import RAN, Notes
 
@@ -113,6 +126,60 @@ class Waiting(Agent[Notes]):
         self.state.ended.append(str(done.value if done.error is None else done.error.code))
 
 
+class Nightly(Agent[Notes]):
+    """Whose schedule starts a job."""
+
+    @action
+    async def begin(self, seconds: float, words: list[str]) -> None:
+        self.schedule("nightly", Every(seconds=seconds), self.work, words)
+
+    @action
+    async def tell_job(self) -> None:
+        self.tell(self.work, None, [])  # type: ignore[arg-type]
+
+    @job
+    async def work(self, run: Run, words: list[str]) -> str:
+        await run.sleep(90)
+        return " ".join(words)
+
+    async def on_job(self, done: JobDone) -> None:
+        self.state.ended.append(f"{done.key} {done.value if done.error is None else done.error.code}")
+
+
+class Parent(Agent[Notes]):
+    """Whose job has children, and waits for what they return."""
+
+    @action
+    async def begin(self, seconds: list[float]) -> str:
+        return self.start(None, self.work, seconds).id
+
+    async def begin_child(self, seconds: float) -> JobRef[str]:
+        return self.start(None, self.child, seconds)
+
+    @job(timeout=timedelta(days=20))
+    async def work(self, run: Run, seconds: list[float]) -> list[str]:
+        refs = [await run.tick(self.begin_child, s) for s in seconds]
+        found: list[str] = []
+        for ref in refs:
+            try:
+                found.append(await run.result(ref))
+            except RoostError as error:
+                found.append(error.code)
+        for strange in (JobRef[str]("9.9", "child"), JobRef[str](run.id.partition("/")[0], "work")):
+            try:
+                found.append(await run.result(strange))
+            except AgentError as error:
+                found.append(error.code)
+        return found
+
+    @job(timeout=timedelta(days=15))
+    async def child(self, run: Run, seconds: float) -> str:
+        if seconds < 0:
+            raise Rejected("no such time", code="no-time")
+        await run.sleep(seconds)
+        return f"{seconds:g}"
+
+
 class Rounds(Agent[Notes]):
     """Whose job goes on for long, a round at a time."""
 
@@ -151,4 +218,4 @@ class Rounds(Agent[Notes]):
         self.state.ended.append(str(done.value if done.error is None else done.error.code))
 
 
-OTHERS: list[type[Agent[Any, Any]]] = [Asking, Waiting, Rounds]
+OTHERS: list[type[Agent[Any, Any]]] = [Asking, Waiting, Rounds, Nightly, Parent]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from roost import App
+from roost import AgentError, App
 from roost.contract.address import Address
 from roost.contract.job import Job
 from roost.testing import world
 from roost.testing.world import World
 
 from .agents import ALL, CLOCK, RAN, Patient, Slow
-from .asking import OTHERS, Asking, Rounds
+from .asking import OTHERS, Asking, Nightly, Parent, Rounds
 from .ending import ended
 
 
@@ -124,3 +124,46 @@ async def test_what_is_told_to_a_held_job_waits() -> None:
         assert RAN == []
         await w.backend.runtime.job_desk().hold(here, id, False)
         assert (await ended(w, Asking, "a", id, 1)).outcome == "True by ann"
+
+
+@pytest.mark.parametrize("restless", [False, True])
+async def test_a_schedule_starts_a_job_unless_the_last_one_lives(restless: bool) -> None:
+    async with world(App(OTHERS), restless=restless) as w:
+        agent = w.agent(Nightly, "a")
+        await agent.begin(60, ["a", "b"])
+        with pytest.raises(AgentError, match="can't be scheduled or told"):
+            await agent.tell_job()
+        await w.advance(seconds=65)
+        (live,) = await w.store.journal.jobs(Address("nightly", "a"))
+        assert (live.live.key, live.live.source) == ("nightly", "schedule")
+        assert (await w.backend.runtime.status(Address("nightly", "a")))["jobs"] == 1
+        await w.crash()
+        await w.advance(seconds=60 * 6)
+        ended = (await w.state(Nightly, "a"))["ended"]
+        assert set(ended) == {"nightly a b"}
+        assert 2 <= len(ended) <= 4
+        assert await w.backend.runtime.dead_letters(Address("nightly", "a")) == []
+
+
+@pytest.mark.parametrize("restless", [False, True])
+@pytest.mark.parametrize("row", [0, 1, 3, 5, 7, 9, 11])
+async def test_a_job_waits_for_another(row: int, restless: bool) -> None:
+    async with world(App(OTHERS), restless=restless) as w:
+        if row:
+            w.kill(after_row=row)
+        id = await w.agent(Parent, "a").begin([3, 0, 4000, -1])
+        found = await ended(w, Parent, "a", id, 2)
+        assert found.outcome == ["3", "0", "4000", "no-time", "no-job", "bad-target"]
+
+
+async def test_waiting_for_a_long_job_is_rare_and_holds_nothing() -> None:
+    async with world(App(OTHERS)) as w:
+        id = await w.agent(Parent, "a").begin([86400.0])
+        await w.advance(hours=1)
+        found = await w.job(Parent, "a", id)
+        assert found.status == "waiting"
+        assert found.due is not None
+        assert w.now < found.due <= w.now + 600
+        assert len(found.rows) < 60
+        await w.advance(hours=23, minutes=11)
+        assert (await w.job(Parent, "a", id)).outcome == ["86400", "no-job", "bad-target"]

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from logging import LoggerAdapter
 from random import Random
 from sys import getrefcount
-from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec, Protocol, cast, overload
 
 from pydantic import BaseModel
 from typing_extensions import TypeVar
@@ -21,7 +21,7 @@ from ..contract.errors import AgentError
 from ..contract.event import Event
 from ..contract.trigger import Caller, Request, Source
 from .connection import Connection
-from .kind import Empty, Kind
+from .kind import JOB_TARGET, Empty, Kind
 from .remote import Remote, RemoteAction
 
 if TYPE_CHECKING:
@@ -148,14 +148,32 @@ class Agent(Generic[S, C]):
             found = self._kind.target(self._own_method(target))
             self._tick.tell(self._tick.address, found, args, kwargs)
 
+    @overload
     def schedule(
         self, key: str, when: When, do: Callable[P, Coroutine[Any, Any, Any]], /, *args: P.args, **kwargs: P.kwargs
-    ) -> None:
+    ) -> None: ...
+    @overload
+    def schedule(
+        self,
+        key: str,
+        when: When,
+        do: Callable[Concatenate[Run, P], Coroutine[Any, Any, Any]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> None: ...
+    def schedule(self, key: str, when: When, do: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
         """Run a method of this agent later. The same key is the same schedule; the same spec again changes nothing.
 
-        `when`: seconds or timedelta from now, an aware datetime, `Every(...)` or `Cron("0 9 * * *", tz=...)`.
+        `when`: seconds or timedelta from now, an aware datetime, `Every(...)` or `Cron("0 9 * * *", tz=...)`. A `@job`
+        is started then, under the schedule's key: while the one started before lives, it is that one.
         """
-        self._tick.schedule(key, when, self._own_method(do), args, kwargs)
+        name = getattr(do, "__name__", "")
+        if name in self._kind.jobs:
+            self._roost.journaled()
+            self._tick.schedule(key, when, f"{JOB_TARGET}{self._own_job(do).name}", args, kwargs)
+        else:
+            self._tick.schedule(key, when, self._own_method(do), args, kwargs)
 
     def unschedule(self, key: str, /) -> bool:
         """Take a schedule off the list; whether it was there."""

@@ -1,4 +1,4 @@
-"""What a job waits for from others: an answer to its question, a signal."""
+"""What a job waits for from others: an answer to its question, a signal, the end of another job."""
 
 from __future__ import annotations
 
@@ -51,6 +51,13 @@ class WaitWork:
     """A signal that the body waits for."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResultWork:
+    """The end of another job of the agent, which the body waits for."""
+
+    uid: str
 
 
 def question_work(type: Any, text: str, who: str | None, timeout: float | None) -> QuestionWork:

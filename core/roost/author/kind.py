@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .job_method import JobMethod
 
 HOOKS: Final = frozenset({"on_start", "on_connect", "on_message", "on_disconnect", "on_request", "on_job"})
+JOB_TARGET: Final = "job:"
+"""Begins the target of a schedule that starts a job; its name follows. No method can be called so."""
 JOB: Final = "__roost_job__"
 """The mark of `@job`, whose module only kinds with jobs load."""
 
@@ -182,8 +184,9 @@ class Kind:
         raise NotFound(f"Method {name} does not exist; the actions of {self.name} are: {known}", code="unknown-action")
 
     def target(self, name: str) -> Action:
-        """The action or other async method a stored target names."""
-        return self.actions.get(name) or self.methods.get(name) or self.action(name)
+        """The action or other async method a stored target names; of a job what takes its arguments."""
+        job = self.jobs.get(name[len(JOB_TARGET) :]) if name.startswith(JOB_TARGET) else None
+        return self.actions.get(name) or self.methods.get(name) or (self.action(name) if job is None else job.action)
 
     def wire_name(self, attr: str) -> str:
         """The name under which a method is stored; AgentError when it can't be a target."""

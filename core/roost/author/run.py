@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -20,12 +20,13 @@ from ..contract.encoding import encode_arguments
 from ..contract.errors import AgentError, NotSupported
 from ..contract.limits import PORTABLE
 from .action import Retry
-from .asking import Answer, QuestionWork, WaitWork, answer_decoder, question_work, signal_decoder, wait_work
+from .asking import Answer, QuestionWork, ResultWork, WaitWork, answer_decoder, question_work, signal_decoder, wait_work
 from .remote import RemoteAction, typed
 from .step import Once, StepOptions, StepTarget, step_target
 
 if TYPE_CHECKING:
     from .action import Action
+    from .job_method import JobMethod, JobRef
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -72,7 +73,7 @@ class CallWork:
     kwargs: dict[str, Any]
 
 
-Work = StepWork | TickWork | ReadWork | CallWork | QuestionWork | WaitWork
+Work = StepWork | TickWork | ReadWork | CallWork | QuestionWork | WaitWork | ResultWork
 
 
 class Scope(Protocol):
@@ -120,10 +121,12 @@ class Run:
         id: str,
         log: LoggerAdapter[Any] | None = None,
         pack: Callable[[tuple[Any, ...], dict[str, Any]], bytes] | None = None,
+        jobs: Mapping[str, JobMethod] | None = None,
     ) -> None:
-        """`pack`: arguments of the job, checked, as JSON."""
+        """`pack`: arguments of the job, checked, as JSON. `jobs`: of the agent's class, by name."""
         self._asks = asks
         self._pack = pack
+        self._jobs = jobs or {}
         self.id = id
         """The job's uid and the number of this run."""
         self._log = log
@@ -261,6 +264,20 @@ class Run:
         """
         work = wait_work(name)
         return self._asks.ask(f"wait:{name}", b"", work, signal_decoder(type))
+
+    def result(self, job: JobRef[R], /) -> asyncio.Future[R]:
+        """What another job of this agent returns, once it has ended. StepFailed: it ended with an error, whose code is
+        kept; NotFound: there is no such job any more (what it came to is kept for a day)."""
+        method = self._jobs.get(job.name)
+        if method is None or job.id == self.id.partition("/")[0]:
+            raise AgentError(
+                f"run.result: {job!r} is no other job of this agent; of another agent's job ask by "
+                "run.call(self.agent(...).action), with an action that says what it came to",
+                code="bad-target",
+            )
+        work = ResultWork(job.id)
+        name = f"result:{job.name}"
+        return cast("asyncio.Future[R]", self._asks.ask(name, job.id.encode(), work, partial(_result, method.action)))
 
     def again(self, *args: Any, **kwargs: Any) -> NoReturn:
         """End this run and begin the job anew with these arguments, its journal empty: for what goes on for long.

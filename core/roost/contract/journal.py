@@ -40,7 +40,8 @@ class Fact:
     """16 bytes over a call's arguments, compared like `name`; empty where there were none."""
     data: bytes = b"null"
     """JSON: the value, the error's problem document, the owner of a claim, the outcome of the job, what is to be known
-    of an attempt that failed, why the job is cancelled, the arguments of the next run. Of a signal and an answer {"note", "value", "by", "at"}."""
+    of an attempt that failed, why the job is cancelled, the arguments of the next run. Of a signal and an answer
+    {"note", "value", "by", "at"}."""
 
 
 @record

@@ -67,6 +67,8 @@ class Operating(Shared):
         size = await self.store.size(address)
         subscribers = len(self.subscribers.get(address, ()))
         told = describe(found, self.kind(address.kind), self.cells.get(address), subscribers, size)
+        if found.jobs:
+            told["jobs"] = len(found.jobs)
         if found.jobs and (due := await self.store.journal.due(address)) is not None:
             told["next_wake"] = due if found.due is None else min(due, found.due)
         return told

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ..engine.meter import Meter
     from ..ports import Verify
 
-LOOKS: Final = frozenset({"status", "state", "events", "list"})
+LOOKS: Final = frozenset({"status", "state", "events", "list", "jobs", "questions"})
 """Operations that change nothing."""
 HOOK: Final = 10.0
 """Seconds that the auth hook may take."""

@@ -6,11 +6,14 @@ Whether a question was answered or is over is decided where it is kept, by one c
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
-from ...author.asking import QuestionWork
-from ...contract.errors import LimitExceeded
-from ...contract.job import Question
+from pydantic_core import from_json, to_json
+
+from ...author.asking import QuestionWork, ResultWork
+from ...contract.errors import LimitExceeded, from_problem
+from ...contract.job import Job, Question
+from ...contract.job_refusals import no_job
 from .body import failure
 from .hold import Hold
 from .waits import note_of
@@ -19,6 +22,11 @@ if TYPE_CHECKING:
     from ...contract.journal import JournalRow
     from .execution import Execution
     from .ordered import PendingCall
+
+
+OFTEN: Final = 0.5
+RARELY: Final = 600.0
+"""Seconds between two looks at a job whose end another one waits for, at least and at most."""
 
 
 class Asking(Hold):
@@ -87,7 +95,7 @@ class Asking(Hold):
             try:
                 await self._insist(partial(self.journal.ask, self.claim, question))
             except LimitExceeded as error:
-                execution.refused(call, failure(error), now)
+                execution.settled(call, "failed", failure(error), now)
                 return
             known = question
         if known.closed is None:
@@ -106,6 +114,28 @@ class Asking(Hold):
             if expires <= now and call is not None:
                 found = await self._insist(partial(self.journal.expire, self.claim, self.question_id(id), now))
                 execution.over(call, found.answer, now)
+
+    async def poll(self, execution: Execution, now: float) -> None:
+        """Look at the jobs whose end is waited for: the older one is, the less often."""
+        for id, next in [*execution.waits.polls.items()]:
+            call = execution.body.loop.wanted.get(id)
+            if next > now or call is None:
+                continue
+            work = call.work
+            assert isinstance(work, ResultWork)
+            found = await self.journal.job(self.address, work.uid)
+            if isinstance(found, Job):
+                execution.waits.polls[id] = now + min(RARELY, max(OFTEN, (now - found.live.started) / 4))
+                continue
+            del execution.waits.polls[id]
+            if found is None:
+                execution.settled(call, "failed", failure(no_job(self.address, work.uid)), now)
+                continue
+            doc: dict[str, Any] = from_json(found.outcome)
+            if "error" in doc:
+                execution.settled(call, "failed", failure(from_problem(doc["error"])), now)
+            else:
+                execution.settled(call, "value", to_json(doc["value"]), now)
 
     async def took(self, execution: Execution, row: JournalRow) -> None:
         """Notes that the body heard of with this row: the store shows them no more."""

@@ -123,7 +123,7 @@ class Carrying(Asking):
             raise Diverged(f"the arguments of the job {live.name} do not fit its code: {error}") from error
 
         def make(loop: BodyLoop) -> Coroutine[Any, Any, Any]:
-            run = Run(body, f"{self.uid}/{self.job.run}", log, pack)
+            run = Run(body, f"{self.uid}/{self.job.run}", log, pack, kind.jobs)
             return method.fn(self._agent(body, log), run, *args, **kwargs)  # type: ignore[no-any-return]
 
         def pack(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
@@ -233,6 +233,7 @@ class Carrying(Asking):
         elif self.cancelled_at is None and now >= self.job.live.deadline:
             execution.cancel(now, "deadline", "deadline")
         await self.expire(execution, now)
+        await self.poll(execution, now)
         await self._plainly(lambda: execution.tick(now))
 
     async def _wait(self, execution: Execution) -> None:
@@ -253,7 +254,7 @@ class Carrying(Asking):
         data = write(row.facts)
         last = next((fact for fact in row.facts if fact.kind == "ended"), None)
         next_run = row.facts[-1].data if row.facts[-1].kind == "again" else None
-        if last is next_run is None and (self.count >= ROWS - 1 or self.size + len(data) > JOURNAL_BYTES):
+        if last is None and next_run is None and (self.count >= ROWS - 1 or self.size + len(data) > JOURNAL_BYTES):
             execution.unwritten()
             execution.end(self.host.now(), _full(self.count, self.size))
             return

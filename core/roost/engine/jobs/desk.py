@@ -9,21 +9,31 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import from_json
 
+from ...author.asking import NAME
 from ...author.may import starter_may
 from ...contract.caller import source_of
-from ...contract.errors import NotFound
+from ...contract.encoding import encode
+from ...contract.errors import NotFound, Rejected
 from ...contract.job import EndedJob, Job, Note
+from ...contract.job_refusals import no_question
+from ...contract.journal import read
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ...author.may import JobOperation
     from ...contract.address import Address
-    from ...contract.job import LiveJob
+    from ...contract.job import LiveJob, NoteKind, Question
     from ...contract.trigger import Caller
     from ..runtime import Runtime
 
 SOONEST: Final = 0.05
 """Seconds between the first two looks at a job that is waited for."""
 LATEST: Final = 1.0
+HOOK: Final = 10.0
+"""Seconds that the hook of `App(may=...)` may take."""
+STEPS: Final = 1000
+"""Facts of a journal that are told of one job, the newest."""
 
 
 class JobDesk:
@@ -56,12 +66,52 @@ class JobDesk:
     async def cancel(self, address: Address, id: str, caller: Caller | None, note: str | None) -> dict[str, Any]:
         """Have a job cancelled, once under the note's id. NotFound `no-job`; Rejected 409 `job-ended`."""
         live = (await self._seen(address, id, caller, "jobs.cancel")).live
-        host = self._runtime.host
-        name = note or f"{host.entropy():016x}{host.entropy():016x}"
-        principal = "" if caller is None else caller.principal
-        told = Note(name, "cancel", "", b"null", host.now(), source_of(caller), principal)
-        await self._runtime.tell_job(address, live.uid, told)
+        await self._tell(address, caller, live.uid, "cancel", "", b"null", note)
         return {"id": live.uid}
+
+    async def signal(
+        self, address: Address, id: str, caller: Caller | None, name: str, value: Any, note: str | None
+    ) -> dict[str, Any]:
+        """Tell a job something, once under the note's id. LimitExceeded `job_signals`; Rejected 409 `job-ended`."""
+        if not 0 < len(name) <= NAME:
+            raise Rejected(f"a signal's name has 1 to {NAME} characters", code="bad-signal", status=422)
+        live = (await self._seen(address, id, caller, "jobs.signal")).live
+        return await self._tell(address, caller, live.uid, "signal", name, encode(value, f"the signal {name}"), note)
+
+    async def questions(self, address: Address, caller: Caller | None) -> list[dict[str, Any]]:
+        """The open ones that the caller may answer."""
+        await self._runtime.existing(address)
+        told: list[dict[str, Any]] = []
+        for job in await self._journal.jobs(address):
+            for question in await self._journal.questions(address, job.live.uid):
+                asked: dict[str, Any] = from_json(question.data)
+                if question.closed is None and await self._answers(caller, address, job.live, asked["who"]):
+                    told += (_asked(job.live.uid, question, asked),)
+        return told
+
+    async def answer(
+        self, address: Address, question: str, caller: Caller | None, value: Any, note: str | None
+    ) -> dict[str, Any]:
+        """Answer a question, by its id. Rejected 422 `bad-answer`, 409 `question-closed`, `job-ended`."""
+        uid = question.partition("-")[0]
+        job = await self._journal.job(address, uid)
+        asked: Sequence[Question] = () if job is None else await self._journal.questions(address, uid)
+        found = next((x for x in asked if x.id == question), None)
+        who = None if found is None else from_json(found.data)["who"]
+        if job is None or not await self._answers(caller, address, job.live, who):
+            raise no_question(uid, question)
+        return await self._tell(address, caller, uid, "answer", question, encode(value, "the answer"), note)
+
+    async def _tell(
+        self, address: Address, caller: Caller | None, uid: str, kind: NoteKind, name: str, data: bytes, id: str | None
+    ) -> dict[str, Any]:
+        host, source = self._runtime.host, source_of(caller)
+        principal = "" if caller is None else caller.principal
+        own = id or f"{host.entropy():016x}{host.entropy():016x}"
+        scoped = f"{source}:{len(principal)}:{principal}:{own}"  # two callers may use the same
+        rung = await self._runtime.tell_job(address, uid, Note(scoped, kind, name, data, host.now(), source, principal))
+        assert rung.note is not None
+        return {"id": uid, "at": rung.note.at, "by": rung.note.principal or rung.note.source, "first": rung.fresh}
 
     async def hold(self, address: Address, id: str, held: bool) -> dict[str, Any]:
         """An operator holds a job, or lets it go on. NotFound `no-job`; Rejected 409 `job-ended`."""
@@ -69,6 +119,21 @@ class JobDesk:
         await self._journal.hold(address, uid, held, self._runtime.host.now())
         self._runtime.look_at_jobs(address)
         return {"id": uid, "held": held}
+
+    async def steps(self, address: Address, id: str, caller: Caller | None) -> list[dict[str, Any]]:
+        """What the journal of a live job says, without values: {"at", "kind", "name", "id"}, oldest first."""
+        job = await self._seen(address, id, caller, "jobs.read")
+        told: list[dict[str, Any]] = []
+        if isinstance(job, EndedJob):
+            return told
+        after = job.base
+        while page := await self._journal.rows(address, job.live.uid, after):
+            for line in page:
+                facts = read(line.position, line.data).facts
+                told += [{"at": fact.at, "kind": fact.kind, "name": fact.name, "id": fact.id} for fact in facts]
+            after = page[-1].position
+            del told[:-STEPS]
+        return told
 
     async def _found(self, address: Address, id: str) -> Job | EndedJob:
         found = await self._journal.job(address, id)
@@ -89,7 +154,31 @@ class JobDesk:
     async def _may(self, caller: Caller | None, what: JobOperation, address: Address, live: LiveJob) -> bool:
         if caller is not None and caller.source == "operator":
             return True
-        return await (self._runtime.app.may or starter_may)(caller, what, address, live)
+        may = self._runtime.app.may
+        if may is None:
+            return await starter_may(caller, what, address, live)
+        try:
+            async with self._runtime.host.timeout(HOOK):
+                return await may(caller, what, address, live) is True
+        except Exception as error:  # whatever the author's code can raise
+            self._runtime.log.error("App(may=...) failed, so %s is refused: %r", what, error, exc_info=error)
+            return False
+
+    async def _answers(self, caller: Caller | None, address: Address, live: LiveJob, who: str | None) -> bool:
+        """A question that names a role is for clients of that role, and for whom else the app's hook lets."""
+        if who is not None and (caller is None or caller.source != "operator"):
+            if caller is not None and caller.source == "client" and who in caller.roles:
+                return True
+            if self._runtime.app.may is None:
+                return False
+        return await self._may(caller, "questions.answer", address, live)
+
+
+def _asked(uid: str, question: Question, asked: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": question.id, "job": uid, "text": asked["text"], "who": asked["who"], "schema": asked["schema"],
+        "asked": question.asked, "expires": question.expires,
+    }  # fmt: skip
 
 
 def _no_job(address: Address, id: str) -> NotFound:

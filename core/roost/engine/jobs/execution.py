@@ -159,10 +159,10 @@ class Execution:
                 self.notes.add(answer.id)
             self._gathered += self.waits.over(call, answer, now)
 
-    def refused(self, call: PendingCall, error: bytes, now: float) -> None:
-        """A question could not be asked."""
+    def settled(self, call: PendingCall, kind: Literal["value", "failed"], data: bytes, now: float) -> None:
+        """A question could not be asked, or the job that is waited for has ended."""
         if not self._ending:
-            self._gathered.append(Fact("failed", now, call.id, call.name, call.fingerprint, error))
+            self._gathered.append(Fact(kind, now, call.id, call.name, call.fingerprint, data))
 
     def take(self, now: float) -> None:
         """Signals that somebody waits for become facts."""
@@ -271,7 +271,7 @@ class Execution:
         if self.state in ("ended", "lost"):
             return None
         timer = self.body.next_timer()
-        times = (*self._resting.values(), *self.waits.expires.values())
+        times = (*self._resting.values(), *self.waits.expires.values(), *self.waits.polls.values())
         return min([*times, *(() if timer is None else (timer.when(),))], default=None)
 
     @property

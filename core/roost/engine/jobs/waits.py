@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import from_json, to_json
 
-from ...author.asking import QuestionWork, WaitWork
+from ...author.asking import QuestionWork, ResultWork, WaitWork
 from ...contract.journal import Fact
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ class Waits:
         """Names of signals whose fact is not heard yet, and how many."""
         self.expires: dict[str, float] = {}
         """Calls of open questions -> epoch seconds."""
+        self.polls: dict[str, float] = {}
+        """Calls that wait for the end of another job -> when to look next, epoch seconds."""
         self._settled: set[str] = set()
         """Calls of questions whose end is a fact that is not heard yet, or was heard."""
         self._to_ask: list[PendingCall] = []
@@ -40,6 +42,9 @@ class Waits:
         """Whether it is something that others do, and no step."""
         if isinstance(call.work, QuestionWork):
             self._to_ask.append(call)
+            return True
+        if isinstance(call.work, ResultWork):
+            self.polls[call.id] = 0.0
             return True
         return isinstance(call.work, WaitWork)
 
@@ -58,6 +63,8 @@ class Waits:
         for id in [x for x in self.expires if x in body.loop.passed]:
             del self.expires[id]
             self._to_close.append(id)
+        for id in [x for x in self.polls if x in body.loop.passed]:
+            del self.polls[id]
 
     def told(self, note: Note) -> None:
         """A signal that no row has."""
