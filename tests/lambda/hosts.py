@@ -22,10 +22,14 @@ from roost.contract.commit import Frame
 from roost.hosting.asyncio_host import AsyncioHost
 from roost.ports import Outbound
 from roost_lambda.backend import LambdaBackend
-from roost_lambda.bells import Bells
+from roost_lambda.bells import Bells, JobBell
+from roost_lambda.carrying import carry
 from roost_lambda.client import Calls
 from roost_lambda.store import DynamoStore
 from roost_lambda.table import Table
+
+UNSEEN = 900.0
+"""Seconds for which the queue of jobs hides what it has delivered (template.yaml)."""
 
 
 class Tally(BaseModel):
@@ -222,18 +226,46 @@ class NoFetch:
         raise AssertionError("no agent of these tests fetches")
 
 
+class Letter:
+    """Fills `Message`: one of the queue of jobs."""
+
+    def __init__(self, id: str, bell: JobBell, visible: float, clock: Clock) -> None:
+        self.id = id
+        self.bell = bell
+        self.visible = visible
+        self.times = 0
+        self._clock = clock
+
+    async def hide(self, seconds: float) -> None:
+        self.visible = self._clock.now() + seconds
+
+
 class Doorbells:
     """Fills `Bells`: a queue that outlives its hosts. `answer` is called for each message whose time has come."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.queue: list[tuple[float, int, Address, float | None]] = []
+        self.jobs: list[Letter] = []
         self.rung = 0
         self._numbers = itertools.count()
 
     async def ring(self, address: Address, delay: float, wake: float | None = 0.0) -> None:
         self.rung += 1
         heapq.heappush(self.queue, (self.clock.now() + delay, next(self._numbers), address, wake))
+
+    async def ring_job(self, bell: JobBell, delay: float) -> None:
+        self.rung += 1
+        self.jobs.append(Letter(f"m{next(self._numbers)}", bell, self.clock.now() + delay, self.clock))
+
+    def job(self) -> Letter | None:
+        """The next message of a job whose time has come; hidden, until its reader says otherwise."""
+        for letter in self.jobs:
+            if letter.visible <= self.clock.now():
+                letter.times += 1
+                letter.visible = self.clock.now() + UNSEEN
+                return letter
+        return None
 
     def due(self) -> tuple[Address, float | None] | None:
         """The next message whose time has come, taken out: for whom, and for which wake."""
@@ -303,6 +335,17 @@ class Fleet:
         assert self._drain is not None
         for cell in list(self._drain.runtime.cells.values()):
             await self._drain.runtime.quiet(cell.address)
+
+    async def carry(self, host: LambdaBackend | None = None, seconds: float = 900.0) -> int:
+        """Invoke the function of jobs, one after the other, until no message is there; how often."""
+        host = host or self.host()
+        count = 0
+        while (letter := self.bells.job()) is not None:
+            count += 1
+            if await carry(host, letter.bell, letter, self.clock.monotonic() + seconds):
+                self.bells.jobs.remove(letter)
+            await self.settle()
+        return count
 
     async def relay(self) -> None:
         """What the stream brings: every envelope that is still in a table, each in its turn."""

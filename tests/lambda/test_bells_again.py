@@ -10,6 +10,7 @@ from roost.contract.address import Address
 from roost.contract.commit import Letter
 from roost.contract.errors import TransientError
 from roost.contract.trigger import Call
+from roost_lambda.bells import JobBell
 
 from .faults import Faulty
 from .hosts import Fleet, increment
@@ -118,6 +119,9 @@ class Deadly:
         self.rung.set()
         await asyncio.Event().wait()
 
+    async def ring_job(self, bell: JobBell, delay: float) -> None:
+        await self.ring(bell.address, delay)
+
 
 @pytest.mark.parametrize("to", [200, 400])
 async def test_the_next_bell_finds_that_a_host_died_before_its_own(fleet: Fleet, to: float) -> None:
@@ -154,6 +158,9 @@ class Mute:
 
     async def ring(self, address: Address, delay: float, wake: float | None = 0.0) -> None:
         raise TransientError("no queue", code="bell")
+
+    async def ring_job(self, bell: JobBell, delay: float) -> None:
+        await self.ring(bell.address, delay)
 
 
 async def test_a_late_tell_rings_no_bell_if_an_earlier_one_is_under_way(fleet: Fleet) -> None:

@@ -21,6 +21,7 @@ DRAIN = "import roost_lambda.handler; from aws_lambda_powertools.utilities.batch
 WEB = "import roost_lambda.handler, roost_http.surface, roost_lambda.web"
 DEPLOYMENT = """
 os.environ.update(AWS_DEFAULT_REGION="us-east-1", ROOST_TABLE="t", ROOST_DOORBELLS="q", ROOST_TIMERS_ARN="a")
+os.environ.update(ROOST_JOBS="j")
 os.environ.update(ROOST_SCHEDULES="s", ROOST_SCHEDULES_ROLE="r")
 import roost_lambda.deployment
 roost_lambda.deployment.Process().deployment()

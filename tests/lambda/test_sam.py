@@ -51,7 +51,7 @@ def test_a_checkout_is_built(sam: Path, tmp_path: Path) -> None:
     built = tmp_path / ".aws-sam" / "build"
     given = (f"Runtime=python{python_version()}", "Architecture=x86_64")
     run(sam, "build", "--parameter-overrides", *given, cwd=tmp_path)
-    for function in ("Web", "Connect", "Socket", "Drain", "Wake", "Relay", "Sweep"):
+    for function in ("Web", "Connect", "Socket", "Drain", "Job", "Wake", "Relay", "Sweep"):
         names = {path.name for path in (built / function).iterdir()}
         assert {"main.py", "roost", "roost_http", "roost_lambda", "mangum", "botocore"} <= names, function
     assert (built / "template.yaml").exists()

@@ -151,6 +151,19 @@ def test_queues_are_encrypted_and_end_somewhere() -> None:
     assert "DeadLetters" in str(of("AWS::CloudWatch::Alarm")["DeadLettersAlarm"]["Dimensions"])
 
 
+def test_a_queue_hides_a_message_for_its_functions_longest_life() -> None:
+    """AWS refuses less; an invocation of jobs has one message, whose hiding it shortens."""
+    default = TEMPLATE["Globals"]["Function"]["Timeout"]
+    for name, properties in of(FUNCTION).items():
+        for event in properties.get("Events", {}).values():
+            if event["Type"] == "SQS":
+                queue = arn(event["Properties"]["Queue"]).removesuffix(".Arn")
+                hidden = of("AWS::SQS::Queue")[queue]["VisibilityTimeout"]
+                assert properties.get("Timeout", default) <= hidden, name
+    job = of(FUNCTION)["Job"]
+    assert job["Events"]["Bell"]["Properties"]["BatchSize"] == 1 and job["Timeout"] == 900
+
+
 def test_the_table_is_encrypted_and_outlives_mistakes() -> None:
     [(name, properties)] = of("AWS::DynamoDB::Table").items()
     assert properties["SSESpecification"]["SSEEnabled"] is True and "KeyArn" in str(properties["SSESpecification"])
@@ -174,7 +187,8 @@ def test_what_floods_is_held_back() -> None:
             assert "Concurrency" in str(properties["ReservedConcurrentExecutions"]), name
         for event in properties.get("Events", {}).values():
             if event["Type"] == "SQS":
-                assert event["Properties"]["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "WakeConcurrency"}}, name
+                bound = "JobConcurrency" if name == "Job" else "WakeConcurrency"
+                assert event["Properties"]["ScalingConfig"] == {"MaximumConcurrency": {"Ref": bound}}, name
             if event["Type"] == "DynamoDB":
                 assert "DestinationConfig" in event["Properties"] and event["Properties"]["MaximumRetryAttempts"] <= 10
 

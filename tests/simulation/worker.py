@@ -19,6 +19,7 @@ from roost.testing.clock import VirtualTimeout
 from roost.testing.faults import Faults
 from roost_lambda import keys
 from roost_lambda.backend import LambdaBackend
+from roost_lambda.bells import JobBell
 from roost_lambda.client import TIMEOUT, Lost, Reason, Refused
 from roost_lambda.frame_lanes import Lanes
 from roost_lambda.gateway import ApiGateway
@@ -236,6 +237,9 @@ class HostBells:
     async def ring(self, address: Address, delay: float, wake: float | None = 0.0) -> None:
         error = TransientError(f"injected: the bell of {address} did not ring", code="bell")
         await self._fate.on("bells.ring", partial(self._fleet.queue.send, address, delay, wake), lambda: error, error)
+
+    async def ring_job(self, bell: JobBell, delay: float) -> None:
+        raise AssertionError(f"no agent of these seeds has jobs, and {bell.address} has one")
 
 
 class _Unsent(Exception):

@@ -21,7 +21,7 @@ from roost.contract.trigger import Call, Caller, Lane, Trigger
 from roost.contract.unsent import refused_for_good
 from roost.engine.leased.tenure import LINGER, Tenure
 from roost.engine.runtime import Runtime
-from roost.ports import Capabilities, Fetch, Host, Ports, Wire
+from roost.ports import Capabilities, Fetch, Future, Host, Ports, Wire
 from roost.sockets.greeting import greeting
 
 from . import keys, rows
@@ -29,21 +29,46 @@ from .bells import Bells
 from .client import Item
 from .leases import NoAlarms, TableLeases
 from .memory import Memory
-from .schema import WAKES
 from .store import DynamoStore
 
 LAMBDA = Capabilities(
     "lambda", frame_order=False, http_stream=False, connect_path=False, close_code=False, binary_frames=False,
-    resident=False, operator_first=False, sse_window=0.0, idle_timeout=600.0, max_connection=7200.0,
+    resident=False, operator_first=False, sse_window=0.0, idle_timeout=600.0, max_connection=7200.0, jobs=True,
 )  # fmt: skip
-OVERDUE = 60.0
-"""Seconds after its time at which a wake counts as lost: Scheduler is accurate to a minute."""
 
 
 class LambdaRuntime(Runtime):
     """A runtime whose every verb ends when nothing is left undone."""
 
     memory: Memory
+    bells: Bells
+    ringing: list[Future[None]]
+    """Bells of jobs that are being sent."""
+
+    def executor(self) -> None:
+        """Jobs are carried out by a function of their own."""
+
+    def look_at_jobs(self, address: Address) -> None:
+        """Ring for the agent's jobs that are due; whoever is told that nothing is left undone waits for it."""
+        sent: Future[None] = self.host.future()
+        self.ringing.append(sent)
+        self.host.spawn(self._ring(address, sent))
+
+    async def _ring(self, address: Address, sent: Future[None]) -> None:
+        from .job_rings import ring_due
+
+        try:
+            await ring_due(self.store.journal, self.bells, self.host.now, address)
+        except RoostError as error:  # they are in the index of wakes: the sweeper rings
+            self.log.warning("%s: no bell for its jobs: %s", address, error.message)
+        finally:
+            self.ringing.remove(sent)
+            sent.set_result(None)
+
+    async def rung(self) -> None:
+        """Until no bell is being sent."""
+        while self.ringing:
+            await self.host.shielded(self.ringing[0])
 
     def tenure(self, address: Address) -> Tenure:
         """The cell of an agent."""
@@ -53,6 +78,8 @@ class LambdaRuntime(Runtime):
         """Until the agent is given back and its alarm is set. False: it could not be."""
         cell = self.tenure(address)
         await cell.quiet()
+        if self.ringing:
+            await self.rung()
         return await cell.bell()  # what is owed of an agent that was lost, or could not be taken
 
     async def dispatch(
@@ -136,6 +163,7 @@ class LambdaBackend:
         ports = Ports(store, courier, wire, NoAlarms(), host, fetch, TableLeases(store, bells, host))
         self.runtime = LambdaRuntime(app, ports, capabilities, config=config, restless=restless)
         self.runtime.memory = store.memory
+        self.runtime.bells, self.runtime.ringing = bells, []
         self.courier = courier
         courier.runtime = self.runtime
 
@@ -216,28 +244,11 @@ class LambdaBackend:
             await self.store.table.write([], [(pk, one["sk"]["S"])])
 
     async def sweep(self, until: float) -> int:
-        """Ring for every agent whose time passed a minute ago: its wake was lost. How many. Call it each minute.
+        """Ring for every agent and job whose time passed a minute ago: its wake was lost. How many. Call it each
+        minute. Stops at `until`, by `Host.monotonic`."""
+        from .sweeping import sweep
 
-        Stops at `until`, by `Host.monotonic`.
-        """
-        edge = self.host.now() - OVERDUE
-        count = 0
-        for shard in range(keys.SHARDS):
-            params: dict[str, Any] = {
-                "IndexName": WAKES, "KeyConditionExpression": "wk = :w AND wt <= :t",
-                "ExpressionAttributeValues": {":w": rows.s(f"w{shard}"), ":t": rows.n(edge)},
-            }  # fmt: skip
-            while self.host.monotonic() < until:
-                answer = await self.store.table.call("query", **params)
-                for item in answer["Items"]:
-                    if item["sk"]["S"] != keys.HEAD and await self.store.journal.left_behind(item):
-                        continue
-                    await self.bells.ring(keys.address_of(item["pk"]["S"]), 0.0)
-                    count += 1
-                if not answer.get("LastEvaluatedKey"):
-                    break
-                params["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
-        return count
+        return await sweep(self.store, self.bells, self.host, until)
 
     # Connections: the store's rows #conn#cid ---------------------------------------------------------
 

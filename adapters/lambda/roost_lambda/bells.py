@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from roost.contract.address import Address
+
+
+class JobBell(NamedTuple):
+    """A message that says: carry out this job."""
+
+    address: Address
+    uid: str
+    due: float = 0.0
+    """The job's `due` for which it rings, epoch seconds; 0: for what has just been told to the job."""
 
 
 class Bells(Protocol):
@@ -21,4 +30,8 @@ class Bells(Protocol):
         `wake`: what the agent is armed for, if that is what it rings for, epoch seconds; 0: it is not; None: it may
         be. `LambdaBackend.drain` is told.
         """
+        ...
+
+    async def ring_job(self, bell: JobBell, delay: float) -> None:
+        """As `ring`, in the queue of jobs. Far ones: one schedule a job. Whoever hears it calls `carrying.carry`."""
         ...

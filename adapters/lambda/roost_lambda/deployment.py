@@ -31,6 +31,8 @@ from .store import DynamoStore
 
 T = TypeVar("T")
 MANIFEST: Final = "roost-bundle.json"
+CLAIM: Final = 30.0
+"""Seconds for which a job is an executor's, unless it renews its claim; the emulator's tests have less."""
 MARGIN: Final = 1.5
 """Seconds before the function's own time-out at which work must be done: its answer still has to get out."""
 
@@ -46,10 +48,12 @@ class Deployment:
         self.store = DynamoStore.open(environment["ROOST_TABLE"])
         self.sockets = Sockets(aws, self._gone)
         places = Places(
-            environment["ROOST_DOORBELLS"], environment["ROOST_TIMERS_ARN"], environment["ROOST_SCHEDULES"],
-            environment["ROOST_SCHEDULES_ROLE"],
+            environment["ROOST_DOORBELLS"], environment["ROOST_JOBS"], environment["ROOST_TIMERS_ARN"],
+            environment["ROOST_SCHEDULES"], environment["ROOST_SCHEDULES_ROLE"],
         )  # fmt: skip
         self.bells = SqsBells(aws, places)
+        self.jobs = places.jobs
+        self.claim = float(environment.get("ROOST_JOB_CLAIM") or CLAIM)
         here = bool(environment.get("ROOST_LOOPBACK"))  # the emulator
         fetch = LateFetch(app.egress, private=here)
         self.backend = LambdaBackend(

@@ -1,13 +1,15 @@
 """The functions' entry points, one an event source. Each loads what its own path needs and no more.
 
-`web` HTTP; `socket` WebSockets (after connect.py); `drain` doorbells; `wake` far timers; `relay` the table's stream;
-`sweep` a clock.
+`web` HTTP; `socket` WebSockets (after connect.py); `drain` doorbells; `jobs` bells of jobs; `wake` far timers; `relay`
+the table's stream; `sweep` a clock.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
+
+from roost.contract.errors import TransientError
 
 from . import telemetry
 from .deployment import Deployment, Process, end_of
@@ -35,7 +37,7 @@ def web(event: dict[str, Any], context: Any) -> dict[str, Any]:
             PROCESS.run(Lifespan(found.app.web).start())
         handle = _made["web"] = guarded(adapter(surface), found.origin_secret)
     answer: dict[str, Any] = handle(event, context)
-    return answer
+    return _done(answer)
 
 
 def socket(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -54,7 +56,7 @@ def socket(event: dict[str, Any], context: Any) -> dict[str, Any]:
     from .events import decode
 
     PROCESS.run(gateway.handle(decode(event), end_of(context)))
-    return {"statusCode": 200}
+    return _done({"statusCode": 200})
 
 
 def drain(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -76,17 +78,39 @@ def drain(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return _batch(event, look)
 
 
+def jobs(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """A bell of a job: carry it out."""
+    telemetry.begin(context)
+    found, end = PROCESS.deployment(), end_of(context)
+
+    async def look(record: Any) -> None:
+        from .carrying import carry
+        from .job_message import SqsMessage
+        from .sqs_bells import job_heard
+
+        bell = job_heard(record.body)
+        if bell is None:
+            raise ValueError(f"not a job's bell: {record.body[:200]}")
+        if not await carry(found.backend, bell, SqsMessage(found.aws, found.jobs, record), end, found.claim):
+            raise TransientError(f"{bell.address} job {bell.uid}: its message comes again", code="bell")
+
+    return _batch(event, look)
+
+
 def wake(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Far timers, 90 s early: each becomes a doorbell for its time. Never early, so what is not due yet waits on."""
     telemetry.begin(context)
     found, end = PROCESS.deployment(), end_of(context)
 
     async def look(record: Any) -> None:
-        from .sqs_bells import heard
+        from .sqs_bells import heard, job_heard
 
         address, wake, due = heard(record.body)
         left = due - found.backend.runtime.host.now()
-        if left > 0:
+        job = job_heard(record.body)
+        if job is not None:
+            await found.bells.ring_job(job, max(0.0, left))
+        elif left > 0:
             await found.bells.ring(address, left, wake)
         else:
             await found.backend.wake(address, end, wake)
@@ -103,7 +127,7 @@ def relay(event: dict[str, Any], context: Any) -> dict[str, Any]:
     failed = [{"itemIdentifier": records[i]["dynamodb"]["SequenceNumber"]} for i in sorted(again)[:1]]
     if again:
         telemetry.count("RelayRetries", len(again), context.function_name)
-    return {"batchItemFailures": failed}
+    return _done({"batchItemFailures": failed})
 
 
 def sweep(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -124,7 +148,15 @@ def _batch(event: dict[str, Any], look: Callable[[Any], Awaitable[None]]) -> dic
     with processor(event["Records"], look):
         processor.async_process()  # it runs the loop of this process itself
     answer: Any = processor.response()
-    return dict(answer)
+    return _done(dict(answer))
 
 
-__all__ = ["Deployment", "drain", "relay", "socket", "sweep", "wake", "web"]
+def _done(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer, once no bell of a job is under way: the process is frozen after it."""
+    runtime = PROCESS.deployment().backend.runtime
+    if runtime.ringing:
+        PROCESS.run(runtime.rung())
+    return answer
+
+
+__all__ = ["Deployment", "drain", "jobs", "relay", "socket", "sweep", "wake", "web"]

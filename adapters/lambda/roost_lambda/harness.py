@@ -28,6 +28,8 @@ from .emulator.stack import deploy
 
 TOKEN = "conformance-operator"
 WARM = 4
+CLAIM = "6"
+"""Seconds that an executor has a job here: a death shows after half as many more, and not after 45."""
 APP = "roost.testing.app:app"
 
 
@@ -70,7 +72,7 @@ class LambdaHarness:
         parameters = {"App": self._project.app, "AdminToken": TOKEN, "Operators": OPERATORS}
         template = Path(self._folder.name) / "app" / "template.yaml"
         environment = {
-            "ROOST_RESTLESS": "1" if restless else "", "ROOST_LOG_LEVEL": self._level,
+            "ROOST_RESTLESS": "1" if restless else "", "ROOST_LOG_LEVEL": self._level, "ROOST_JOB_CLAIM": CLAIM,
         }  # fmt: skip
         self.stack = await asyncio.to_thread(
             deploy, self._emulator, template, found.runtime, parameters, environment=environment

@@ -15,12 +15,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from roost.contract.address import Address
 from roost.contract.errors import TransientError
 
 from .aws import Aws, error_code
+from .bells import JobBell
 
 LONGEST: Final = 900
 """Seconds SQS delays a message, most."""
@@ -33,6 +35,7 @@ class Places:
     """Where bells ring: queue URLs and ARNs, the scheduler's group and role."""
 
     doorbells: str
+    jobs: str
     timers_arn: str
     schedules: str
     role: str
@@ -48,31 +51,36 @@ class SqsBells:
 
     async def ring(self, address: Address, delay: float, wake: float | None = 0.0) -> None:
         """See bells.Bells."""
+        await self._send(self._places.doorbells, str(address), partial(message, address, wake), delay)
+
+    async def ring_job(self, bell: JobBell, delay: float) -> None:
+        """See bells.Bells."""
+        await self._send(self._places.jobs, f"{bell.address}/job:{bell.uid}", partial(job_message, bell), delay)
+
+    async def _send(self, queue: str, name: str, body: Callable[[float | None], str], delay: float) -> None:
         from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 
         try:
             if delay <= LONGEST:
-                seconds = max(0, math.ceil(delay))
                 await self._aws.call(
-                    "sqs", "send_message", QueueUrl=self._places.doorbells, MessageBody=message(address, wake),
-                    DelaySeconds=seconds,
+                    "sqs", "send_message", QueueUrl=queue, MessageBody=body(None),
+                    DelaySeconds=max(0, math.ceil(delay)),
                 )  # fmt: skip
             else:
-                await self._schedule(address, self._now() + delay, wake)
+                due = self._now() + delay
+                await self._schedule(name, due, body(due))
         except (BotoCoreError, ClientError) as error:
-            raise TransientError(f"{address}: its bell did not ring: {error}", code="bell") from error
+            raise TransientError(f"{name}: its bell did not ring: {error}", code="bell") from error
 
-    async def _schedule(self, address: Address, due: float, wake: float | None) -> None:
+    async def _schedule(self, name: str, due: float, body: str) -> None:
         from botocore.exceptions import ClientError  # pyright: ignore[reportMissingTypeStubs] (it has none)
 
         at = datetime.fromtimestamp(math.ceil(due - EARLY), UTC)
         given: dict[str, Any] = {
-            "Name": hashlib.sha256(str(address).encode("utf-8", "surrogatepass")).hexdigest()[:48],
+            "Name": hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:48],
             "GroupName": self._places.schedules, "ScheduleExpression": f"at({at:%Y-%m-%dT%H:%M:%S})",
             "FlexibleTimeWindow": {"Mode": "OFF"}, "ActionAfterCompletion": "DELETE",
-            "Target": {
-                "Arn": self._places.timers_arn, "RoleArn": self._places.role, "Input": message(address, wake, due),
-            },
+            "Target": {"Arn": self._places.timers_arn, "RoleArn": self._places.role, "Input": body},
         }  # fmt: skip
         try:
             await self._aws.call("scheduler", "create_schedule", **given)
@@ -90,6 +98,18 @@ def message(address: Address, wake: float | None, due: float | None = None) -> s
     if due is not None:
         doc["due"] = due
     return json.dumps(doc)
+
+
+def job_message(bell: JobBell, due: float | None = None) -> str:
+    """The body of a job's bell; with `due` that of its timer."""
+    return message(bell.address, bell.due, due)[:-1] + f', "job": {json.dumps(bell.uid)}}}'
+
+
+def job_heard(body: str) -> JobBell | None:
+    """Of which job a message is; None: of an agent. ValueError: it is no bell of ours."""
+    address, wake, _ = heard(body)
+    uid = json.loads(body).get("job")
+    return None if uid is None else JobBell(address, str(uid), wake or 0.0)
 
 
 def heard(body: str) -> tuple[Address, float | None, float]:
