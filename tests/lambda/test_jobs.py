@@ -112,6 +112,61 @@ async def test_a_killed_function_is_replaced_when_its_message_comes_back(fleet: 
     assert await ended(fleet) == [13] and before == RAN
 
 
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.long), 5])
+async def test_wherever_its_function_dies_a_job_comes_to_its_end_once(fleet: Fleet, step: int) -> None:
+    calls = Faulty(fleet.calls)
+    host, n = fleet.host(calls), 0
+    for n in range(1, 60, step):
+        RAN.clear()
+        here = Address("worker", f"dies at {n}")
+        await fleet.host().dispatch(here, increment(None, "begin", "brief"))
+        calls.count, calls.at, calls.fault = 0, n, ("dead-before", "dead-after")[n % 2]
+        letter = fleet.bells.job()
+        assert letter is not None
+        running = asyncio.ensure_future(carry(host, letter.bell, letter, fleet.clock.monotonic() + 900))
+        reached = asyncio.ensure_future(calls.reached.wait())
+        await asyncio.wait({running, reached}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            reached.cancel()
+            fleet.bells.jobs.remove(letter)
+        else:
+            async with asyncio.timeout(20):
+                while not calls.dead:  # noqa: ASYNC110  the call itself goes out yet
+                    await asyncio.sleep(0.002)
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+        died = calls.dead
+        calls = Faulty(fleet.calls)
+        host = fleet.host(calls)
+        for ahead in (CLAIM * HIDDEN + 1, 62, 62, 900):  # messages come back, leases end, the sweeper rings
+            await fleet.settle(ahead=ahead)
+            await fleet.sweep()
+            await fleet.settle()
+            await fleet.carry(host)
+        done = (await fleet.host().dispatch(here, increment(None, "ended"))).get()
+        assert done == [7] and 1 <= len(RAN) <= 2, (n, done, RAN)
+        assert not fleet.bells.jobs
+        if not died:
+            break
+    assert 10 < n < 56, n
+
+
+async def test_a_tick_of_a_job_waits_for_its_agent_wherever_that_is(fleet: Fleet) -> None:
+    await begin(fleet, "brief")
+    entered, free = gate("hold")
+    holding = asyncio.ensure_future(fleet.host().dispatch(HERE, increment(None, "hold")))
+    await entered.wait()
+    carrying = asyncio.ensure_future(fleet.carry())
+    async with asyncio.timeout(20):
+        while await kept(fleet) < 1 or not await fleet.answering.store.parked(HERE, 0, 10):
+            """The step ends, and the tick is parked."""
+    free.set()
+    await holding
+    await carrying
+    assert await ended(fleet) == [7]
+
+
 async def test_a_step_that_runs_once_at_most_is_unknown_after_a_death(fleet: Fleet) -> None:
     await begin(fleet, "once")
     entered, _ = gate("pay")
@@ -181,13 +236,17 @@ async def test_a_step_begins_only_if_it_fits_into_the_functions_time(fleet: Flee
     assert await ended(fleet) == ["paid"]
 
 
+def fits(*_: object) -> bool:
+    return True
+
+
 async def test_what_runs_when_the_time_is_up_is_stopped_and_runs_again(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A step that does not end by its timeout, say."""
     await begin(fleet)
     gate("fetch 1")
-    monkeypatch.setattr(Carried, "fits", lambda *_: True)
+    monkeypatch.setattr(Carried, "fits", fits)
     host, letter = fleet.host(), fleet.bells.job()
     assert letter is not None
     assert await carry(host, letter.bell, letter, fleet.clock.monotonic() + LEAVE + 0.5)

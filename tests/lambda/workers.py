@@ -39,7 +39,7 @@ class Kept(BaseModel):
 class Worker(Agent[Kept]):
     @action
     async def begin(self, how: str = "all") -> str:
-        return self.start(None, {"all": self.work, "once": self.once, "waits": self.waits}[how]).id
+        return self.start(None, {"all": self.work, "once": self.once, "brief": self.brief, "waits": self.waits}[how]).id
 
     @action
     async def stop(self, id: str) -> bool:
@@ -55,6 +55,14 @@ class Worker(Agent[Kept]):
         await run.sleep(600)
         own = await run.tick(self.apply, sum(first))
         return own + await run.call(self.agent(Counter, "other").increment, 10)
+
+    @action
+    async def hold(self) -> None:
+        await passed("hold")
+
+    @job
+    async def brief(self, run: Run) -> int:
+        return await run.tick(self.apply, await run.step(self.fetch, 7))
 
     @job
     async def once(self, run: Run) -> str:

@@ -100,7 +100,6 @@ async def _carry(backend: LambdaBackend, bell: JobBell, message: Message, until:
     desk = MessageDesk(backend, message)
     turns = 0
     while True:
-        desk.again = None
         turns += 1
         work = Carried(desk, bell, until - LEAVE, lasts)
         edge = host.call_later(max(0.0, until - LEAVE - host.monotonic()), work.leave)
@@ -110,7 +109,8 @@ async def _carry(backend: LambdaBackend, bell: JobBell, message: Message, until:
             edge.cancel()
             await work.over()
         if desk.again != 0.0 or turns == TURNS:
-            break  # else the executor before wrote a row while this one read: it reads on behind it
+            break
+        desk.again = None  # the executor before wrote a row while this one read: read on behind it
     for address in [*runtime.cells]:  # ticks of this agent, letters to others: nothing is left to a frozen process
         await runtime.quiet(address)
     await runtime.rung()

@@ -28,7 +28,7 @@ from .emulator.stack import deploy
 
 TOKEN = "conformance-operator"
 WARM = 4
-CLAIM = "6"
+CLAIM = "15"
 """Seconds that an executor has a job here: a death shows after half as many more, and not after 45."""
 APP = "roost.testing.app:app"
 

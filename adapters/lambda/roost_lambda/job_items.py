@@ -1,6 +1,7 @@
 """The items of jobs: keys and records. As all rows of an agent they carry its epoch: one write makes them nobody's.
 
-    J#e#job           a live job: what claims and bells change, small, in the index of wakes while it is due
+    J#e#job           a live job: what claims and bells change, small, in the index of wakes while it is due; and short
+                      arguments of its first run
     G#e#job#position  a row of its journal            H#e#job#what#i   bytes too large for it, or arguments, in pieces
     Y#e#job#id        a note that waits               W#e#job#id       one that was taken
     U#e#job#id        a question
@@ -24,6 +25,9 @@ from .client import Item
 from .columns import WAKE_AT, Layout, data, flag, real, text, whole
 from .keys import LAST, LONGEST
 
+SMALL: Final = 400
+"""Bytes of arguments that stand in J# itself: each claim writes it anew, and a write unit is 1 KiB."""
+ARGS: Final = "aa"
 STAYS: Final = 30 * 86_400.0
 """Seconds for which rows outlive their job's deadline, so that whoever had it then still finds positions taken."""
 GRACE: Final = 86_400.0
@@ -130,7 +134,9 @@ def born(pk: str, epoch: str, commit: Commit, one: JobStart, shard: str) -> list
     """A job that a commit starts, and its arguments."""
     job = job_key(epoch, one.live.uid)
     item = rows.row(pk, job, {**JOB.write(Job(one.live, due=commit.at)), "wk": rows.s(shard)})
-    return [item, *pieces(pk, job, "a1", one.args, one.live.deadline)]
+    if len(one.args) > SMALL:
+        return [item, *pieces(pk, job, "a1", one.args, one.live.deadline)]
+    return [{**item, ARGS: rows.b(one.args)}]
 
 
 def ended(pk: str, epoch: str, commit: Commit, place: int, live: LiveJob, outcome: bytes) -> list[Item]:

@@ -91,7 +91,10 @@ class DynamoJournal:
                 return Busy(items.JOB.read(stood).until)
             item = stood  # it was this claim's own success, whose answer was lost
         job = items.JOB.read(item)
-        args = await self.look.pieces(pk, key, f"a{job.run}")
+        if job.run == 1 and items.ARGS in item:
+            args = rows.data(item, items.ARGS)
+        else:
+            args = await self.look.pieces(pk, key, f"a{job.run}")
         claim = Claim(address, found.generation, uid, job.claim, owner, found.epoch, job.live.deadline)
         return Claimed(claim, job, args)
 

@@ -99,7 +99,7 @@ def unpack(kind: Kind, letter: Letter, host: Host) -> Waiting:
 
 def _payload(doc: dict[str, Any], letter: Letter) -> Payload:
     kind = doc["k"]
-    if kind == "call":
+    if kind in ("call", "completed"):  # the latter is a tick of the agent's own job
         given = from_json(letter.args)
         return Call(letter.action, tuple(given["args"]), given["kwargs"], doc["cid"], doc["rpc"], doc["in"])
     if kind == "message":
