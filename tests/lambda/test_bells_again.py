@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
+from roost import Agent, action, resource
 from roost.contract.address import Address
 from roost.contract.commit import Letter
 from roost.contract.errors import TransientError
 from roost.contract.trigger import Call
 from roost_lambda.bells import JobBell
+from roost_lambda.client import Client
 
 from .faults import Faulty
 from .hosts import Fleet, increment
@@ -174,3 +177,44 @@ async def test_a_late_tell_rings_no_bell_if_an_earlier_one_is_under_way(fleet: F
     assert await count(fleet, a) == 1
     await fleet.settle(ahead=1001)
     assert await count(fleet, a) == 2
+
+
+TRIES: list[float] = []
+OPENS: list[bool] = []
+
+
+@resource
+async def shaky() -> AsyncIterator[int]:
+    TRIES.append(1.0)
+    if len(TRIES) > 1 or not OPENS:
+        raise RuntimeError("no")
+    yield 1
+
+
+class Leaning(Agent):
+    """What it needs does not come."""
+
+    dependence = shaky
+
+    @action
+    async def note(self) -> None: ...
+
+
+@pytest.mark.parametrize("made", [False, True])
+async def test_what_can_not_wake_is_tried_ever_less_often(dynamo: tuple[str, Client], made: bool) -> None:
+    """By its doorbells and by the sweeper, which rings each minute: an hour must not be 700 tries."""
+    fleet = Fleet(*dynamo, kinds=[Leaning])
+    fleet.start()
+    a = Address("leaning", "a")
+    TRIES.clear()
+    OPENS[:] = [True] * made
+    if made:
+        await fleet.host().dispatch(a, increment(None, "note"))
+    await fleet.answering.runtime.tell(a, Call("note", ()))
+    await fleet.settle()
+    for n in range(240):
+        await fleet.settle(ahead=15)
+        if n % 4 == 0:
+            await fleet.sweep()
+    assert len(fleet.bells.queue) < 4 and 10 < len(TRIES) < 40, (len(fleet.bells.queue), len(TRIES))
+    await fleet.stop()

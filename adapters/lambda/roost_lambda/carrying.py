@@ -115,7 +115,7 @@ async def _carry(backend: LambdaBackend, bell: JobBell, message: Message, until:
         await runtime.quiet(address)
     await runtime.rung()
     if desk.again is not None:
-        await message.hide(max(desk.again, _pause(message)) if desk.failed else desk.again)
+        await message.hide(desk.again)
         return False
     if work.left is not None and not work.ended:
         await backend.bells.ring_job(bell._replace(due=work.left), max(0.0, work.left - host.now()))
@@ -135,14 +135,15 @@ class MessageDesk:
         self.wrote: Callable[[Address, str, JournalRow], object] = lambda address, uid, row: None
         self.again: float | None = None
         """Seconds after which the message must come back."""
-        self.failed = False
 
     def look(self, address: Address) -> None:
         """Jobs that are due have bells."""
 
     def later(self, address: Address, seconds: float) -> None:
         self.again = seconds
-        self.failed = seconds == AGAIN
+
+    def failed(self, address: Address, uid: str) -> None:
+        self.again = _pause(self.message)
 
     async def armed(self, address: Address) -> None:
         """The next bell is rung when the executor is done."""
@@ -159,8 +160,6 @@ class Carried(Carrying):
         self.left: float | None = None
         """When the job is due that was let go."""
         self.ended = False
-        self.gone = False
-        """It was let go."""
         self.begun: set[Any] = set()
         """Tasks of steps."""
         self.hiding = False
@@ -168,7 +167,7 @@ class Carried(Carrying):
     @property
     def spent(self) -> bool:
         """The message has nothing to see to: the job was let go, or is no more."""
-        return self.gone or not hasattr(self, "claim")
+        return self.free or not hasattr(self, "claim")
 
     def leave(self) -> None:
         """The function's time is up."""
@@ -191,10 +190,9 @@ class Carried(Carrying):
             self.hiding = False
 
     async def _let_go(self, bell: int | None, due: float | None) -> bool:
-        self.gone = await super()._let_go(bell, due)
-        if self.gone:
-            self.left = None if self.job.held else due
-        return self.gone
+        if await super()._let_go(bell, due):
+            self.left = None if self.held or self.job.held else due
+        return self.free
 
     async def _over(self, outcome: bytes) -> None:
         self.ended = True  # its letter has a bell of its own

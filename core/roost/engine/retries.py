@@ -40,6 +40,10 @@ class Retries:
             pauses.popitem(last=False)
         return seconds
 
+    def pausing(self, address: Address, now: float) -> bool:
+        """Whether a pause is not over, so that the next try is on its way."""
+        return self._pauses.get(address, (0.0, now))[1] - now > NEAR
+
     def over(self, address: Address) -> None:
         """It woke."""
         self._pauses.pop(address, None)

@@ -41,6 +41,13 @@ async def give_back(tenure: Tenure) -> bool:
             await _call(tenure)
         return _done(tenure)
     image = tenure.image
+    if image is None and tenure.failed:  # reading it again would run again what has just failed
+        try:
+            await _leave(tenure, True, tenure.shown, force=True)
+        except RoostError as error:
+            tenure.runtime.log.warning("%s: could not be given back: %s", address, error.message)
+            leases.lost(address)
+        return _done(tenure)
     if image is None and not tenure.dropped:
         await _retake(tenure)
         return False

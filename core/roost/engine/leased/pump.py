@@ -52,8 +52,17 @@ class LeasedPump(Pump[Tenure]):
             tenure.belled = None
             await tenure.arm(armed)
 
+    async def broke(self, tenure: Tenure, waiting: Waiting, error: BaseException, /) -> None:
+        await super().broke(tenure, waiting, error)
+        if waiting.letter is not None or isinstance(waiting.trigger.payload, Occurrence):
+            tenure.failed = True
+            await tenure.rearm_later()
+
     async def take(self, tenure: Tenure, waiting: Waiting, /) -> None:
         durable = waiting.letter is not None or waiting.parked_as
+        if tenure.failed and (durable or isinstance(waiting.trigger.payload, Occurrence)):
+            _drop(tenure, waiting)
+            return
         if durable and (tenure.dropped or tenure.runtime.host.monotonic() >= tenure.stay):  # nor those behind them
             _drop(tenure, waiting)
             tenure.dropped = True
@@ -90,7 +99,7 @@ async def _late(tenure: Tenure, image: Image, now: float) -> None:
     """It should have been woken by now, and nothing is due: what is under way takes long, or was settled elsewhere."""
     at = image.settle((), now)
     if at is not None and at <= now:
-        await tenure.rearm_later()
+        tenure.rearm_soon()
         return
     try:
         await tenure.runtime.store.arm(tenure.address, at)

@@ -54,6 +54,7 @@ class Tenure(Cell):
         "away",
         "belled",
         "dropped",
+        "failed",
         "guests",
         "heard",
         "jumbled",
@@ -75,6 +76,8 @@ class Tenure(Cell):
         """Until when letters of others are run; monotonic, as `away`."""
         self.dropped = False
         """Letters were left for the next host."""
+        self.failed = False
+        """What the store keeps could not be run here: it waits for the bell of its next try."""
         self.answers: list[tuple[int, TickResult]] = []
         """What guests came to that no commit says."""
         self.lookout: Timer | None = None
@@ -236,6 +239,15 @@ class Tenure(Cell):
         self.owed = None if at is None or (at == self.belled and at > self.runtime.host.now()) else (at, True)
 
     async def rearm_later(self) -> None:
+        """A wake failed: be rung in a while, and less and less often. The bell of a pause that lasts is under way."""
+        retries, host = self.runtime.retries, self.runtime.host
+        now = host.monotonic()
+        if not retries.pausing(self.address, now):
+            self.armed = host.now() + retries.failed(self.address, now)
+            self.owed = self.armed, False
+
+    def rearm_soon(self) -> None:
+        """What is under way takes long."""
         self.armed = self.runtime.host.now() + REARM
         self.owed = self.armed, False
 
@@ -321,6 +333,7 @@ class Tenure(Cell):
     def ended(self) -> None:
         """The pump is over."""
         self.jumbled.clear()
+        self.failed = False
         self.rested()
 
     def rested(self) -> None:
