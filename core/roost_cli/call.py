@@ -45,7 +45,7 @@ def add(commands: Commands) -> None:
 
 def call(args: argparse.Namespace) -> int:
     async def work(client: Client) -> Any:
-        positional, named = await _arguments(client, args)
+        positional, named = await arguments(client, args, args.action)
         stream = client.handle(args.kind, args.agent).stream_with(
             args.action, positional, named, idempotency_key=args.key
         )
@@ -77,7 +77,7 @@ def call(args: argparse.Namespace) -> int:
 
 def tell(args: argparse.Namespace) -> int:
     async def work(client: Client) -> str:
-        positional, named = await _arguments(client, args)
+        positional, named = await arguments(client, args, args.action)
         return await client.handle(args.kind, args.agent).tell_with(
             args.action, positional, named, lane=args.lane, delay=args.delay, idempotency_key=args.key
         )
@@ -87,12 +87,14 @@ def tell(args: argparse.Namespace) -> int:
     return 0
 
 
-async def _arguments(client: Client, args: argparse.Namespace) -> tuple[list[Any], dict[str, Any]]:
-    """The arguments as the action takes them; its signature is asked for only where it decides."""
+async def arguments(
+    client: Client, args: argparse.Namespace, name: str, verb: str = "call"
+) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments as the action, or the job, takes them; its signature is asked for only where it decides."""
     signature = None
     if doubtful(args.arguments):
         try:
-            signature = Signature.find(await client.openapi(), args.kind, args.action)
+            signature = Signature.find(await client.openapi(), args.kind, name, verb)
         except RoostError as error:
             if error.code == "unreachable":
                 raise

@@ -33,10 +33,11 @@ class Signature:
     definitions: Mapping[str, Any]
 
     @classmethod
-    def find(cls, document: Any, kind: str, action: str) -> Signature | None:
-        """The signature in an OpenAPI document of Roost; None when it says nothing of the action."""
+    def find(cls, document: Any, kind: str, action: str, verb: str = "call") -> Signature | None:
+        """The signature in an OpenAPI document of Roost; None when it says nothing of the action. `verb`: "start" for
+        a job."""
         try:
-            operation = document["paths"][f"/v1/agents/{kind}/{{key}}/call/{quote(action, safe='')}"]["post"]
+            operation = document["paths"][f"/v1/agents/{kind}/{{key}}/{verb}/{quote(action, safe='')}"]["post"]
             body: Any = operation["requestBody"]["content"]["application/json"]["schema"]
             positional: list[Schema] = []
             named: dict[str, Schema] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from roost.author.job_method import START
+from roost.author.action import START
 from roost.contract.trigger import Call, Trigger
 
 from . import body, path, query

@@ -10,8 +10,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from roost import __version__
+from roost.author.action import START
 from roost.author.app import App
-from roost.author.job_method import START
 from roost.contract.errors import Rejected, RoostError, TransientError
 from roost.contract.operators import Operators
 from roost.sockets.admission import LIST

@@ -44,6 +44,12 @@ class Counter(Agent[Tally]):
         raise Rejected("no")
 
     @action
+    async def in_a_group(self, count: int) -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(count):
+                group.create_task(self.fail())
+
+    @action
     async def break_(self) -> None:
         raise KeyError("secret")
 
@@ -122,6 +128,14 @@ async def test_an_authors_exception_is_hidden() -> None:
     bench = Bench(Counter)
     error = (await run(bench.run(bench.call("break_")))).error
     assert isinstance(error, AgentError) and "secret" not in error.message and error.id
+
+
+async def test_the_sole_error_of_a_task_group_is_the_ticks() -> None:
+    bench = Bench(Counter)
+    error = (await run(bench.run(bench.call("in_a_group", 1)))).error
+    assert isinstance(error, Rejected) and error.message == "no"
+    error = (await run(bench.run(bench.call("in_a_group", 2)))).error
+    assert isinstance(error, AgentError) and error.id and "no" not in error.message
 
 
 async def test_a_result_too_large_is_refused() -> None:

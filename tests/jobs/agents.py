@@ -248,6 +248,12 @@ class Reaching(Agent[Notes]):
                 return str(sum(await asyncio.gather(*(run.step(self.same, n) for n in range(250)))))
             elif what == "loud":
                 await run.step(self.loud)
+            elif what == "group":
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(asyncio.to_thread(print))
+            elif what == "group of steps":
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(_awaited(run.step(self.refuse_in_a_group)))
             elif what == "endless":
                 while True:  # noqa: ASYNC110
                     await asyncio.sleep(0)
@@ -267,6 +273,11 @@ class Reaching(Agent[Notes]):
         return "went"
 
     async def fine(self) -> None: ...
+
+    async def refuse_in_a_group(self) -> None:
+        RAN.append("refused")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_refused())
 
     async def same(self, n: int) -> int:
         return n
@@ -377,6 +388,14 @@ class Slow(Agent[Notes]):
 
     async def on_job(self, done: JobDone) -> None:
         self.state.ended.append(done.value)
+
+
+async def _awaited(one: asyncio.Future[None]) -> None:
+    await one
+
+
+async def _refused() -> None:
+    raise Rejected("no seat", code="no-seat")
 
 
 CLOCK: list[VirtualHost] = []

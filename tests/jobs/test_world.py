@@ -193,7 +193,13 @@ async def test_the_body_reaches_nothing_that_a_replay_would_find_changed(what: s
         assert "run." in str(found.outcome) or "step" in str(found.outcome), found
 
 
-@pytest.mark.parametrize(("what", "code"), [("endless", "endless"), ("raise", "job-failed"), ("large", "limit-result")])
+@pytest.mark.parametrize(
+    ("what", "code"),
+    [
+        ("endless", "endless"), ("raise", "job-failed"), ("large", "limit-result"), ("group", "unjournaled"),
+        ("group of steps", "no-seat"),
+    ],
+)  # fmt: skip
 async def test_a_body_that_can_not_end_well_ends_by_name(what: str, code: str) -> None:
     async with world(App(ALL)) as w:
         id = await w.agent(Reaching, "a").begin(what)

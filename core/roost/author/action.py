@@ -23,6 +23,8 @@ R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]] | Callable[..., AsyncIterator[Any]])
 
 MARK: Final = "__roost_action__"
+START: Final = "start:"
+"""What the wire name of the action that starts a job begins with."""
 WIRE_NAME: Final = 128
 """Characters of a wire name, most."""
 

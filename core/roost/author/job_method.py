@@ -7,13 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar, cast, get_type_hints
 
-from .action import Action, Options
+from .action import START, Action, Options
 
 R_co = TypeVar("R_co", covariant=True)
 JOB: Final = "__roost_job__"
 """The mark of `@job`."""
-START: Final = "start:"
-"""What the wire name of the action that starts a job begins with."""
 
 
 class JobMethod:

@@ -13,7 +13,7 @@ from typing_extensions import TypeVar as DefaultTypeVar
 from ..contract.address import check_kind, kebab
 from ..contract.encoding import checked
 from ..contract.errors import AgentError, NotFound, RoostError
-from .action import MARK, Action, Options, describe
+from .action import MARK, START, Action, Options, describe
 from .equality import difference
 from .shape import shape_of
 
@@ -180,6 +180,11 @@ class Kind:
             return found
         if name in self.methods or name in HOOKS or hasattr(self.cls, name):
             raise NotFound(f"Method {name} is not callable: it is not an @action of {self.name}", code="not-an-action")
+        if name.startswith(START):
+            known = ", ".join(sorted(self.jobs)) or "none"
+            raise NotFound(
+                f"there is no job {name.removeprefix(START)}; the jobs of {self.name} are: {known}", code="unknown-job"
+            )
         known = ", ".join(sorted(self.actions)) or "none"
         raise NotFound(f"Method {name} does not exist; the actions of {self.name} are: {known}", code="unknown-action")
 

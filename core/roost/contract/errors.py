@@ -203,6 +203,13 @@ def problem(error: RoostError) -> dict[str, Any]:
     return doc
 
 
+def sole(error: BaseException) -> BaseException:
+    """The one error of a group that holds one, as task groups raise it; any other error itself."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
 def from_problem(doc: Mapping[str, Any]) -> RoostError:
     """The error a problem document (or the same members of an RPC error frame) stands for; the inverse of `problem`."""
     code = str(doc.get("code") or "internal")

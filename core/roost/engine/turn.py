@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..author.agent import succeed, unshared
 from ..contract.commit import AlreadyHandled, Commit
-from ..contract.errors import AgentError, Conflict, RoostError, Unknown
+from ..contract.errors import AgentError, Conflict, RoostError, Unknown, sole
 from ..contract.refusals import other_arguments
 from ..contract.result import TickResult, failed, outcome_of, stored
 from ..contract.trigger import Occurrence
@@ -121,7 +121,8 @@ async def run(one: Run) -> Ended:
         if from_outside(host, error):
             cell.agent = None
             raise
-        problem = hide(cell, trigger, error)
+        one_of = sole(error)
+        problem = one_of if isinstance(one_of, RoostError) else hide(cell, trigger, error)
     finally:
         tick.open = False
         tick.live = None  # it holds the tick: without the cycle all that a tick made is free when it ends

@@ -10,7 +10,7 @@ from ...author.action import Retry
 from ...author.job_errors import Fatal
 from ...author.run import INSIDE, StepWork
 from ...contract.encoding import checked
-from ...contract.errors import AgentError, Rejected, RoostError, TransientError
+from ...contract.errors import AgentError, Rejected, RoostError, TransientError, sole
 from ...contract.job import ROW_BYTES
 from .acting import act
 from .body import failure
@@ -65,7 +65,9 @@ async def attempt(runtime: Needs, address: Address, path: str, call: PendingCall
             if len(data) > ROW_BYTES:
                 raise _large(call.name, len(data))
         return Done("value", data)
-    except Exception as error:
+    except Exception as raised:
+        error = sole(raised)
+        assert isinstance(error, Exception)  # what a group of exceptions holds
         trace = None if isinstance(error, RoostError) else error
         runtime.log.warning("%s: %s failed: %s", path, call.name, error, exc_info=trace)
         return _failed(runtime, call, said, error, tries if keys is None else keys.tries)

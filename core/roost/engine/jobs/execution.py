@@ -22,7 +22,7 @@ from pydantic_core import from_json, to_json
 
 from ...author.run import Again
 from ...contract.encoding import encode
-from ...contract.errors import AgentError, LimitExceeded, RoostError
+from ...contract.errors import AgentError, LimitExceeded, RoostError, sole
 from ...contract.job import OUTCOME_BYTES, ROW_BYTES, Note
 from ...contract.journal import Fact, JournalRow
 from ...contract.result import problem_bytes
@@ -356,8 +356,11 @@ class Execution:
             why = "cancelled" if self.cancelled is None else self.cancelled[1]
             return error_outcome(ended_by(why))
         except BaseException as error:
+            one = sole(error)
+            if isinstance(one, RoostError):
+                return error_outcome(one)
             self.raised = error
-            return error_outcome(AgentError(f"{type(error).__name__}: {error}", code="job-failed"))
+            return error_outcome(AgentError(f"{type(one).__name__}: {one}", code="job-failed"))
 
 
 def ended_by(why: str) -> AgentError:
