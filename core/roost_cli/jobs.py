@@ -1,4 +1,4 @@
-"""`roost jobs`, `job`, `cancel`, `signal` and `answer`: the jobs of an agent, what they ask, and what they are told."""
+"""`roost start`, `jobs`, `job`, `cancel`, `signal` and `answer`: the jobs of an agent, what they ask, and what they are told."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from roost.contract.visible import visible
 
+from .call import ARGUMENTS, arguments
 from .report import moment, pretty, put, put_json, say, style, table
 from .serve import Commands
 from .server import add_address, add_common, ask, command
@@ -22,6 +23,14 @@ T = TypeVar("T")
 
 
 def add(commands: Commands) -> None:
+    starter = command(commands, "start", start, "start a job of an agent; prints its id")
+    starter.epilog = ARGUMENTS
+    starter.formatter_class = argparse.RawDescriptionHelpFormatter
+    add_address(starter)
+    starter.add_argument("job", metavar="JOB", help="the method that is the job")
+    starter.add_argument("arguments", metavar="ARG", nargs="*")
+    starter.add_argument("--key", metavar="KEY", help="while a job of this key lives, it is the one")
+    add_common(starter)
     for name, run, about in (
         ("jobs", jobs, "list the jobs of an agent, and what they ask"),
         ("job", job, "show how a job stands, with the steps it has done; --wait for its result"),
@@ -46,12 +55,27 @@ def add(commands: Commands) -> None:
         add_common(parser)
 
 
+def start(args: argparse.Namespace) -> int:
+    async def work(client: Client) -> str:
+        positional, named = await arguments(client, args, args.job, "start")
+        found = await client.handle(args.kind, args.agent).start_with(args.job, positional, named, key=args.key)
+        return found.id
+
+    id = ask(args, work, admin=_operates(args))
+    put_json({"id": id}) if args.json else put(visible(id))
+    return 0
+
+
+def _operates(args: argparse.Namespace) -> bool:
+    """As the operator, unless a token of a caller is given: who that is decides what may be seen."""
+    return not (args.token or os.environ.get("ROOST_TOKEN"))
+
+
 def _ask(args: argparse.Namespace, verb: Callable[[AgentHandle], Awaitable[T]], timeout: float | None = 30) -> T:
     async def work(client: Client) -> T:
         return await verb(client.handle(args.kind, args.agent))
 
-    # As a caller of the app where a token of one is given: who that is decides what may be seen.
-    return ask(args, work, admin=not (args.token or os.environ.get("ROOST_TOKEN")), timeout=timeout)
+    return ask(args, work, admin=_operates(args), timeout=timeout)
 
 
 def jobs(args: argparse.Namespace) -> int:

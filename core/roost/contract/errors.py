@@ -9,7 +9,7 @@ built from it and from nothing else.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 PROBLEM_TYPE: Final = "urn:roost:error:"
 """Prefix of the `type` member of a problem document; the error's code follows."""
@@ -205,9 +205,13 @@ def problem(error: RoostError) -> dict[str, Any]:
 
 def sole(error: BaseException) -> BaseException:
     """The one error of a group that holds one, as task groups raise it; any other error itself."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
+    one = error
+    while isinstance(one, BaseExceptionGroup):
+        held = cast("BaseExceptionGroup[BaseException]", one).exceptions
+        if len(held) != 1:
+            return one  # pyright: ignore[reportUnknownVariableType] (of what, nobody said)
+        one = held[0]
+    return one
 
 
 def from_problem(doc: Mapping[str, Any]) -> RoostError:

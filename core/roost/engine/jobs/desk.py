@@ -5,7 +5,7 @@ Who may not see a job is told what is told of one that is not there.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pydantic_core import from_json
 
@@ -21,11 +21,13 @@ from ...contract.journal import read
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ...author.app import App
     from ...author.may import JobOperation
     from ...contract.address import Address
-    from ...contract.job import LiveJob, NoteKind, Question
+    from ...contract.commit import Snapshot
+    from ...contract.job import LiveJob, NoteKind, Question, Rung
     from ...contract.trigger import Caller
-    from ..runtime import Runtime
+    from ...ports import Host, Store
 
 SOONEST: Final = 0.05
 """Seconds between the first two looks at a job that is waited for."""
@@ -36,10 +38,23 @@ STEPS: Final = 1000
 """Facts of a journal that are told of one job, the newest."""
 
 
+class Asked(Protocol):
+    """What it needs of a runtime."""
+
+    app: App
+    store: Store
+    host: Host
+    closing: bool
+
+    async def existing(self, address: Address) -> Snapshot: ...
+    async def tell_job(self, address: Address, uid: str, note: Note) -> Rung: ...
+    def look_at_jobs(self, address: Address) -> None: ...
+
+
 class JobDesk:
     """Of one runtime."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Asked) -> None:
         self._runtime = runtime
         self._journal = runtime.store.journal
 
