@@ -25,6 +25,10 @@ class Asker(Agent):
         said = await run.question(Yes, "Go on?")
         return [str(said.value.yes), await run.wait("word", str)]
 
+    @job
+    async def count(self, run: Run, what: str, times: int = 1) -> str:
+        return what * times
+
 app = App([Asker])
 """
 
@@ -62,3 +66,12 @@ def test_a_job_is_cancelled(shell: Shell) -> None:
     assert "cancelled" in shell("job", "asker", "b", id, "--wait", "20", code=1)
     assert "cancelled" in shell("jobs", "asker", "b")
     assert "none that this caller may read" not in shell("jobs", "asker", "b")
+
+
+def test_a_job_is_started_by_name(shell: Shell) -> None:
+    id = shell("start", "asker", "c", "count", "123", "times=2").strip()  # what the job takes as text is text
+    assert json.loads(shell("job", "asker", "c", id, "--wait", "20")) == "123123"
+    waiting = shell("start", "asker", "c", "work", "--key", "k").strip()
+    assert shell("start", "asker", "c", "work", "--key", "k").strip() == waiting
+    assert "times" in shell("start", "asker", "c", "count", "a", "many", code=1)
+    assert "the jobs of asker are: count, work" in shell("start", "asker", "c", "burn", code=1)

@@ -19,6 +19,7 @@ from ...contract.job_refusals import no_question
 from ...contract.journal import read
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Sequence
 
     from ...author.app import App
@@ -44,6 +45,7 @@ class Asked(Protocol):
     app: App
     store: Store
     host: Host
+    log: logging.Logger
     closing: bool
 
     async def existing(self, address: Address) -> Snapshot: ...
