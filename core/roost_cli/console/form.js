@@ -1,4 +1,4 @@
-// A form for the arguments of an action, made from their JSON schema; and the arguments, read back from it.
+// A form for the arguments of an action, or for an answer, made from a JSON schema; and what was typed, read back from it.
 
 import { h } from "./dom.js";
 
@@ -48,6 +48,17 @@ export function argumentsForm(action) {
     elements: fields.map((f) => f.element),
     read: () => ({ kwargs: Object.fromEntries(fields.map((f) => [f.name, f.read()]).filter(([, v]) => v !== undefined)) }),
   };
+}
+
+/** The same for one value of a schema: `read` returns the value. */
+export function valueForm(schema) {
+  const defs = schema.$defs ?? {}, one = resolve(schema, defs);
+  if (one.type !== "object" || !one.properties) {
+    const all = field("value", { ...schema, ...one }, defs, true);
+    return { elements: [all.element], read: () => all.read() ?? null };
+  }
+  const form = argumentsForm({ schema: { ...one, $defs: defs } });
+  return { elements: form.elements, read: () => form.read().kwargs };
 }
 
 function field(name, schema, defs, required) {

@@ -12,7 +12,7 @@ export class Problem extends Error {
 
 export const pathOf = (kind, key) => `/v1/agents/${segment(kind)}/${segment(key)}`;
 // `.` and `..` would be swallowed by URL parsing.
-const segment = (text) => (text === "." || text === ".." ? text.replaceAll(".", "%2E") : encodeURIComponent(text));
+export const segment = (text) => (text === "." || text === ".." ? text.replaceAll(".", "%2E") : encodeURIComponent(text));
 
 export async function request(method, path, { body, raw, headers, signal } = {}) {
   const given = { ...(token ? { authorization: `Bearer ${token}` } : {}), ...headers };

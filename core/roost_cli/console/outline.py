@@ -1,4 +1,4 @@
-"""What an app has, as data for people's tools: kinds, actions, the schemas of their arguments, an example."""
+"""What an app has, as data for people's tools: kinds, actions and jobs, the schemas of their arguments, an example."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DEPTH = 6
 
 
 def outline(app: App) -> list[dict[str, Any]]:
-    """Every kind with its actions, in the order they were written."""
+    """Every kind with its actions and its jobs, in the order they were written."""
     return [
         {
             "kind": kind.name,
@@ -31,6 +31,9 @@ def outline(app: App) -> list[dict[str, Any]]:
                     "doc": _doc(action.fn),
                 }
                 for action in kind.actions.values()
+            ],
+            "jobs": [
+                {"name": job.name, "schema": job.action.schema(), "doc": _doc(job.fn)} for job in kind.jobs.values()
             ],
         }
         for kind in app.kinds.values()
