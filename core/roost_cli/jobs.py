@@ -1,4 +1,4 @@
-"""`roost start`, `jobs`, `job`, `cancel`, `signal`, `answer`: an agent's jobs, what they ask, and what they are told."""
+"""`roost start`, `jobs`, `job`, `cancel`, `signal`, `answer`: what jobs an agent has, what they ask and are told."""
 
 from __future__ import annotations
 

@@ -178,7 +178,7 @@ async def test_what_is_wrong_is_said() -> None:
             ("GET", "waiting/a/jobs/nonsense", 404, "no-job"),
             ("GET", f"waiting/a/jobs/{id}?wait=21", 422, "bad-parameter"),
             ("GET", "waiting/a/jobs?limit=1001", 422, "bad-parameter"),
-            ("POST", "waiting/a/start/nothing", 404, "unknown-action"),
+            ("POST", "waiting/a/start/nothing", 404, "unknown-job"),
             ("POST", "waiting/a/questions/x-y", 422, "bad-body"),
             ("POST", f"waiting/a/jobs/{id}/signals/{'x' * 201}", 422, "bad-signal"),
             ("POST", f"waiting/a/jobs/{id}/nothing", 404, "no-route"),
