@@ -99,7 +99,7 @@ class Play:
             "call": self._call, "tell": self._call, "ring": self._call, "rpc": self._burst, "burst": self._burst,
             "open": self._open, "close": self._close, "message": self._message, "state": self._state,
             "sleep": self._sleep, "crash": self._crash, "read": self._read, "move": self._move,
-            "destroy": self._destroy, "redrive": self._redrive, "wrong": self._wrong,
+            "destroy": self._destroy, "redrive": self._redrive, "work": self._work, "wrong": self._wrong,
         }  # fmt: skip
         self._ids = 0
         self._told: set[int] = set()
@@ -301,6 +301,18 @@ class Play:
             if seat.agent == act.agent and answer["status"] == 200:
                 await seat.until(lambda _: False)
         return answer
+
+    async def _work(self, act: Act) -> Any:
+        """A job, until it has ended: how, or how its start was refused."""
+        key = self._keys[act.agent]
+        answer = await self._call(Act("call", act.agent, data=[["job", act.data, f"{key}-laps"]]))
+        if answer["status"] != 200:
+            return answer
+        jobs = self._stage.path("player", key, "jobs")
+        [job] = (await self._request("GET", jobs, params={"limit": "1"}))["body"]["jobs"][:1]
+        ended = await self._request("GET", f"{jobs}/{job['id']}", params={"wait": "20"})
+        told = ("name", "key", "status", "value", "error", "by", "run")
+        return [ended["status"], {name: ended["body"].get(name) for name in told}]
 
     async def _redrive(self, act: Act) -> Any:
         return await self._http("POST", act.agent, "dead-letters", json={})

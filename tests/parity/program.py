@@ -17,11 +17,11 @@ SOON: Final = 0.05
 """Seconds to the occurrences that an act waits for; all others are an hour or more ahead."""
 What: TypeAlias = Literal[
     "call", "rpc", "tell", "open", "close", "burst", "message", "state", "sleep", "ring", "crash", "read", "move",
-    "destroy", "redrive", "wrong",
+    "destroy", "redrive", "wrong", "work",
 ]  # fmt: skip
 WEIGHTS: Final[dict[What, int]] = {
     "call": 22, "rpc": 14, "tell": 12, "open": 9, "close": 3, "burst": 5, "message": 8, "state": 2, "sleep": 7,
-    "ring": 4, "read": 4, "move": 2, "destroy": 2, "redrive": 2, "wrong": 5,
+    "ring": 4, "work": 4, "read": 4, "move": 2, "destroy": 2, "redrive": 2, "wrong": 5,
 }  # fmt: skip
 """Of all acts but crashes."""
 TOGETHER: Final = 8
@@ -57,6 +57,7 @@ class Writer:
         self._random = Random(seed)
         self._open: dict[str, int] = {}
         self._labels = 0
+        self._jobs = 0
         self._sent: list[Act] = []
         """Acts with keys, to be repeated."""
         self._whats: list[What] = list(WEIGHTS)
@@ -97,6 +98,9 @@ class Writer:
             case "ring":
                 rung = [["add", "rung", 1], ["record", "rung", random.randrange(9)], ["put", "k", random.randrange(9)]]
                 return Act(what, agent, data=[["later", "soon", SOON, rung[: random.randrange(1, 4)]]])
+            case "work":
+                self._jobs += 1
+                return Act(what, agent, data=f"job{self._jobs}")
             case "redrive":
                 return Act(what, agent)
             case "move":
