@@ -69,8 +69,9 @@ class Operating(Shared):
         told = describe(found, self.kind(address.kind), self.cells.get(address), subscribers, size)
         if found.jobs:
             told["jobs"] = len(found.jobs)
-        if found.jobs and (due := await self.store.journal.due(address)) is not None:
-            told["next_wake"] = due if found.due is None else min(due, found.due)
+            # one that is carried out waits for nothing
+            times = [x.due for x in await self.store.journal.jobs(address) if x.due and not (x.held or x.owner)]
+            told["next_wake"] = min([*times, *(() if found.due is None else (found.due,))], default=None)
         return told
 
     async def page(self, kind: str | None, prefix: str, cursor: str | None, limit: int) -> Page:

@@ -212,4 +212,4 @@ def described(job: Job | EndedJob) -> dict[str, Any]:
     if isinstance(job, EndedJob):
         return {**told, "ended": job.ended, **from_json(job.outcome)}
     status = "ending" if job.ended else "held" if job.held else "running" if job.owner else "waiting"
-    return {**told, "status": status, "run": job.run, "due": None if job.held else job.due}
+    return {**told, "status": status, "run": job.run, "due": None if job.held or job.owner else job.due}
