@@ -20,6 +20,7 @@ from roost import (
     action,
     job,
 )  # fmt: skip
+from roost.contract.job import Claim, Job
 from roost.contract.trigger import NOTHING
 from roost.ports import Capabilities
 from roost.testing import world
@@ -118,15 +119,23 @@ async def test_steps_of_a_destroyed_agent_are_stopped_at_once() -> None:
         assert (RAN, executor.carried) == (["began", "stopped"], {})
 
 
-async def test_an_owned_host_renews_nothing_and_hears_of_a_cancellation(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_owned_host_renews_ever_less_often_and_hears_of_a_cancellation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with world(App(ALL)) as w:
         CLOCK[:] = [w.host]
         agent = w.agent(Slow, "a")
         id = await agent.begin()
         await w.advance(seconds=5)
-        monkeypatch.setattr(w.store.journal, "renew", None)
-        await w.advance(minutes=5)
-        assert RAN == ["began"]
+        renew, renewed = w.store.journal.renew, list[float]()
+
+        async def counted(claim: Claim, now: float, until: float) -> Job:
+            renewed.append(until - now)
+            return await renew(claim, now, until)
+
+        monkeypatch.setattr(w.store.journal, "renew", counted)
+        await w.advance(minutes=7)
+        assert (RAN, renewed) == (["began"], [60.0, 120.0, 240.0])
         assert await w.backend.runtime.cancel_job(Address("slow", "a"), id, "c1", "admin", "")
         await w.advance(seconds=1)
         assert RAN == ["began", "stopped"]

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from roost.contract.address import Address
+from roost.contract.errors import TransientError
 from roost.engine.retries import FIRST
 from roost.ports import Host
 
@@ -107,9 +108,9 @@ class ObjectAlarms:
         self.sets += 1
         try:
             await interop.set_alarm(self._ctx, at)
-        except Exception:  # then nothing is known of it, and the same time is set again
+        except Exception as error:  # then nothing is known of it, and the same time is set again
             self._known = False
-            raise
+            raise TransientError(f"the platform refused the alarm: {error}", code="no-alarm") from error
 
     def fired(self) -> None:
         """The platform's alarm goes off: it is spent when its handler ends."""

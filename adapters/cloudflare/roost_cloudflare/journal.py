@@ -27,7 +27,6 @@ _SIZES: Final = tuple(
     f"SELECT ifnull(sum(length(CAST({column} AS BLOB))),0) FROM {table}"
     for table, column in {"job_row": "data", "job_note": "data", "job_question": "data", "job_end": "outcome"}.items()
 )
-_FIRST: Final = "SELECT min(CASE owner WHEN '' THEN due ELSE until-? END) FROM job WHERE NOT held"
 UNKNOWN: Final[Any] = object()
 
 
@@ -81,15 +80,11 @@ class ObjectJournal:
         return self._look.lives(())
 
     def first(self) -> float | None:
-        """When somebody must look, if whoever has jobs now is dead: one that is claimed was due soon after its claim. A
-        query only after something changed."""
+        """When the first job is due; a query only after something changed."""
         if not self.there:
             return None
         if self._due is UNKNOWN:
-            from roost.engine.jobs.hold import CLAIM, OWNED
-
-            found = self._sql.rows(_FIRST, OWNED - CLAIM)[0][0]
-            self._due = None if found is None else float(found)
+            self._due = self._look.due(())
         return self._due
 
     def size(self) -> int:
@@ -168,4 +163,4 @@ class ObjectJournal:
         return self._look.questions((), uid) if self.there else []
 
     async def due(self, address: Address) -> float | None:
-        return self._look.due(()) if self.there else None
+        return self.first()

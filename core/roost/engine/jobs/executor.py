@@ -13,7 +13,7 @@ from ..cell import REARM
 from ..retries import Retries
 from ..waking import ready
 from .carrying import Carrying
-from .hold import AGAIN, CLAIM, Trouble
+from .hold import CLAIM, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +46,9 @@ class Executor:
         self.working: Callable[[], object] = lambda: None
         """Told that work begins, so that the host is kept awake until `idle`."""
         self.retries = Retries()
+        """Of jobs that could not be carried out."""
+        self._looks = Retries()
+        """Of agents whose jobs could not be looked at."""
         self._resting: set[tuple[Address, str]] = set()
         """Jobs that failed here a moment ago."""
         self._looking: dict[Address, bool] = {}
@@ -91,9 +94,13 @@ class Executor:
                 self._looking[address] = False
                 await self._once(address)
                 again = self._looking[address]
-        except RoostError as error:
-            self.runtime.log.warning("%s: its jobs could not be looked at: %s", address, error.message)
-            self.later(address, AGAIN)
+            self._looks.over(address)
+        except RoostError as error:  # it can't wake, perhaps for good
+            pause = self._looks.failed(address, self.runtime.host.monotonic())
+            self.runtime.log.warning(
+                "%s: its jobs could not be looked at, and will be in %.0f s: %s", address, pause, error.message
+            )
+            self.later(address, pause)
         finally:
             del self._looking[address]
             self._rested()
@@ -124,6 +131,8 @@ class Executor:
             if carried is not None:
                 if job.bell != carried.bell or job.held:
                     carried.rang()
+                if self.sole and job.due is not None and job.due <= now:
+                    await carried.put_off()
             elif which not in self._resting and not job.held and self._wanted(job, self.troubles.get(which), now):
                 self._carry(address, job.live.uid)
         await self.armed(address)
@@ -146,6 +155,8 @@ class Executor:
         address = carrying.address
         try:
             await carrying.run()
+            if (address, carrying.uid) not in self._resting:
+                self.retries.over(address)
         except BaseException:  # a defect, or what an author's resource raised
             if not self.runtime.host.ending():
                 self.failed(address, carrying.uid)
@@ -200,7 +211,7 @@ class Executor:
 
     def _unarmed(self, address: Address, error: RoostError) -> None:
         self.runtime.log.warning("%s: the alarm of its jobs could not be set: %s", address, error.message)
-        self.later(address, AGAIN)
+        self.later(address, REARM)
 
     async def drain(self, seconds: float) -> None:
         """The host shuts down: no step begins, running ones get a while, and the jobs are let go."""

@@ -1,15 +1,17 @@
 """One executor's claim on one job: taken, renewed, let go; and what is written under it.
 
 The position is the fence (docs/decisions/011): whoever lost the job learns it by its next append or renewal, and
-nothing of what it does afterwards counts. A host that owns its agents renews nothing: no other can have the job, and
+nothing of what it does afterwards counts. A host that owns its agents need not renew: no other can have the job, and
 what happens to it happens in this process, which says so (`rang`, `gone`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from ...contract.commit import Busy
@@ -27,8 +29,9 @@ T = TypeVar("T")
 CLAIM: Final = 30.0
 """Seconds a claim lasts. It is renewed after a third of them; whoever could not stops what it runs a sixth before its
 end."""
-OWNED: Final = 32 * 86_400.0
-"""Seconds a claim of a host that owns its agents lasts: longer than any job."""
+LONGEST: Final = 300.0
+"""Seconds of the longest claim of a host that owns its agents. Nobody else may take the job, whenever the claim ends:
+who looks at what is due looks again then, ever less often."""
 AGAIN: Final = 1.0
 """Seconds between two tries of a write whose answer was lost, or that failed."""
 
@@ -73,7 +76,7 @@ class Hold:
         self.uid = uid
         self.what = f"{address} job {uid}"
         self.claim: Claim
-        self.lasts = OWNED if executor.sole else CLAIM
+        self.lasts = CLAIM
         """Seconds of a claim."""
         self.job: Job
         self.args = b""
@@ -130,8 +133,16 @@ class Hold:
                 self.executor.later(self.address, max(AGAIN, found.until - now))
             return False
         self.claim, self.job, self.args = found.claim, found.job, found.args
-        self.bell, self.until = found.job.bell, begun + self.lasts * 5 / 6
+        self.bell = found.job.bell
+        self.until = inf if self.executor.sole else begun + self.lasts * 5 / 6
         return True
+
+    async def put_off(self) -> None:
+        """Of a host that owns its agents: the claim's end came, and somebody looked. It is made to come later."""
+        if self.until and not self.free:
+            self.lasts, now = min(LONGEST, 2 * self.lasts), self.host.now()
+            with suppress(RoostError):
+                await self.journal.renew(self.claim, now, now + self.lasts)
 
     async def _renewing(self) -> None:
         while True:
