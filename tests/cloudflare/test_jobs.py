@@ -58,6 +58,17 @@ class Deployed:
             await asyncio.sleep(0.2)
         raise AssertionError(found)
 
+    async def either(self, wanted: dict[str, list[str]]) -> None:
+        """Until one of these agents has heard what it should."""
+        found = dict[str, list[str]]()
+        for _ in range(200):
+            for agent, said in wanted.items():
+                found[agent] = await self.call(agent, "heard")
+                if found[agent] == said:
+                    return
+            await asyncio.sleep(0.2)
+        raise AssertionError(found)
+
     async def counts(self, key: str) -> tuple[int, int, int]:
         """(rows written, alarms set, objects made) so far."""
         _, written, alarms, born = map(int, (await self.get(f"worker/{key}", "counts")).split())
@@ -73,6 +84,9 @@ async def deployed(folder: Path) -> AsyncGenerator[Deployed]:
     try:
         await workerd.start()
         yield Deployed(workerd)
+    except BaseException:
+        print("\n".join(workerd.logs))  # noqa: T201
+        raise
     finally:
         await workerd.stop()
 
@@ -124,10 +138,12 @@ async def test_after_its_object_died_a_job_goes_on_by_the_alarm(tmp_path: Path) 
         await here.until("witness/c", "heard", lambda found: found == ["nap 1"])
         await here.workerd.kill()
         await here.workerd.start()
-        # only the one that is told is asked: nothing but their alarms wakes the workers
-        heard = await here.until("witness/a", "heard", lambda found: found.count("lingers") == 2)
-        assert heard == ["before", "lingers", "lingers"]
-        await here.until("witness/c", "heard", lambda found: found == ["nap 1", "nap 2"])
+        # Only those that are told are asked: nothing but their alarms wakes the workers. workerd was seen to lose one
+        # alarm when it is killed; the next event makes up for it.
+        await here.either({"witness/a": ["before", "lingers", "lingers"], "witness/c": ["nap 1", "nap 2"]})
         assert await here.until("worker/a", "ended", bool) == ["lingers None"]
+        assert await here.call("witness/a", "heard") == ["before", "lingers", "lingers"]
+        assert await here.until("worker/c", "ended", bool) == ["naps None"]
+        assert await here.call("witness/c", "heard") == ["nap 1", "nap 2"]
         assert await here.until("worker/b", "ended", bool) == ["pays step-unknown"]
         assert await here.call("witness/b", "heard") == ["pays"]
