@@ -287,6 +287,25 @@ async def test_a_cancelled_job_wakes_and_tidies_up(fleet: Fleet) -> None:
     assert await ended(fleet) == ["cancelled"] and RAN == ["fetch 9"]
 
 
+async def test_what_was_told_is_heard_with_the_next_row(fleet: Fleet) -> None:
+    """A hold, say: the step that would follow does not begin."""
+    uid = await begin(fleet, "brief")
+    entered, free = gate("fetch 7")
+    carrying = asyncio.ensure_future(fleet.carry())
+    await entered.wait()
+    await fleet.host().store.journal.hold(HERE, uid, True, fleet.clock.now())
+    free.set()
+    await carrying
+    job = await found(fleet, uid)
+    assert isinstance(job, Job) and job.held and not job.owner and not fleet.bells.jobs
+    host = fleet.host()
+    await host.store.journal.hold(HERE, uid, False, fleet.clock.now())
+    host.runtime.look_at_jobs(HERE)
+    await host.runtime.rung()
+    await fleet.carry()
+    assert await ended(fleet) == [7] and RAN == ["fetch 7"]
+
+
 async def test_a_destroyed_agent_has_no_jobs_left(fleet: Fleet) -> None:
     await begin(fleet)
     entered, free = gate("fetch 1")

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from roost.contract.address import Address
     from roost.contract.journal import JournalRow
+    from roost.engine.jobs.execution import Execution
     from roost.engine.jobs.hold import Trouble
     from roost.engine.jobs.needs import Needs
     from roost.engine.jobs.ordered import PendingCall
@@ -130,6 +131,7 @@ class MessageDesk:
     def __init__(self, backend: LambdaBackend, message: Message) -> None:
         self.runtime: Needs = backend.runtime
         self.message = message
+        self.kept = backend.store.journal
         self.owner = f"{message.id}/{backend.host.entropy():016x}"
         self.troubles: dict[tuple[Address, str], Trouble] = {}
         self.wrote: Callable[[Address, str, JournalRow], object] = lambda address, uid, row: None
@@ -155,6 +157,7 @@ class Carried(Carrying):
     def __init__(self, desk: MessageDesk, bell: JobBell, edge: float, lasts: float) -> None:
         super().__init__(desk, bell.address, bell.uid)
         self.message = desk.message
+        self.kept = desk.kept
         self.edge = edge
         self.lasts = lasts
         self.left: float | None = None
@@ -197,6 +200,13 @@ class Carried(Carrying):
     async def _over(self, outcome: bytes) -> None:
         self.ended = True  # its letter has a bell of its own
         await super()._over(outcome)
+
+    async def _append(self, execution: Execution, row: JournalRow) -> None:
+        """What was told to the job is heard with each row, and not only when the claim is renewed."""
+        await super()._append(execution, row)
+        seen = self.kept.seen
+        if seen is not None and seen[0] is self.claim and seen[1] != self.bell:
+            self.bell = -1
 
     def _begin(self, call: PendingCall) -> None:
         super()._begin(call)

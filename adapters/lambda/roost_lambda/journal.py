@@ -45,6 +45,8 @@ class DynamoJournal:
         self.table = table
         self.look = JobLook(table)
         self.bells = JobBells(self.look)
+        self.seen: tuple[Claim, int] | None = None
+        """Under which claim a row was written last, and the job's bell as it was read beside it."""
 
     async def left_behind(self, item: Item) -> bool:
         """A job that is due, by the index of wakes: of a life that is over, whose rubbish was not taken away."""
@@ -194,6 +196,7 @@ class DynamoJournal:
             job = self._lives(claim, seen)
             if isinstance(written, BaseException):
                 raise written
+            self.seen = claim, job.bell
             return written and position > job.base
         job = self._lives(claim, await self.look.see(pk, claim.life, claim.uid))
         return await self._append_more(claim, job, position, item, again, ended)
