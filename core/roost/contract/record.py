@@ -7,8 +7,8 @@ every tick makes several. Only code of this project, checked strictly, ever hold
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
 
 from typing_extensions import dataclass_transform
 
@@ -18,4 +18,13 @@ T = TypeVar("T")
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def record(cls: type[T]) -> type[T]:
     """Make it one; equal and hashed by its fields."""
-    return dataclass(slots=True, unsafe_hash=True)(cls)
+    made = dataclass(slots=True, unsafe_hash=True, repr=False)(cls)
+    if "__repr__" not in cls.__dict__:
+        made.__repr__ = _repr  # type: ignore[method-assign]  # one for all: making a class's own costs each cold start
+    return made
+
+
+def _repr(self: Any) -> str:
+    """As a dataclass has it."""
+    said = ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if f.repr)
+    return f"{type(self).__qualname__}({said})"

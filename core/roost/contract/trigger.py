@@ -32,6 +32,8 @@ JOB_TELL: Final = "roost.job-tell"
 JOB_END: Final = "roost.job-end"
 """The action of the letter that says that a job ended."""
 
+ADMIN: Final[frozenset[str]] = frozenset({"export", "import", "migrate", "reset", "destroy", "purge"})
+"""Kinds of the operator's triggers: `engine.admin` runs them, loaded with the first."""
 NEVER_CREATE: Final = frozenset({"alarm", "disconnect", "completed", "export", "migrate", "reset", "destroy", "purge"})
 """Kinds of trigger that find no agent and leave none (rule 28)."""
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from .cell import Cell
     from .mailbox import Waiting
 
-ADMIN: Final = frozenset({"export", "import", "migrate", "reset", "destroy", "purge"})
 PURGE: Final = 10.0
 """Seconds that one purge goes on, at most: what is left is for the next."""
 DESTROYED: Final = 4410

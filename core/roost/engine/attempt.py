@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..contract.errors import Quarantined, RoostError, TransientError
 from ..contract.result import TickResult
-from ..contract.trigger import NEVER_CREATE, NOTHING, Connect, Occurrence, Trigger
-from .admin import ADMIN, administer
+from ..contract.trigger import ADMIN, NEVER_CREATE, NOTHING, Connect, Occurrence, Trigger
 from .due import build, missing
 from .inbox import consume, replay
 from .mailbox import Waiting
@@ -31,6 +30,8 @@ async def attempt(cell: Cell, waiting: Waiting) -> None:
             cell.finish(waiting, TickResult("stale"))  # the agent was destroyed meanwhile
             return
         if trigger.kind in ADMIN:
+            from .admin import administer
+
             await administer(cell, waiting, image)
             return
         if cell.status == "quarantined":

@@ -11,7 +11,6 @@ from ..contract.commit import Entry, Frame, Listed, Page, Snapshot
 from ..contract.errors import NotFound, Rejected, TransientError
 from ..protocol import frames
 from ..system.names import MARK
-from .export import dead_letter, legibly, waiting_letter
 from .inspection import dead_page, describe
 from .shared import Shared
 from .viewing import view_of
@@ -83,12 +82,16 @@ class Operating(Shared):
     ) -> tuple[Sequence[Entry], int]:
         self.kind(address.kind)
         entries, first = await self.store.log(address, after, kinds, limit)
+        from .export import legibly  # with the first who looks
+
         return [legibly(entry) for entry in entries], first
 
     async def dead_letters(self, address: Address, limit: int = 1000) -> list[dict[str, Any]]:
         found = await dead_page(self.store, address, limit)
         if not found:  # letters can die before their agent came to be
             await self.existing(address)
+        from .export import dead_letter
+
         return [dead_letter(d) for d in found]
 
     async def redrive(self, address: Address, id: str | None) -> int:
@@ -127,6 +130,8 @@ class Operating(Shared):
         found = await self.store.parked(address, after, limit)
         if not found:
             await self.existing(address)
+        from .export import waiting_letter
+
         return [{**waiting_letter(x), "n": x.n, "next": x.next or None} for x in found if x.forwarded is None]
 
     async def purge_dead(self, address: Address, id: str | None) -> int:

@@ -8,7 +8,7 @@ from pydantic_core import from_json, to_json
 
 from ...contract.errors import RoostError, TransientError, Unreadable
 from ...contract.result import TickResult, failed
-from ..admin import ADMIN
+from ...contract.trigger import ADMIN
 from ..guest_codec import PATIENCE, answered, pack
 from ..room import room
 from .parked_frames import ParkedFrames, connection
