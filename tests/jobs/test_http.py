@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx
 import pytest
-import schemathesis
 
 from roost import Address, App, Caller, Credentials
 from roost.author.may import JobOperation, starter_may
@@ -209,7 +208,6 @@ async def test_an_agent_nobody_made_is_made_by_a_start_and_by_nothing_else() -> 
 async def test_the_document_says_what_jobs_take_and_give() -> None:
     async with site() as s:
         doc = (await s.http.get("/openapi.json")).json()
-        schemathesis.openapi.from_dict(doc).validate()
         start = doc["paths"]["/v1/agents/rounds/{key}/start/work"]["post"]
         by_name, by_position = start["requestBody"]["content"]["application/json"]["schema"]["anyOf"]
         assert by_name["properties"]["kwargs"]["properties"]["rounds"]["type"] == "integer"
