@@ -227,6 +227,10 @@ class Rounded(BaseModel):
     x: Annotated[float, PlainSerializer(lambda x: round(x, 1))] = 0.0
 
 
+class Complex(BaseModel):
+    x: complex = 0j
+
+
 class Upper(BaseModel):
     x: Annotated[str, BeforeValidator(lambda x: x.upper())] = ""
 

@@ -27,6 +27,8 @@ def difference(one: Any, other: Any, where: str = "") -> str | None:
         return None
     if isinstance(one, float) and isinstance(other, float):
         return None if one == other or (one != one and other != other) else _place(where)
+    if isinstance(one, complex) and isinstance(other, complex):
+        return difference(one.real, other.real, where) or difference(one.imag, other.imag, where)
     if isinstance(one, BaseModel):
         return _models(one, other, where)
     mine: Any = one

@@ -39,19 +39,18 @@ def changed(agent: Agent[Any, Any], tick: Tick, show: Show) -> tuple[bytes | Non
     raw, typed = _written(kind, state)
     if raw == image.state:
         if kind.stateful:  # other values may have these bytes: what a serializer rounds off, what a subclass adds
-            agent.state = kind.validate(raw)
+            again = kind.validate(raw)
+            if differ(state, again):
+                _same(state, again)
+            agent.state = again
         return None, None
     checked(raw, "the state")
     try:
         again = kind.validate(raw)
     except ValidationError as error:
         raise AgentError(f"the state can't be stored: {describe(error)}", code="bad-state") from error
-    if differ(state, again) and (field := difference(state, again)) is not None:
-        raise AgentError(
-            f"the state can't be stored: {field} would not be read back as it is; give it a value of its declared "
-            "type, one that pydantic reads as it writes it",
-            code="bad-state",
-        )
+    if differ(state, again):
+        _same(state, again)
     agent.state = again
     if not typed:  # its bytes are others than those of what they mean, which the next tick would take for a change
         raw = kind.to_bytes(again, warnings=False)
@@ -72,6 +71,17 @@ def changed(agent: Agent[Any, Any], tick: Tick, show: Show) -> tuple[bytes | Non
             limit="view",
         )
     return raw, shown
+
+
+def _same(state: Any, again: Any) -> None:
+    """AgentError names a field that is not what its bytes mean."""
+    field = difference(state, again)
+    if field is not None:
+        raise AgentError(
+            f"the state can't be stored: {field} would not be read back as it is; give it a value of its declared "
+            "type, one that pydantic reads as it writes it",
+            code="bad-state",
+        )
 
 
 def _written(kind: Kind, state: Any) -> tuple[bytes, bool]:
