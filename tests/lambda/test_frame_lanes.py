@@ -90,3 +90,21 @@ async def test_a_holder_that_waits_for_a_frame_keeps_its_lane(
     lane.lanes.sleep = sleep
     assert await lane.lanes.take(CID, 2, "two", "a", lane.run, end=1050.0)
     assert lane.ran == ["one", "two"]
+
+
+async def test_a_holder_that_died_is_a_gap(dynamo: tuple[str, Client]) -> None:
+    """Its last frame may be parked at the agent: a later one that ran directly would go before it."""
+    lane = Lane(dynamo)
+
+    async def dies(texts: list[str]) -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await lane.lanes.take(CID, 1, "one", "a", dies, end=1027.0)
+    assert await lane.lanes.take(CID, 2, "two", "b", lane.run, end=1027.0), "the holder may live"
+    lane.now += HOLD + 1
+    with pytest.raises(FrameGap) as gap:
+        await lane.lanes.take(CID, 3, "three", "c", lane.run, end=1050.0)
+    assert gap.value.seq == 2 and not lane.ran
+    with pytest.raises(FrameGap):
+        await lane.lanes.resume(CID, "d", lane.run, end=1050.0)

@@ -61,6 +61,7 @@ class Fleet(World):
         self.model.backwards = self.skewed > 0
         self.dynamo = Dynamo(rng.choice([2, 25, 1000]))
         self.ledger = Ledger(self.dynamo, self.model, self.now, self.delivered, setting.log_limit)
+        self.ledger.skewed = self.skewed
         self.dynamo.watch = self.ledger.wrote
         self.sockets: dict[str, Socket] = {}
         self.gateway.told = self._left

@@ -243,7 +243,7 @@ class HostBells:
 
 
 class _Unsent(Exception):
-    """A frame is lost: API Gateway's errors are logged, and nobody waits for frames."""
+    """A frame is lost, or may be: API Gateway's errors are logged, and nobody waits for frames."""
 
 
 class HostWire:
@@ -279,7 +279,7 @@ class HostWire:
         return head(self._fleet.dynamo.item(keys.partition(address), keys.HEAD)).fence
 
     async def close(self, address: Address, cid: str, code: int, reason: str) -> None:
-        await self._out("wire.close", partial(self._closed, cid, code, reason))
+        await self._hang_up(cid, code, reason)
 
     def _closed(self, cid: str, code: int, reason: str) -> bool:
         socket = self._fleet.sockets.get(cid)
@@ -304,17 +304,18 @@ class HostWire:
             socket.take(data, ordered())
             return True
 
-        if await self._out("wire.send", there):
-            return True
+        try:
+            if await self._fate.on("wire.send", there, _Unsent, _Unsent()):
+                return True
+        except _Unsent:  # as `Sockets`: a connection has no hole
+            await self._hang_up(cid, 1001, "unsent")
         assert self.backend is not None
         await self.backend.unbind(cid)
         return False
 
-    async def _out(self, name: str, act: Callable[[], bool]) -> bool:
-        try:
-            return await self._fate.on(name, act, _Unsent, _Unsent())
-        except _Unsent:
-            return True
+    async def _hang_up(self, cid: str, code: int, reason: str) -> None:
+        with suppress(_Unsent):
+            await self._fate.on("wire.close", partial(self._closed, cid, code, reason), _Unsent, _Unsent())
 
 
 class Worker(Machine):

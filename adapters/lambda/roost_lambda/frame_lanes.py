@@ -4,8 +4,9 @@ One invocation of a connection holds its lane and runs frames as their turn come
 table and go. The lane's number goes on before frames run, so whoever takes over from a dead or a frozen holder runs
 none again, and that one runs none any more. A frame is put first and counted second, and the lane is let go only if
 the count has not risen since the holder last looked, so no frame is left behind. A holder out of time leaves its frames
-too and says so: another invocation takes the lane. One that dies holding the lane leaves a gap, which closes the
-connection: our client comes back and sends again.
+too and says so: another invocation takes the lane. Of one that dies holding the lane it is not known what it ran: its
+last frames may be lost, or parked at the agent and not run yet, where those that follow would overtake them. That is a
+gap, which closes the connection: our client comes back and sends again.
 
     pk #conn#cid   sk Q            next, count, holder, until, ttl
                    sk F#seq        text, ttl
@@ -172,13 +173,12 @@ class Lanes:
                 log.warning("a lane of frames was not kept: %s", error)
 
     async def _enter(self, cid: str, token: str, seq: int | None) -> tuple[dict[str, Any] | None, bool]:
-        """The lane's row, now held by us, None: somebody else holds it. `seq` is claimed in the same write if it is
-        next; whether it was."""
+        """The lane's row, now held by us, None: another invocation holds it. `seq` is claimed in the same write if it
+        is next; whether it was. FrameGap: the holder is dead."""
         now = self.now()
-        free = "(attribute_not_exists(holder) OR holder = :h OR #u < :n)"
+        free = "(attribute_not_exists(holder) OR holder = :h)"
         values = {
-            ":h": {"S": token}, ":u": {"N": f"{now + HOLD:.3f}"}, ":n": {"N": f"{now:.3f}"},
-            ":t": {"N": str(int(now + KEEP))}, ":one": {"N": "1"},
+            ":h": {"S": token}, ":u": {"N": f"{now + HOLD:.3f}"}, ":t": {"N": str(int(now + KEEP))}, ":one": {"N": "1"},
         }  # fmt: skip
         names = {"#u": "until", "#t": "ttl", "#c": "count"}
         given: dict[str, Any] = {
@@ -208,6 +208,9 @@ class Lanes:
         except Refused as refused:
             if refused.code != "ConditionalCheckFailedException":
                 raise
+            stood = refused.item or {}
+            if float(stood.get("until", {}).get("N", "0")) < now:
+                raise FrameGap(_number(stood, "next") or 1, crowded=False) from None
             return None, False
         return answer["Attributes"], False
 

@@ -1,5 +1,8 @@
 """The port `Wire` over API Gateway's @connections: text only, 128 KB a message, a close without a code.
 
+A connection has no hole: where a frame can't be sent, none behind it is, and the connection is hung up. Its client comes
+back and is shown the state; of a stream it would not know that chunks are missing, or that it has begun anew.
+
 Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
 """
 
@@ -43,23 +46,26 @@ class Sockets:
 
     async def close(self, address: Address, cid: str, code: int, reason: str) -> None:
         """The code can't be chosen: API Gateway closes with its own."""
+        async with self._lock(cid):
+            await self._hang_up(cid)
+
+    async def _hang_up(self, cid: str) -> None:
         from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 
-        async with self._lock(cid):
-            try:
-                await self._aws.call(SERVICE, "delete_connection", ConnectionId=cid)
-            except ClientError as error:
-                if error_code(error) != "GoneException":
-                    log.warning("%s: %s was not closed: %s", address, cid, error)
-            except BotoCoreError as error:
-                log.warning("%s: %s was not closed: %s", address, cid, error)
+        try:
+            await self._aws.call(SERVICE, "delete_connection", ConnectionId=cid)
+        except ClientError as error:
+            if error_code(error) != "GoneException":
+                log.warning("%s was not closed: %s", cid, error)
+        except BotoCoreError as error:
+            log.warning("%s was not closed: %s", cid, error)
 
     def open(self, address: Address) -> Mapping[str, int] | None:
         """Only by asking for each: not known."""
         return None
 
     async def post(self, cid: str, queue: Sequence[bytes], *, greeting: bool = False) -> bool:
-        """Send in order; False when the connection is gone. `greeting`: it may not be quite there yet."""
+        """Send in order; False when the connection is gone, or was hung up. `greeting`: it may not be quite there yet."""
         from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs] (it has none)
 
         edge = asyncio.get_running_loop().time() + (GREETING if greeting else 0.0)
@@ -69,19 +75,17 @@ class Sockets:
                 while True:
                     try:
                         await self._aws.call(SERVICE, "post_to_connection", ConnectionId=cid, Data=data)
-                    except ClientError as error:
-                        code = error_code(error)
-                        if code != "GoneException":
-                            log.error("a frame of %d bytes to %s was not sent: %s", len(data), cid, error)
-                        elif asyncio.get_running_loop().time() < edge:  # nothing can be sent inside $connect
-                            await asyncio.sleep(pause)
+                    except (ClientError, BotoCoreError) as error:
+                        code = error_code(error) if isinstance(error, ClientError) else ""
+                        if code == "GoneException" and asyncio.get_running_loop().time() < edge:
+                            await asyncio.sleep(pause)  # nothing can be sent inside $connect
                             pause = min(0.5, pause * 1.5)
                             continue
-                        else:
-                            await self._gone(cid)
-                            return False
-                    except BotoCoreError as error:
-                        log.error("a frame of %d bytes to %s was not sent: %s", len(data), cid, error)
+                        if code != "GoneException":
+                            log.error("a frame of %d bytes to %s was not sent: %s", len(data), cid, error)
+                            await self._hang_up(cid)
+                        await self._gone(cid)
+                        return False
                     break
         return True
 
