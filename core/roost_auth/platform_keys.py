@@ -9,11 +9,11 @@ from __future__ import annotations
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
-
-from jwt.algorithms import Algorithm
+from typing import Any, Final
 
 from roost import Credentials
+
+from .verifying import Verifying
 
 _CURVES: Final = {
     ("EC", "P-256"): ("ES256", 32), ("EC", "P-384"): ("ES384", 48), ("EC", "P-521"): ("ES512", 66),
@@ -67,28 +67,14 @@ class PlatformKey:
         )
 
 
-class Judgement(Algorithm):
+class Judgement(Verifying[Judged]):
     """What PyJWT asks of an algorithm."""
 
-    def prepare_key(self, key: Any) -> Judged:
-        if not isinstance(key, Judged):
-            raise TypeError("a key of another kind")
-        return key
+    key_class = Judged
 
     def verify(self, msg: bytes, key: Any, sig: bytes) -> bool:
         judged = self.prepare_key(key)
         return judged.holds and (judged.message, judged.signature) == (msg, sig)
-
-    def sign(self, msg: bytes, key: Any) -> NoReturn:
-        raise NotImplementedError("only verification")
-
-    @staticmethod
-    def to_jwk(key_obj: Any, as_dict: bool = False) -> NoReturn:
-        raise NotImplementedError("only verification")
-
-    @staticmethod
-    def from_jwk(jwk: Any) -> NoReturn:
-        raise NotImplementedError("only verification")
 
 
 def _bytes(text: Any) -> bytes:

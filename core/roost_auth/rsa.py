@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
-from jwt.algorithms import Algorithm
+from .verifying import Verifying
 
 _PREFIX: Final = {
     "sha256": bytes.fromhex("3031300d060960864801650304020105000420"),
@@ -39,27 +39,13 @@ class PublicKey:
         return pow(s, self.e, self.n).to_bytes(size) == expected
 
 
-class PlainRSA(Algorithm):
+class PlainRSA(Verifying[PublicKey]):
     """What PyJWT asks of an algorithm."""
+
+    key_class = PublicKey
 
     def __init__(self, hash: str) -> None:
         self._hash = hash
 
-    def prepare_key(self, key: Any) -> PublicKey:
-        if not isinstance(key, PublicKey):
-            raise TypeError("a key of another kind")
-        return key
-
     def verify(self, msg: bytes, key: Any, sig: bytes) -> bool:
         return self.prepare_key(key).verifies(msg, sig, self._hash)
-
-    def sign(self, msg: bytes, key: Any) -> NoReturn:
-        raise NotImplementedError("only verification")
-
-    @staticmethod
-    def to_jwk(key_obj: Any, as_dict: bool = False) -> NoReturn:
-        raise NotImplementedError("only verification")
-
-    @staticmethod
-    def from_jwk(jwk: Any) -> NoReturn:
-        raise NotImplementedError("only verification")

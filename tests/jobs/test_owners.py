@@ -187,6 +187,34 @@ async def test_other_code_diverges_by_name_and_waits(caplog: pytest.LogCaptureFi
         assert cancelled.code == "cancelled"
 
 
+async def test_what_was_begun_and_has_no_outcome_is_compared_with_the_code() -> None:
+    """Else the step that may run once runs again, as the second one of the new code."""
+
+    class Later(Once):
+        kind = "once"
+
+        @job
+        async def work(self, run: Run) -> str:
+            await run.step(self.look)
+            return await run.step(self.pay, 3)
+
+        async def look(self) -> int:
+            return 1
+
+    async with world(App(ALL)) as w:
+        id = await w.agent(Once, "a").begin()
+        await w.advance(seconds=5)
+        first = w.app
+        w.app = App([Later])
+        await w.crash()
+        await w.advance(minutes=61)
+        assert (await w.job(Once, "a", id)).status != "ended"
+        w.app = first
+        await w.crash()
+        assert (await ended(w, Once, "a", id)).outcome == "step-unknown"
+        assert RAN == ["pay 3"]
+
+
 async def test_a_job_is_let_go_when_its_host_shuts_down() -> None:
     async with world(App(ALL)) as w:
         id = await w.agent(Once, "a").begin()

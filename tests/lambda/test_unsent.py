@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError  # type: ignore
 from roost.contract.address import Address
 from roost.contract.commit import Frame
 from roost_lambda.aws import Aws
-from roost_lambda.sockets import Sockets
+from roost_lambda.sockets import HANG_UPS, Sockets
 
 pytestmark = pytest.mark.anyio
 ROOM = Address("room", "a")
@@ -19,14 +19,18 @@ ROOM = Address("room", "a")
 class Edge(Aws):
     """Takes frames but those of `refused`, each with its error."""
 
-    def __init__(self, **refused: BaseException) -> None:
+    def __init__(self, *, deaf: bool = False, **refused: BaseException) -> None:
         self.refused = refused
+        self.deaf = deaf
+        """It hangs up nobody."""
         self.sent: list[tuple[str, str]] = []
         self.closed: list[str] = []
 
     async def call(self, service: str, operation: str, /, **given: Any) -> None:
         if operation == "delete_connection":
             self.closed.append(given["ConnectionId"])
+            if self.deaf:
+                raise error("LimitExceededException")
             return
         text = bytes(given["Data"]).decode()
         if text in self.refused:
@@ -57,3 +61,16 @@ async def test_what_is_behind_an_unsent_frame_is_not_sent(problem: BaseException
     assert await Sockets(edge, forget).send(ROOM, frames, 1) == ["x"]
     assert sorted(edge.sent) == [("x", "state"), ("y", "chunk"), ("y", "state")]
     assert edge.closed == hung_up and gone == ["x"]
+
+
+async def test_a_connection_that_can_t_be_hung_up_is_not_forgotten() -> None:
+    """It may be there still, and its `on_connect` would run again."""
+    gone: list[str] = []
+
+    async def forget(cid: str) -> None:
+        gone.append(cid)
+
+    edge = Edge(deaf=True, reset=error("LimitExceededException"))
+    frames = [Frame(("x",), b"reset"), Frame(("x",), b"chunk")]
+    assert await Sockets(edge, forget).send(ROOM, frames, 1) == []
+    assert (edge.sent, edge.closed, gone) == ([], ["x"] * HANG_UPS, [])

@@ -218,6 +218,18 @@ async def test_a_row_costs_itself(
         assert len(caplog.records) < 60, (about, "it goes on and on", [x.getMessage() for x in caplog.records][:50])
 
 
+async def test_a_letter_without_its_number_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "agents.db"
+    spoil(path, [("mail", "n", "TEXT")], 1)
+    with caplog.at_level(logging.WARNING, "roost"):
+        async with asyncio.timeout(20), served(path) as world:
+            await world.host.advance(3.0)
+            for _ in range(3):
+                await world.call(HERE, "look")
+    said = [x.getMessage() for x in caplog.records if "letters of it" in x.getMessage()]
+    assert len(said) == 1 and str(HERE) in said[0], caplog.text
+
+
 async def one_life(world: World, table: str, column: str, about: str) -> None:
     runtime, host = world.runtime, world.host
     await host.advance(3.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from roost.contract.address import Address
 from roost.contract.commit import DeadLetter, Envelope, Letter
 from roost.contract.errors import RoostError, TransientError
+from roost.contract.job import Claim, Job
 from roost.contract.trigger import Trigger
 from roost.engine.runtime import Runtime
 from roost.hosting.timers import Timers
+from roost.journal import Journal
 from roost.ports import Capabilities, Ports
 from roost.sockets.protocol import Session
 from roost.testing.faults import Faults, Strike
 from roost.testing.faulty import FaultyAlarms, FaultyCourier, FaultyStore, FaultyWire
+from roost.testing.faulty_journal import FaultyJournal
 
-from . import app
 from .gateway import Socket
 from .history import History
 from .host import SimHost
@@ -33,14 +35,40 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 SIMULATED = Capabilities("simulated")
+TOILING = Capabilities("simulated", jobs=True)
+
+
+class HostJournal(FaultyJournal):
+    """A host's view of a journal: it may die with a row just written."""
+
+    def __init__(self, journal: Journal, strike: Strike, kills: Callable[[], bool]) -> None:
+        super().__init__(journal, strike)
+        self._strikes = strike
+        self._kills = kills
+
+    async def append(
+        self, claim: Claim, position: int, data: bytes, *, again: bytes | None = None, ended: float | None = None
+    ) -> bool:
+        done = await super().append(claim, position, data, again=again, ended=ended)
+        if done and self._kills():
+            self._strikes.faults.strike("journal.append", "crash-after")
+            self._strikes.crash()
+            await self._strikes.dead()
+        return done
 
 
 class HostStore(FaultyStore):
     """A host's view of the store: which letters it may acknowledge is noted."""
 
-    def __init__(self, probe: ProbeStore, strike: Strike) -> None:
+    def __init__(self, probe: ProbeStore, strike: Strike, kills: Callable[[], bool]) -> None:
         super().__init__(probe, strike)
         self._probe = probe
+        self._strikes = strike
+        self.kills = kills
+
+    @property
+    def journal(self) -> Journal:
+        return HostJournal(self._probe.journal, self._strikes, self.kills)
 
     async def park(self, address: Address, letter: Letter, limit: int, armed: float) -> Letter:
         model = self._probe.model
@@ -115,6 +143,21 @@ class Cluster(World):
     def graves(self, address: Address) -> Sequence[DeadLetter]:
         return at_once(self.probe.dead(address, 0, 1000))
 
+    def _puzzled(self, machine: Machine) -> None:
+        if self.model.jobs is not None and machine.runtime.jobs is not None:
+            self.model.jobs.puzzled(machine.runtime.jobs.troubles)
+
+    def jobs_left(self) -> Sequence[tuple[Address, Job]]:
+        for machine in self.machines:
+            self._puzzled(machine)
+        journal = self.probe.real.journal
+        return [(a, job) for a in self.model.lives for job in at_once(journal.jobs(a))]
+
+    def _kills(self) -> bool:
+        """Whether the host dies now that it has written a row of a journal."""
+        found = self.labours
+        return found is not None and self.faults.on and found.rng.random() < found.kills
+
     def one(self) -> Machine:
         living = [m for m in self.machines if m.host.alive]
         if not living:
@@ -142,16 +185,16 @@ class Cluster(World):
             self.kill(machine)
 
         strike = Strike(self.faults, host.sleep, crash, host.dead)
-        store = HostStore(self.probe, strike)
+        store = HostStore(self.probe, strike, self._kills)
         timers = Timers(store, host)
         ports = Ports(
             store, FaultyCourier(self.network, strike), FaultyWire(self.gateway, strike), FaultyAlarms(timers, strike),
             host, self.outside,
         )  # fmt: skip
         runtime = Runtime(
-            app.make(self.release()),
+            self.app(self.release()),
             ports,
-            SIMULATED,
+            SIMULATED if self.labours is None else TOILING,
             idle_after=self.setting.idle_after,
             restless=self.setting.restless,
         )
@@ -171,6 +214,7 @@ class Cluster(World):
             return
         self.history.note("crash", machine.host.name)
         self.model.trouble += 1
+        self._puzzled(machine)
         self._halt(machine)
         self.machines.remove(machine)
         machine.gone.set_result(None)

@@ -7,6 +7,7 @@ import asyncio
 from roost.contract.address import Address
 from roost.contract.commit import Snapshot
 from roost.contract.errors import RoostError
+from roost.contract.trigger import JOB_CANCEL
 
 from .app import Plan
 from .client import Client
@@ -43,6 +44,8 @@ async def judge(world: World, clients: list[Client]) -> None:
     world.history.note("judge")
     for address in list(world.model.lives):
         _at_rest(world, address)
+    if world.model.jobs is not None:
+        world.model.jobs.judge(world.jobs_left(), world.now())
     if world.setting.hosts == 1 and not any(k.startswith("fault:wire") for k in world.history.counts):
         _shown(world)
     for client in clients:
@@ -51,6 +54,8 @@ async def judge(world: World, clients: list[Client]) -> None:
         for op, (address, generation, token) in list(client.replies.items()):
             await _found_again(world, client, op, address, generation, token)
     for envelope in world.model.sent.values():
+        if envelope.action == JOB_CANCEL:
+            continue
         op = _op(envelope.args)
         if envelope.generation and world.model.life(envelope.to).generation > envelope.generation:
             continue  # to itself, and gone

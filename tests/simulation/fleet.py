@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from roost.contract.address import Address
 from roost.contract.commit import DeadLetter
 from roost.contract.errors import RoostError, TransientError
+from roost.contract.job import Job
 from roost.testing.faults import Faults
 from roost_lambda.events import Closed, Framed, Opened, decode
 
@@ -77,6 +78,9 @@ class Fleet(World):
 
     def sight(self, address: Address) -> Sight:
         return self.ledger.sight(address)
+
+    def jobs_left(self) -> Sequence[tuple[Address, Job]]:
+        return ()
 
     def graves(self, address: Address) -> Sequence[DeadLetter]:
         return self.ledger.graves(address)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from pydantic_core import from_json
@@ -16,6 +17,7 @@ from pydantic_core import from_json
 from roost.contract.address import Address
 from roost.contract.commit import Commit, DeadLetter, Entry, Letter, Snapshot
 from roost_lambda import keys, reads, rows
+from roost_lambda.client import Refused
 from roost_lambda.head import Head, head
 
 from .dynamo import Changed, Dynamo
@@ -43,6 +45,9 @@ class Ledger:
         """Whether a doorbell was sent for that wake of an agent."""
         self.skewed = 0.0
         """Seconds by which a host's clock is off, most: what it arms for now may lie so far ahead."""
+        self._late = False
+        self._strays: set[tuple[Address, float]] = set()
+        """Wakes that a call armed after its sender had given it up: too many, and nobody rings for them."""
         self._commits: dict[bytes, Commit] = {}
         """By nonce: all that were ever asked for."""
 
@@ -55,6 +60,15 @@ class Ledger:
         if found is not None:
             commit = under_way[keys.address_of(line["Key"]["pk"]["S"])]
             self._commits[line["ExpressionAttributeValues"][found[1]]["B"]] = copy.copy(commit)
+
+    def late(self, act: Callable[[], object]) -> None:
+        """A call arrives whose sender has given it up."""
+        self._late = True
+        try:
+            with suppress(Refused):
+                act()
+        finally:
+            self._late = False
 
     # Writes ------------------------------------------------------------------------------------------
 
@@ -91,7 +105,11 @@ class Ledger:
         if waits and not found.owner and not found.letters:
             self.model.broken("bell", f"{address}: the letter of {waits[0].op} waits, and the head says none does")
         at = found.armed
-        if at is not None and at > self.now() + self.skewed and not found.until and not self.belled(address, at):
+        if at is None or at <= self.now() + self.skewed or found.until or self.belled(address, at):
+            return
+        if self._late:
+            self._strays.add((address, at))
+        if (address, at) not in self._strays:
             self.model.broken("bell", f"{address}: it is given back, armed for {at}, and no bell was sent for that")
 
     def _head(self, address: Address, change: Changed | None) -> Commit | None:

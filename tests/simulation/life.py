@@ -10,6 +10,7 @@ from pydantic_core import from_json
 
 from roost.contract.address import Address
 from roost.contract.commit import Entry, Letter, Schedule, Snapshot
+from roost.contract.trigger import JOB_CANCEL
 
 
 @dataclass(slots=True)
@@ -24,6 +25,8 @@ class Parked:
     """How many faults there had been when it was parked."""
     guest: bool = False
     """A trigger whose host waits for the answer."""
+    wish: bool = False
+    """An agent's own, that a job of its end: no run of the author's."""
     known: int = 0
     """The how manieth that a host knew to be durable; 0 = none knows yet."""
 
@@ -52,6 +55,8 @@ class Life:
     crowded: bool = False
     """More letters waited than a snapshot holds: a host may know nothing of those that this one shows."""
     log_token: str = ""
+    others: int = 0
+    """Entries of its log that no run of the author's has written."""
     trouble: int = 0
     """How many faults there had been at its last commit."""
     parking: int = 0
@@ -81,5 +86,6 @@ def op_of(args: bytes) -> str:
 
 def parked(letter: Letter, trouble: int) -> Parked:
     return Parked(
-        op_of(letter.args), letter.lane, letter.next > 0 or letter.attempts > 0, trouble, letter.forwarded is not None
-    )
+        op_of(letter.args), letter.lane, letter.next > 0 or letter.attempts > 0, trouble, letter.forwarded is not None,
+        letter.action == JOB_CANCEL,
+    )  # fmt: skip

@@ -14,10 +14,13 @@ from roost.hosting.memory import rows
 from roost.tick.image import REDELIVER
 
 from .history import History
+from .job_model import JobModel
 from .life import Life, Parked, Sight, op_of, parked
 from .ops import SCHEDULED, Op, is_a, repeats
 
 EPS = 0.0015
+DID = "did"
+"""Kind of the entries that runs of the author's write."""
 
 
 class Model:
@@ -49,6 +52,8 @@ class Model:
         """Runs that saw two versions, by token: none may commit."""
         self.refused: frozenset[str] = frozenset()
         """Tokens of the states that the model of the deployed code does not take."""
+        self.jobs: JobModel | None = None
+        """None: no agent has any."""
         self.shared = False
         """Hosts share the store: letters come in beside who holds the agent, and a lost wake is found by a sweep."""
 
@@ -82,6 +87,8 @@ class Model:
             self._destroyed(life, sight, me)
         else:
             self._ticked(life, commit, sight, me, now)
+        if self.jobs is not None:
+            self.jobs.committed(commit, after)
         self._armed(life, sight, now, me)
 
     def _destroyed(self, life: Life, sight: Sight, me: str) -> None:
@@ -119,6 +126,9 @@ class Model:
             self.broken("atomic", f"{me}: n={n} after {life.n} in a commit of no run")
         if sight.n != n:
             self.broken("atomic", f"{me}: n={n} in the state, {sight.n} in the KV")
+        life.others += sum(e.kind != DID for e in commit.log)
+        if commit.restored:
+            life.others = after.seq - n
         self._logged(life, sight, n, token, commit.restored, me)
         self._marked(state, sight, me)
         for envelope in commit.outbox:
@@ -165,15 +175,16 @@ class Model:
         seqs = [e.seq for e in sight.log]
         if seqs != list(range(sight.snapshot.seq - len(seqs) + 1, sight.snapshot.seq + 1)):
             self.broken("log", f"{me}: the numbers {seqs} end at {sight.snapshot.seq}")
-        if sight.snapshot.seq != n:
+        if sight.snapshot.seq != n + life.others:
             self.broken("log", f"{me}: {n} runs, {sight.snapshot.seq} entries")
-        marks: list[dict[str, Any]] = [from_json(e.data) for e in sight.log]
+        marks: list[dict[str, Any]] = [from_json(e.data) for e in sight.log if e.kind == DID]
         if marks and (marks[-1]["n"] != n or marks[-1]["token"] != token):
             self.broken("atomic", f"{me}: n={n} {token} in the state, {marks[-1]} in the log")
         if [m["n"] for m in marks] != list(range(n - len(marks) + 1, n + 1)):
             self.broken("log", f"{me}: entries of the runs {[m['n'] for m in marks]}")
         before = marks[-2]["token"] if len(marks) > 1 else ""
-        if token != life.token and life.log_token and not restored and before != life.log_token:
+        shown = len(marks) > 1 or len(marks) == len(sight.log)
+        if token != life.token and life.log_token and not restored and shown and before != life.log_token:
             self.broken("log", f"{me}: the entry of run {life.log_token} is gone")
         life.log_token = token
 
@@ -212,8 +223,9 @@ class Model:
         letter = None if commit.consumed is None else life.letters.pop(commit.consumed, None)
         if commit.consumed is not None and letter is None:
             self.broken("mail", f"{me}: letter {commit.consumed} was consumed and did not wait")
-        if letter is not None and not letter.guest:
-            if not (op == letter.op or commit.dead or letter.op in life.applied or letter.op in life.dead):
+        if letter is not None and not (letter.guest or letter.wish):
+            done = commit.dead or letter.op in life.applied or letter.op in life.dead
+            if not (op == letter.op or done or (self.jobs is not None and self.jobs.was(life.address, letter.op))):
                 self.broken("mail", f"{me}: the letter of {letter.op} was consumed without its effect")
             self._in_order(life, letter, commit.consumed or 0, me)
         if op[:1] in {"t", "a"} and not (letter is not None and letter.op == op):

@@ -21,5 +21,7 @@ class Mutation:
     bug: bool = False
     first: int = 0
     """The first seed that is tried."""
+    jobs: bool = False
+    """Whether the agents of its worlds have jobs."""
     slow: bool = False
     """It takes a minute and more: run by `-m long` only."""

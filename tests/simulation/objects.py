@@ -69,6 +69,13 @@ class Tables:
         found = self.rows("SELECT armed FROM head")
         return found[0][0] if found else None
 
+    def job_due(self) -> float | None:
+        """And for its jobs: the platform has one alarm, set to the earlier of both."""
+        if not self.rows("SELECT 1 FROM sqlite_master WHERE name='job'"):
+            return None
+        due: float | None = self.rows("SELECT min(due) FROM job WHERE held=0")[0][0]
+        return due
+
 
 def _unhex(text: str | None) -> bytes | None:
     return None if text is None else bytes.fromhex(text)
@@ -191,5 +198,5 @@ class Objects:
         return {}
 
     def _armed(self) -> Sequence[tuple[Address, float]]:
-        times = [(a, disk.armed()) for a, disk in self.disks.items() if a in self._stores]
-        return [(a, t) for a, t in times if t is not None]
+        found = [(a, disk) for a, disk in self.disks.items() if a in self._stores]
+        return [(a, t) for a, disk in found for t in (disk.armed(), disk.job_due()) if t is not None]

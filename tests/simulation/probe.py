@@ -23,6 +23,7 @@ from roost.contract.commit import (
     Snapshot,
 )
 from roost.contract.errors import RoostError
+from roost.contract.job import Claim
 from roost.contract.trigger import Source
 from roost.hosting.resident import OwnedStore
 from roost.journal import Journal
@@ -61,7 +62,7 @@ class ProbeStore:
 
     @property
     def journal(self) -> Journal:
-        return self.real.journal
+        return self.real.journal if self.model.jobs is None else cast(Journal, ProbeJournal(self))
 
     def sight(self, address: Address) -> Sight:
         """What is stored of an agent."""
@@ -75,7 +76,7 @@ class ProbeStore:
 
     # Writes ------------------------------------------------------------------------------------------
 
-    async def _own(self, write: Coroutine[Any, Any, T]) -> T:
+    async def own(self, write: Coroutine[Any, Any, T]) -> T:
         """Whoever asked may die while the store writes: what it wrote must be seen all the same."""
         if not self.waits:
             return await write
@@ -85,19 +86,19 @@ class ProbeStore:
         return await asyncio.shield(task)
 
     async def commit(self, commit: Commit) -> Committed | AlreadyHandled:
-        return await self._own(self._commit(commit))
+        return await self.own(self._commit(commit))
 
     async def park(self, address: Address, letter: Letter, limit: int, armed: float) -> Letter:
-        return await self._own(self._park(address, letter, limit, armed))
+        return await self.own(self._park(address, letter, limit, armed))
 
     async def settle(self, address: Address, ids: Sequence[str], armed: float | None) -> None:
-        await self._own(self._settle(address, ids, armed))
+        await self.own(self._settle(address, ids, armed))
 
     async def purge(self, address: Address, id: str | None) -> int:
         return await self.real.purge(address, id)
 
     async def redrive(self, address: Address, id: str | None) -> int:
-        return await self._own(self._redrive(address, id))
+        return await self.own(self._redrive(address, id))
 
     async def _commit(self, commit: Commit) -> Committed | AlreadyHandled:
         note = self.model.history.note
@@ -177,3 +178,30 @@ class ProbeStore:
 
     def ahead(self, addresses: Sequence[Address]) -> Mapping[Address, Snapshot]:
         return self.real.ahead(addresses)
+
+
+class ProbeJournal:
+    """Fills the port `Journal`: rows are told to the model."""
+
+    def __init__(self, probe: ProbeStore) -> None:
+        self._probe = probe
+
+    def __getattr__(self, method: str) -> Any:
+        """All else, whoever asked for it being dead or not."""
+
+        async def call(*given: Any, **more: Any) -> Any:
+            return await self._probe.own(getattr(self._probe.real.journal, method)(*given, **more))
+
+        return call
+
+    async def append(
+        self, claim: Claim, position: int, data: bytes, *, again: bytes | None = None, ended: float | None = None
+    ) -> bool:
+        return await self._probe.own(self._append(claim, position, data, again, ended))
+
+    async def _append(self, claim: Claim, position: int, data: bytes, again: bytes | None, ended: float | None) -> bool:
+        done = await self._probe.real.journal.append(claim, position, data, again=again, ended=ended)
+        model = self._probe.model
+        if done and model.jobs is not None:
+            model.jobs.appended(claim, position, data, model.life(claim.address).generation)
+        return done

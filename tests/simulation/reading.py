@@ -11,7 +11,6 @@ import pytest
 from roost.engine import cell, chunks
 from roost.engine.mailbox import Waiting
 from roost.engine.subscribers import Subscriber
-from roost.protocol.frames import stream_reset
 from roost.tick.tick import Tick
 from roost_http import events, stream
 
@@ -37,17 +36,6 @@ def _untold(m: pytest.MonkeyPatch) -> None:
     m.setattr(events.Reader, "live", live)
 
 
-def _no_reset(m: pytest.MonkeyPatch) -> None:
-    whole = chunks.live
-
-    def live(one: cell.Cell, tick: Tick, waiting: Waiting, raw: bytes) -> None:
-        whole(one, tick, waiting, raw)
-        rpc = getattr(waiting.trigger.payload, "rpc", None)
-        one.lives = [x for x in one.lives if rpc is None or x.data != stream_reset(rpc)]
-
-    m.setattr("roost.engine.run.live", live)
-
-
 def _runs_alike(m: pytest.MonkeyPatch) -> None:
     """The number of an attempt dies with its host."""
 
@@ -70,5 +58,4 @@ READING: Final = (
     Mutation("an idle agent is dropped while a reader loads it", _swept, bug=True, first=832_059),
     Mutation("a reader misses the entries of a commit whose answer was lost", _untold, bug=True, first=3_790),
     Mutation("two runs of a call stream under the same ids", _runs_alike, bug=True, first=488),
-    Mutation("a stream begins anew without a reset", _no_reset, "dynamo", bug=True, first=414),
 )

@@ -18,6 +18,8 @@ async def rollout(world: World, operator: Operator, rng: Random) -> None:
     """Some hosts are replaced by newer ones, some of those by older ones again; in the end all are newer."""
     await asyncio.sleep(rng.random() * 10)
     share = rng.choice([0.3, 0.7])
+    if world.model.jobs is not None:
+        world.model.jobs.changed = True
     world.release = lambda: NEW if rng.random() < share else OLD
     for _ in range(rng.choice([2, 4])):
         world.history.note("rollout", f"{share:.0%} newer")

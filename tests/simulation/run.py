@@ -28,6 +28,8 @@ from .plans import Planner
 from .reader import Reader, readers
 from .setting import draw
 from .stores import STORES
+from .toil_plans import JobPlanner
+from .toiling import toil, toiling
 from .world import World
 
 MOST_RUNS: Final = 300
@@ -149,7 +151,7 @@ async def _story(world: World, clients: list[Client], operator: Operator, rng: R
     await judge(world, clients)
 
 
-async def _world(seed: int, store: str, started: list[History]) -> Outcome:
+async def _world(seed: int, store: str, started: list[History], jobs: bool | None) -> Outcome:
     rng = Random(seed)
     maker = STORES[store]
     setting = draw(rng, hosts=maker.hosts)
@@ -170,12 +172,18 @@ async def _world(seed: int, store: str, started: list[History]) -> Outcome:
         asyncio.get_running_loop().set_exception_handler(failed)
         faults.watch = struck
         observe(Watcher(world))
-        planner = Planner(rng, setting.keys)
+        planner: Planner
+        if STORES[store].jobs and (toiling(seed) if jobs is None else jobs):
+            toil(seed, world)
+            planner = JobPlanner(rng, setting.keys)
+        else:
+            planner = Planner(rng, setting.keys)
         clients = [Client(world, f"c{i}", planner) for i in range(setting.clients)]
         operator = Operator(world, "op", planner)
         for _ in range(setting.hosts):
             world.boot()
-        clients += readers(seed, world)
+        if world.labours is None:
+            clients += readers(seed, world)
         story = asyncio.ensure_future(_story(world, clients, operator, rng, of_seed(seed, maker.hosts)))
         history.over = story.cancel
         if history.violation is None:
@@ -187,13 +195,13 @@ async def _world(seed: int, store: str, started: list[History]) -> Outcome:
         return Outcome(seed, history.violation, history.hash(), history.counts, history.lines)
 
 
-def simulate(seed: int, store: str = "memory") -> Outcome:
-    """Run one seed."""
+def simulate(seed: int, store: str = "memory", *, jobs: bool | None = None) -> Outcome:
+    """Run one seed. `jobs`: whether its agents have some; None: as the seed says."""
     logging.getLogger("roost").setLevel(logging.CRITICAL)
     started: list[History] = []
     try:
         with crowded(seed):
-            return loop.run(_world(seed, store, started))
+            return loop.run(_world(seed, store, started, jobs))
     except (loop.Spinning, loop.Stuck) as error:
         history = started[0]
         history.broken("progress", (error.__doc__ or "").strip())

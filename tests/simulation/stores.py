@@ -34,6 +34,8 @@ class Maker:
 
     make: Callable[[Setting, Random, History, Faults], AbstractContextManager[World]]
     hosts: int = 1
+    jobs: bool = True
+    """Whether its hosts carry jobs out."""
 
 
 @contextmanager
@@ -83,5 +85,6 @@ def _dynamo(setting: Setting, rng: Random, history: History, faults: Faults) -> 
 
 
 STORES: Final = {
-    "dynamo": Maker(_dynamo, 4), "memory": _owned(_memory), "objects": _owned(_objects), "sqlite": _owned(_sqlite),
+    "dynamo": Maker(_dynamo, 4, jobs=False), "memory": _owned(_memory), "objects": _owned(_objects),
+    "sqlite": _owned(_sqlite),
 }  # fmt: skip

@@ -25,7 +25,7 @@ from roost_lambda.frame_lanes import Lanes
 from roost_lambda.gateway import ApiGateway
 from roost_lambda.head import head
 from roost_lambda.plan import HOLD
-from roost_lambda.sockets import Sockets
+from roost_lambda.sockets import HANG_UPS, Sockets
 from roost_lambda.store import DynamoStore
 from roost_lambda.table import Table
 
@@ -123,6 +123,8 @@ class Fate:
     struck: Callable[[str, str], None]
     """Told of what is no fault of `faults`: (call, what)."""
     crash: Callable[[], None]
+    late: Callable[[Callable[[], object]], None]
+    """Makes a call whose sender has given it up."""
 
     async def on(
         self, name: str, act: Callable[[], T], fail: Callable[[], Exception], lost: Exception, *, ghosts: bool = False
@@ -144,7 +146,7 @@ class Fate:
             raise fail()
         if fault == "lose" and ghosts and rng.random() < GHOSTS:
             self.struck(name, "ghost")
-            host.loop.call_later(rng.random() * GHOST, partial(_haunt, act))
+            host.loop.call_later(rng.random() * GHOST, partial(self.late, act))
             await asyncio.sleep(rng.random() * TIMEOUT)
             await host.dead()
             raise lost
@@ -175,12 +177,6 @@ class Fate:
         else:
             await asyncio.sleep(self.faults.pause())
         await self.host.dead()
-
-
-def _haunt(act: Callable[[], object]) -> None:
-    """A request arrives whose sender has given it up."""
-    with suppress(Refused):
-        act()
 
 
 class ObservedStore(DynamoStore):
@@ -308,14 +304,19 @@ class HostWire:
             if await self._fate.on("wire.send", there, _Unsent, _Unsent()):
                 return True
         except _Unsent:  # as `Sockets`: a connection has no hole
-            await self._hang_up(cid, 1001, "unsent")
+            for _ in range(HANG_UPS):
+                if await self._hang_up(cid, 1001, "unsent"):
+                    break
+            else:
+                return True
         assert self.backend is not None
         await self.backend.unbind(cid)
         return False
 
-    async def _hang_up(self, cid: str, code: int, reason: str) -> None:
+    async def _hang_up(self, cid: str, code: int, reason: str) -> bool:
         with suppress(_Unsent):
-            await self._fate.on("wire.close", partial(self._closed, cid, code, reason), _Unsent, _Unsent())
+            return await self._fate.on("wire.close", partial(self._closed, cid, code, reason), _Unsent, _Unsent())
+        return False
 
 
 class Worker(Machine):
@@ -325,7 +326,7 @@ class Worker(Machine):
         rng = Random(fleet.rng.getrandbits(32))
         self.fleet = fleet
         self.running = 0
-        fate = Fate(fleet.faults, host, rng, fleet.struck, crash)
+        fate = Fate(fleet.faults, host, rng, fleet.struck, crash, fleet.ledger.late)
         calls = HostCalls(fleet, fate)
         table = Table(TABLE, calls, clock=host.loop.time, sleep=host.sleep, random=Random(rng.getrandbits(32)))
         store = calls.store = ObservedStore(table, fleet.setting.log_limit, host.now)

@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from roost import App
 from roost.contract.address import Address
 from roost.contract.commit import DeadLetter
+from roost.contract.job import Job
 from roost.engine.runtime import Runtime
 from roost.testing.clock import EPOCH
 from roost.testing.faults import Faults
 
+from . import app
 from .gateway import Gateway, Socket
 from .history import History
 from .host import SimHost
+from .labour import Labours
 from .life import Sight
 from .model import Model
 from .outside import Outside
@@ -56,6 +60,10 @@ class World(ABC):
         self.booted = 0
         self.release: Callable[[], int] = lambda: 1
         """Which version of the app the next host has."""
+        self.app: Callable[[int], App] = app.make
+        """The app of a version, made anew for each host."""
+        self.labours: Labours | None = None
+        """Set where agents have jobs."""
         self.skew = 0.0
         self.delivered: set[str] = set()
         """Envelopes whose receiver has them."""
@@ -112,6 +120,10 @@ class World(ABC):
     @abstractmethod
     def graves(self, address: Address) -> Sequence[DeadLetter]:
         """Its dead letters."""
+
+    @abstractmethod
+    def jobs_left(self) -> Sequence[tuple[Address, Job]]:
+        """Jobs that live."""
 
     # Connections -------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """The port `Wire` over API Gateway's @connections: text only, 128 KB a message, a close without a code.
 
-A connection has no hole: where a frame can't be sent, none behind it is, and the connection is hung up. Its client comes
+A connection has no hole: behind a frame that can't be sent none is, and the connection is hung up. Its client comes
 back and is shown the state; of a stream it would not know that chunks are missing, or that it has begun anew.
 
 Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
@@ -21,6 +21,8 @@ from roost.protocol.frames import wrapped
 from .aws import Aws, error_code
 
 SERVICE: Final = "apigatewaymanagementapi"
+HANG_UPS: Final = 3
+"""Times that a connection is hung up, most."""
 GREETING: Final = 5.0
 """Seconds within which a connection that $connect let in can be sent to."""
 log = logging.getLogger("roost")
@@ -49,23 +51,26 @@ class Sockets:
         async with self._lock(cid):
             await self._hang_up(cid)
 
-    async def _hang_up(self, cid: str) -> None:
+    async def _hang_up(self, cid: str) -> bool:
+        """Whether the connection is gone."""
         from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 
-        try:
-            await self._aws.call(SERVICE, "delete_connection", ConnectionId=cid)
-        except ClientError as error:
-            if error_code(error) != "GoneException":
+        for _ in range(HANG_UPS):
+            try:
+                await self._aws.call(SERVICE, "delete_connection", ConnectionId=cid)
+                return True
+            except (ClientError, BotoCoreError) as error:
+                if isinstance(error, ClientError) and error_code(error) == "GoneException":
+                    return True
                 log.warning("%s was not closed: %s", cid, error)
-        except BotoCoreError as error:
-            log.warning("%s was not closed: %s", cid, error)
+        return False
 
     def open(self, address: Address) -> Mapping[str, int] | None:
         """Only by asking for each: not known."""
         return None
 
     async def post(self, cid: str, queue: Sequence[bytes], *, greeting: bool = False) -> bool:
-        """Send in order; False when the connection is gone, or was hung up. `greeting`: it may not be quite there yet."""
+        """Send in order; False when the connection is gone, or was hung up. `greeting`: it may not be there yet."""
         from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs] (it has none)
 
         edge = asyncio.get_running_loop().time() + (GREETING if greeting else 0.0)
@@ -83,7 +88,8 @@ class Sockets:
                             continue
                         if code != "GoneException":
                             log.error("a frame of %d bytes to %s was not sent: %s", len(data), cid, error)
-                            await self._hang_up(cid)
+                            if not await self._hang_up(cid):
+                                return True  # its agent must not forget a connection that is there
                         await self._gone(cid)
                         return False
                     break

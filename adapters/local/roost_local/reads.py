@@ -171,13 +171,15 @@ class Reads:
         one = (aid,)
         if read is None:
             read = tuple(map(rows.schedule, self._keyed(address, _SCHEDULES, one))) if schedules else ()
+        letters = tuple(map(rows.letter, self.ask(_LETTERS, (aid, 0, LETTERS)))) if waiting else ()
+        if len(letters) < waiting and len(letters) < LETTERS:
+            self._say(address, "letters of it are missing, or have no number, and are passed over")
         return Snapshot(
             address, schema, gen, fence, version, at, seq, sgen, due, armed, released, state, state_version,
             read,
             tuple(map(rows.connection, self._keyed(address, _CONNECTIONS, one))) if connections else (),
             tuple(map(rows.envelope, self._keyed(address, _OUTBOX, one))) if outbox else (),
-            tuple(map(rows.letter, self.ask(_LETTERS, (aid, 0, LETTERS)))) if waiting else (),
-            waiting, dead,
+            letters, waiting, dead,
             tuple(live(x, bytes) for x in self.ask(_JOBS, one)) if jobs else (),
         )  # fmt: skip
 

@@ -38,7 +38,7 @@ class Asking(Hold):
     _known: dict[str, Question] | None = None
     """Questions of this run that were asked before it was replayed here; None = they were not read."""
     _took: set[str]
-    """Ids of signals that somebody got, and the store need not show any more."""
+    """Ids of signals that the body has taken, and the store need not show any more."""
 
     def question_id(self, call: str) -> str:
         """Of a call's question: no other question of the agent ever has it."""

@@ -45,9 +45,9 @@ class Body:
         self._root: OrderedTask | None = None
         self._asked: list[PendingCall] = []
         self._mail: dict[str, list[Fact]] = {}
-        """Signals by name that came for nobody: whoever waited for them was told something else first."""
+        """Signals by name that no call waits for: the one that did was cancelled first."""
         self.taken: set[str] = set()
-        """Ids of the signals that somebody got."""
+        """Ids of the signals that calls have taken."""
         self.questions = 0
         """How many it asked so far."""
 
@@ -94,6 +94,14 @@ class Body:
         else:
             self._outcome(fact)
         loop.pump()
+
+    def check(self, fact: Fact) -> None:
+        """The journal says that a call was begun, or tried. Diverged: the body asked for something else there."""
+        if self.done:
+            return
+        call = self.loop.wanted.get(fact.id) or self.loop.passed.get(fact.id)
+        if call is None or not _same(call, fact):
+            raise _diverged(fact, call)
 
     def _signal(self, fact: Fact) -> None:
         """To the first of those who wait for this name; else to the next one who does."""

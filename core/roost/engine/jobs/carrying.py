@@ -262,7 +262,7 @@ class Carrying(Asking):
         append = partial(self.journal.append, self.claim, row.position, data, again=next_run, ended=ended)
         if not await self._insist(append):
             await self._plainly(execution.lost)
-            self.executor.later(self.address, 0.0)  # a row of whoever had it before: read on behind it
+            self.executor.later(self.address, 0.0)  # a row of the executor before: read on behind it
             raise Lost
         self.count += 1
         self.size += len(data)
@@ -315,15 +315,14 @@ class Carrying(Asking):
 
     def _begin(self, call: PendingCall) -> None:
         assert self.execution is not None
-        said = self.execution.tries.get(call.id, {})
-        doing = self._do(call, attempt(self.runtime, self.address, self._path(call), call, said))
+        doing = self._do(call, self.execution.tries.get(call.id, {}))
         self.steps[call.id] = call.context.copy().run(self.host.spawn, doing)
 
-    async def _do(self, call: PendingCall, doing: Coroutine[Any, Any, Done]) -> None:
+    async def _do(self, call: PendingCall, said: dict[str, Any]) -> None:
         execution = self.execution
         assert execution is not None
         try:
-            done = await doing
+            done = await attempt(self.runtime, self.address, self._path(call), call, said)
         except BaseException as error:
             if call.id not in self.steps or self.host.ending():
                 raise
@@ -362,7 +361,7 @@ class Carrying(Asking):
         await self._let_go(None, self.host.now() + LATER)
 
     async def _troubled(self, error: RoostError) -> None:
-        """It can't go on with this code: nothing is lost, and somebody must look."""
+        """It can't go on with this code: nothing is lost, and it waits for other code, or a cancellation."""
         job, now = self.job, self.host.now()
         notes = [note for note in await self.journal.notes(self.address, self.uid) if note.kind == "cancel"]
         if notes or now >= job.live.deadline:

@@ -90,8 +90,10 @@ class Execution:
 
     def _recorded(self, fact: Fact) -> None:
         if fact.kind == "started":
+            self.body.check(fact)
             self._begun.add(fact.id)
         elif fact.kind == "tried":
+            self.body.check(fact)
             self._tried(fact)
         elif fact.kind == "ended":
             self.state = "ended"
@@ -165,7 +167,7 @@ class Execution:
             self._gathered.append(Fact(kind, now, call.id, call.name, call.fingerprint, data))
 
     def take(self, now: float) -> None:
-        """Signals that somebody waits for become facts."""
+        """Signals that a call waits for become facts."""
         if not (self._ending or self.body.done):
             for fact in self.waits.take(self.body, now):
                 self.notes.add(fact.id)
@@ -276,7 +278,7 @@ class Execution:
 
     @property
     def waiting_for_nothing(self) -> bool:
-        """Suspended for good: no timer, and nothing asked for that somebody outside could answer."""
+        """Suspended for good: no timer, and nothing asked for that could be answered from outside."""
         return self.state == "suspended" and not self.body.loop.wanted and self.due() is None
 
     # Within ------------------------------------------------------------------------------------------

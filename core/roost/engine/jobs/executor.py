@@ -192,7 +192,7 @@ class Executor:
         await self._arm(address, due)
 
     async def _next(self, address: Address, now: float) -> float | None:
-        """When somebody must look: at what is carried out here too, should this process die."""
+        """When the agent's jobs must be looked at: those too that are carried out here, should this process die."""
         times: list[float] = []
         for job in await self.runtime.store.journal.jobs(address):
             which = address, job.live.uid

@@ -1,6 +1,6 @@
-"""What a job waits for from others, as its execution has it: signals nobody took yet, open questions.
+"""What a job waits for from outside, as its execution has it: signals that are not taken yet, open questions.
 
-A signal becomes a fact when somebody waits for it, and no earlier: until then it stays a note of the store, where the
+A signal becomes a fact when a call waits for it, and no earlier: until then it stays a note of the store, where the
 next run of the job finds it. An answer, or the time that a question is over, is a fact of its call.
 """
 
@@ -39,7 +39,7 @@ class Waits:
         self._to_close: list[str] = []
 
     def asked(self, call: PendingCall) -> bool:
-        """Whether it is something that others do, and no step."""
+        """Whether it is answered from outside, and no step."""
         if isinstance(call.work, QuestionWork):
             self._to_ask.append(call)
             return True
@@ -71,7 +71,7 @@ class Waits:
         self._signals.setdefault(note.id, note)
 
     def take(self, body: Body, now: float) -> Iterable[Fact]:
-        """Facts of the signals that somebody waits for."""
+        """Facts of the signals that calls wait for."""
         if not self._signals:
             return
         waits = Counter(call.work.name for call in body.loop.wanted.values() if isinstance(call.work, WaitWork))

@@ -1,8 +1,8 @@
-"""Giving an agent back (rule 10): once nothing waits, or whoever waits is left to another host.
+"""Giving an agent back (rule 10): once nothing waits, or what waits is left to another host.
 
 A lease, as one host sees it (`Leases.holds`, `Leases.sure`):
 
-    away     somebody else has the agent, or nobody     taken by `Tenure.fetch`, a load
+    away     another host has the agent, or none        taken by `Tenure.fetch`, a load
     held     this host has it                           renewed by `renewal`; given back here, or in a commit (`seal`)
     unsure   held, but by this host's clock another may have taken it: nothing is sent (`Tenure.overtaken`)
     lost     a commit found it taken (Fenced), or the store can't be asked: `Leases.lost`, and it ends by itself
@@ -104,8 +104,8 @@ async def _retake(tenure: Tenure) -> None:
 
 
 async def _decline_all(tenure: Tenure, error: RoostError) -> None:
-    """The agent can't be loaded here: nobody waits for the end of a lease that does nothing. Who parked a trigger
-    and waits is told why; tells stay for whoever can load it."""
+    """The agent can't be loaded here, and is given back: a lease that does nothing keeps other hosts waiting. The hosts
+    whose triggers are parked are told why; tells stay for a host that can load it."""
     leases, address = tenure.leases, tenure.address
     try:
         for _ in range(DECLINES):
@@ -129,7 +129,7 @@ async def _decline(tenure: Tenure, error: RoostError) -> None:
 
 
 async def _gather(tenure: Tenure, image: Image) -> None:
-    """Somebody rang: read the letters, look what is due."""
+    """The bell rang: read the letters, look what is due."""
     now = tenure.runtime.host.now()
     late = False
     found = await tenure.runtime.store.parked(tenure.address, 0, LETTERS)

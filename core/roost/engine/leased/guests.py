@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 POLL: Final = (0.02, 1.0)
 """Seconds between looks for an answer: the first, and the most; each is about a quarter of the wait so far."""
 LOOK: Final = 5.0
-"""Seconds after which whoever waits looks for itself, when nobody should hold the agent any more."""
+"""Seconds between the looks of a waiting host, once the holder's lease should have ended."""
 LATE: Final = 1.5
 """Seconds after a deadline until a parked trigger is taken back: by then its tick, if it ran, has committed."""
 
@@ -105,7 +105,7 @@ async def _wait(tenure: Tenure, n: int, until: float, deadline: float) -> TickRe
     host, leases = tenure.runtime.host, tenure.leases
     pause, longest = POLL
     while True:
-        if host.monotonic() >= until:  # nobody holds the agent, or whoever did is dead
+        if host.monotonic() >= until:  # the lease has ended, or its holder is dead
             tenure.away = 0.0
             tenure.alarm()
             until = host.monotonic() + LOOK

@@ -30,6 +30,8 @@ class LeasedPump(Pump[Tenure]):
 
     async def look(self, tenure: Tenure, /) -> None:
         heard, tenure.heard = tenure.heard, []
+        if tenure.image is not None and not tenure.leases.holds(tenure.address):
+            tenure.forget()  # what it held may be another host's by now: an old image must not say when it is woken
         try:
             image = await ready(tenure)
         except RoostError as error:
@@ -85,7 +87,7 @@ class LeasedPump(Pump[Tenure]):
                     return
                 tenure.away = 0.0
         if waiting.parked_as and waiting.parked_as not in tenure.image.letters:
-            _drop(tenure, waiting)  # somebody else ran it, or it was taken back
+            _drop(tenure, waiting)  # another host ran it, or it was taken back
             return
         if tenure.jumbled and waiting.parked_as:
             waiting = _in_turn(tenure, waiting)
@@ -174,7 +176,7 @@ async def _answer(tenure: Tenure) -> None:
         try:
             await tenure.leases.answer(tenure.address, n, answer_of(result))
         except RoostError:
-            tenure.forget()  # it stays parked: whoever reads it again answers
+            tenure.forget()  # it stays parked: the host that reads it again answers
             continue
         image = tenure.image
         if image is not None and image.drop(n):

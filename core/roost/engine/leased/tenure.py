@@ -1,12 +1,12 @@
 """A cell on a host that shares its store: it holds its agent only while it works, and leaves nothing to the background.
 
-The image lives from the claim to the leave. Who finds the agent held parks what it has, rings, and waits for the
-answer (rule 10). Frames are out before the agent is given back, so a later version can't overtake them.
+The image lives from the claim to the leave. A host that finds the agent held parks its trigger, rings, and waits for
+the answer (rule 10). Frames are out before the agent is given back, so a later version can't overtake them.
 
 Doorbells. An agent that was given back and is armed for T has a bell under way that is for T: the bell is sent before
 the lease ends, and a commit that moves T does not end it. Of an agent whose holder died that is not known (`Taken`):
-whoever takes it next sends one before it gives the agent back, or is found dead itself. So a bell that comes before T
-needs a successor only if it is for T, or for nobody knows what; one for another time is of a wake that was put off, and
+the next holder sends one before it gives the agent back, or is found dead itself. So a bell that comes before T needs a
+successor only if it is for T, or it is not known for what; one for another time is of a wake that was put off, and
 ends. At most one bell is sent each time that T moves, one for each that came early, one for each holder that died.
 """
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .parked_frames import ParkedFrames
 
 LINGER: Final = 1.0
-"""Seconds a host goes on for others after its own trigger came; then the doorbell's host takes over."""
+"""Seconds for which a host runs letters of other hosts after its own trigger came; then the doorbell's host does."""
 CROSSINGS: Final = 0.7
 """Seconds between looks for asks that cross, of an agent that waits for another."""
 TURNED: Final = 0.03
@@ -61,19 +61,19 @@ class Tenure(Cell):
         "landed",
         "lines",
         "lookout",
-        "owed",
         "renewal",
         "rests",
         "shown",
         "stay",
         "tries",
+        "unsent_bell",
     )  # fmt: skip
     leases: Leases
 
     def __init__(self, runtime: Shared, kind: Kind, address: Address, work: Work) -> None:
         super().__init__(runtime, kind, address, work)
         self.stay = 0.0
-        """Until when letters of others are run; monotonic, as `away`."""
+        """Until when letters of other hosts are run; monotonic, as `away`."""
         self.dropped = False
         """Letters were left for the next host."""
         self.failed = False
@@ -98,7 +98,7 @@ class Tenure(Cell):
         """The last version whose frames this host let out: a tick ends when they are."""
         self.belled: float | None = None
         """The wake for which a doorbell is under way; None: for none that is known."""
-        self.owed: tuple[float, bool] | None = None
+        self.unsent_bell: tuple[float, bool] | None = None
         """A doorbell to be sent before the agent is given back: see `Leases.wake`."""
         self.heard: list[float | None] = []
         """Of the doorbells since the last look: the wake that each is for; 0: for none; None: not known."""
@@ -119,9 +119,9 @@ class Tenure(Cell):
                 self.belled = found.armed
             elif found.taken == "dead":
                 self.belled = None
-                self._owe(found.armed)
+                self._set_bell(found.armed)
             elif found.armed is not None and found.armed > self.runtime.host.now():
-                self._owe(found.armed)
+                self._set_bell(found.armed)
             if found.released < self.shown <= found.version:  # what this host let out it need not let out again
                 found = replace(found, released=self.shown)
             self.renewal.begin()
@@ -131,7 +131,7 @@ class Tenure(Cell):
         image = self.image
         if image is None:
             return
-        for letter in image.letters.values():  # somebody waits for these; tells stay parked
+        for letter in image.letters.values():  # hosts wait for the answers of these; tells stay parked
             if letter.forwarded is not None and letter.n not in self.queued:
                 self.queued.add(letter.n)
                 self.mailbox.put(letter_waiting(self.kind, letter, self.runtime.host))
@@ -157,7 +157,7 @@ class Tenure(Cell):
 
     def unbelled(self, commit: Commit) -> bool:
         at = commit.armed
-        return self.owed is not None or (at is not None and (at != self.belled or at <= commit.at))
+        return self.unsent_bell is not None or (at is not None and (at != self.belled or at <= commit.at))
 
     def finish(self, waiting: Waiting, result: TickResult) -> None:
         n = waiting.parked_as
@@ -197,12 +197,12 @@ class Tenure(Cell):
     def overtaken(self) -> bool:
         if self.leases.sure(self.address):
             return False
-        self.leases.lost(self.address)  # whoever loads it next sends the state; the doorbell sees to it that one does
+        self.leases.lost(self.address)  # the host that loads it next sends the state, and the doorbell brings one
         self.dropped = True
         return True
 
     def replies(self, waiting: Waiting) -> bool:
-        return not (waiting.parked_as and self.overtaken())  # whoever has the agent replies, or did
+        return not (waiting.parked_as and self.overtaken())  # the host that has the agent replies, or did
 
     def vanished(self, cid: str) -> None:
         """The wire found a connection gone."""
@@ -216,7 +216,7 @@ class Tenure(Cell):
         return failures >= 2
 
     async def park(self, letter: Letter, armed: float) -> None:
-        """Make a letter durable; whoever holds the agent is rung, else a doorbell is sent."""
+        """Make a letter durable; the holder of the agent is rung, without one a doorbell is sent."""
         later = letter.next > self.runtime.host.now()
         kept, until = await self.leases.post(
             self.address,
@@ -232,11 +232,11 @@ class Tenure(Cell):
     async def arm(self, at: float | None) -> None:
         """Be rung for then, once the agent is given back."""
         self.armed = at
-        self._owe(at)
+        self._set_bell(at)
 
-    def _owe(self, at: float | None) -> None:
+    def _set_bell(self, at: float | None) -> None:
         """A bell whose time has come is spent, and one for the same instant may have rung long ago."""
-        self.owed = None if at is None or (at == self.belled and at > self.runtime.host.now()) else (at, True)
+        self.unsent_bell = None if at is None or (at == self.belled and at > self.runtime.host.now()) else (at, True)
 
     async def rearm_later(self) -> None:
         """A wake failed: be rung in a while, and less and less often. The bell of a pause that lasts is under way."""
@@ -244,43 +244,43 @@ class Tenure(Cell):
         now = host.monotonic()
         if not retries.pausing(self.address, now):
             self.armed = host.now() + retries.failed(self.address, now)
-            self.owed = self.armed, False
+            self.unsent_bell = self.armed, False
 
     def rearm_soon(self) -> None:
         """What is under way takes long."""
         self.armed = self.runtime.host.now() + REARM
-        self.owed = self.armed, False
+        self.unsent_bell = self.armed, False
 
     def hear(self, wake: float | None) -> None:
         """A doorbell rang, for that wake; 0: for none; None: not known. A look must follow."""
         self.heard.append(wake)
 
     def _next(self) -> tuple[float, bool] | None:
-        """What is owed now: it may have come to something else, and commits that are no tick's arm nobody."""
-        image, owed = self.image, self.owed
+        """The doorbell to send now. Commits since may have moved the wake, and those that are no tick's set none."""
+        image, unsent_bell = self.image, self.unsent_bell
         if image is None or self.status != "awake":
-            return owed
+            return unsent_bell
         at = image.armed
-        if owed is None:
+        if unsent_bell is None:
             if at is not None and at > self.runtime.host.now():
-                self._owe(at)
-        elif owed[1] and owed[0] != at:
-            self._owe(at)
-        return self.owed
+                self._set_bell(at)
+        elif unsent_bell[1] and unsent_bell[0] != at:
+            self._set_bell(at)
+        return self.unsent_bell
 
     async def bell(self) -> bool:
-        """Send the doorbell that is owed; False: it could not be sent, and is owed still."""
-        while (owed := self._next()) is not None:
-            at, known = owed
+        """Send the doorbell that is due; False: it could not be sent, and is due still."""
+        while (unsent_bell := self._next()) is not None:
+            at, known = unsent_bell
             try:
                 await self.leases.wake(self.address, at, known)
-            except RoostError as error:  # what happened has happened; whoever takes the agent rings, or the sweeper
+            except RoostError as error:  # what is committed stays so; the next holder rings, or the sweeper
                 self.runtime.log.warning("%s: its alarm could not be set: %s", self.address, error.message)
                 return False
             if known:
                 self.belled = at
-            if self.owed is owed:
-                self.owed = None
+            if self.unsent_bell is unsent_bell:
+                self.unsent_bell = None
         return True
 
     # Asks that cross ---------------------------------------------------------------------------------
@@ -337,7 +337,7 @@ class Tenure(Cell):
         self.rested()
 
     def rested(self) -> None:
-        """Something is over: whoever waits for all of it may go on."""
+        """Something is over: those that wait until nothing is under way may go on."""
         if self.idle:
             rests, self.rests = self.rests, []
             for one in rests:
@@ -356,5 +356,5 @@ class Tenure(Cell):
         return not self.guests and super().idle
 
     def linger(self, until: float) -> None:
-        """Run letters of others until then, at least."""
+        """Run letters of other hosts until then, at least."""
         self.stay = max(self.stay, until)

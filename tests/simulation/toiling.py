@@ -1,0 +1,27 @@
+"""Which worlds have jobs, and what is theirs."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Final
+
+from . import toiler
+from .job_model import JobModel
+from .labour import Labours, labour
+from .world import World
+
+ODDS: Final = 1 / 3
+"""Share of the seeds whose agents have jobs."""
+
+
+def toiling(seed: int) -> bool:
+    """Whether the agents of a seed have jobs. All other seeds are what they were."""
+    return Random(f"jobs of {seed}").random() < ODDS
+
+
+def toil(seed: int, world: World) -> None:
+    """Give the agents of a world jobs."""
+    world.model.jobs = JobModel(world.history, world.model.tokens)
+    world.labours = Labours(world.model.jobs, Random(f"toil of {seed}"))
+    world.app = toiler.make
+    labour(world.labours)
