@@ -94,10 +94,6 @@ def _begins_unsaid(m: pytest.MonkeyPatch) -> None:
     m.setattr(Execution, "_look", look)
 
 
-def _uncompared(m: pytest.MonkeyPatch) -> None:
-    m.setattr(Body, "check", lambda self, fact: None)
-
-
 def _end_untold(m: pytest.MonkeyPatch) -> None:
     """Whoever finds that a job has ended does not tell its agent: the host died that would have."""
     whole = Carrying._live
@@ -283,7 +279,6 @@ JOBS: Final = (
     Mutation("a body hears of an outcome before its row is written", _hears_early, jobs=True),
     Mutation("a step that runs once at most is begun again", _begins_again, jobs=True),
     Mutation("a step that runs once at most begins before a row says so", _begins_unsaid, jobs=True),
-    Mutation("what was begun is not compared with the code", _uncompared, bug=True, first=457, jobs=True),
     Mutation("an end whose host died is not told", _end_untold, jobs=True),
     Mutation("a tick of a job that is asked for again is another", _anew, jobs=True),
     Mutation("a tick of a job runs in the next life of its agent", _of_past_lives, first=2449, jobs=True),
