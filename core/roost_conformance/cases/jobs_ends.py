@@ -89,8 +89,8 @@ async def cancel_racing_end_has_one_outcome(stage: Stage) -> None:
             await asyncio.sleep(delay)
             heard = await job.agent.call("stop", id)
             done = await job.ended(id)
-            lines = await job.ledger.until(1)
             if done["error"] is None:
+                lines = await job.ledger.until(1)  # one that is cancelled in its last step may have written nothing
                 assert done["value"] == "slept" and "slept" in lines, (done, lines)
             else:
                 assert heard and done["error"] == "cancelled", done
