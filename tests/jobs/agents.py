@@ -10,7 +10,6 @@ from pydantic import BaseModel
 
 from roost import (
     Agent,
-    AgentError,
     Cancelled,
     JobDone,
     Rejected,
@@ -25,26 +24,13 @@ from roost import (
 )
 from roost.testing.clock import VirtualHost
 
-RAN: list[str] = []
-"""Steps, as they ran: what no journal can make undone."""
-
-
-class Notes(BaseModel):
-    total: int = 0
-    ended: list[str] = []
+from .noted import RAN, Ledger, Notes
+from .reaching import Reaching
 
 
 class Page(BaseModel):
     url: str
     words: int
-
-
-class Ledger(Agent[Notes]):
-    @action
-    async def add(self, n: int) -> int:
-        RAN.append(f"add {n}")
-        self.state.total += n
-        return self.state.total
 
 
 class Research(Agent[Notes]):
@@ -216,86 +202,6 @@ class Patient(Agent[Notes]):
         self.state.ended.append(done.value if done.error is None else done.error.code)
 
 
-class Reaching(Agent[Notes]):
-    """Whose body reaches for what it may not."""
-
-    @action
-    async def begin(self, what: str) -> str:
-        return self.start(None, self.work, what).id
-
-    @job
-    async def work(self, run: Run, what: str) -> str:
-        try:
-            if what == "state":
-                self.state.total += 1
-            elif what == "http":
-                self.http.build_request("GET", "http://x")
-            elif what == "ask":
-                await self.agent(Ledger, "x").add(1)
-            elif what == "kv":
-                self.kv.put("a", 1)
-            elif what == "tell":
-                self.tell(self.agent(Ledger, "x").add, 1)
-            elif what == "schedule":
-                self.schedule("a", 1, self.fine)
-            elif what == "start":
-                self.start(None, self.work, "x")
-            elif what == "random":
-                self.random.random()
-            elif what == "thread":
-                await asyncio.to_thread(print)
-            elif what == "many":
-                return str(sum(await asyncio.gather(*(run.step(self.same, n) for n in range(250)))))
-            elif what == "loud":
-                await run.step(self.loud)
-            elif what == "group":
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(asyncio.to_thread(print))
-            elif what == "group of steps":
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(_awaited(run.step(self.refuse_in_a_group)))
-            elif what == "endless":
-                while True:  # noqa: ASYNC110
-                    await asyncio.sleep(0)
-            elif what == "raise":
-                raise ValueError("the author's own")
-            elif what == "large":
-                return "x" * 200_000
-            elif what == "in step":
-                return await run.step(self.in_step)
-            elif what == "log":
-                self.log.warning("body %s %s", self.key, self.now)
-                run.log.warning("run")
-                await run.step(self.fine)
-                return "logged"
-        except AgentError as error:
-            return f"{error.code}: {error.message}"
-        return "went"
-
-    async def fine(self) -> None: ...
-
-    async def refuse_in_a_group(self) -> None:
-        RAN.append("refused")
-        async with asyncio.TaskGroup() as group:
-            group.create_task(_refused())
-
-    async def same(self, n: int) -> int:
-        return n
-
-    @step(retry=Retry(attempts=1))
-    async def loud(self) -> None:
-        raise ValueError("x" * 2_000_000)
-
-    async def in_step(self) -> str:
-        found: list[Any] = [await self.agent(Ledger, "x").add(2)]
-        for reach in (lambda: self.state, lambda: self.kv, lambda: self.tell(self.agent(Ledger, "x").add, 1)):
-            try:
-                reach()
-            except AgentError as error:
-                found.append(error.code)
-        return str(found)
-
-
 class Tools(Agent[Notes]):
     """Whose steps act, and fail afterwards."""
 
@@ -388,14 +294,6 @@ class Slow(Agent[Notes]):
 
     async def on_job(self, done: JobDone) -> None:
         self.state.ended.append(done.value)
-
-
-async def _awaited(one: asyncio.Future[None]) -> None:
-    await one
-
-
-async def _refused() -> None:
-    raise Rejected("no seat", code="no-seat")
 
 
 CLOCK: list[VirtualHost] = []
