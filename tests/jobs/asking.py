@@ -23,7 +23,7 @@ from roost import (
     job,
 )
 
-from .agents import RAN, Notes
+from .noted import RAN, Notes
 
 
 class Approval(BaseModel):

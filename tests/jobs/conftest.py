@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .agents import RAN
+from .noted import RAN
 
 
 @pytest.fixture(autouse=True)

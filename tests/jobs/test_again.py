@@ -10,9 +10,10 @@ from roost.contract.job import Job
 from roost.testing import world
 from roost.testing.world import World
 
-from .agents import ALL, CLOCK, RAN, Patient, Slow
+from .agents import ALL, CLOCK, Patient, Slow
 from .asking import OTHERS, Asking, Nightly, Parent, Rounds
 from .ending import ended
+from .noted import RAN
 
 
 async def job_of(w: World, kind: str, id: str) -> Job:

@@ -15,9 +15,9 @@ from roost.contract.journal import Fact
 from roost.testing import world
 from roost.testing.faults import Faults
 
-from .agents import RAN
 from .asking import OTHERS, Asking, Waiting
 from .ending import ended
+from .noted import RAN
 from .test_body import body_of
 
 

@@ -17,7 +17,8 @@ from roost.testing import world
 from roost.testing.faults import Faults
 from roost.testing.world import World
 
-from .agents import ALL, RAN, Ledger, Research, Tools
+from .agents import ALL, Research, Tools
+from .noted import RAN, Ledger
 
 WORLDS = 24
 CHUNK = 8

@@ -25,8 +25,9 @@ from roost.contract.trigger import NOTHING
 from roost.ports import Capabilities
 from roost.testing import world
 
-from .agents import ALL, CLOCK, RAN, Ledger, Notes, Once, Patient, Research, Slow
+from .agents import ALL, CLOCK, Once, Patient, Research, Slow
 from .ending import ended
+from .noted import RAN, Ledger, Notes
 
 
 async def test_an_agent_with_live_jobs_is_not_exported() -> None:

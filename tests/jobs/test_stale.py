@@ -16,7 +16,8 @@ from roost.journal import Journal
 from roost.testing import world
 from roost.testing.world import WORLD, NoFetch, World, WorldWire
 
-from .agents import ALL, CLOCK, RAN, Slow
+from .agents import ALL, CLOCK, Slow
+from .noted import RAN
 
 
 @asynccontextmanager

@@ -18,8 +18,10 @@ from roost import (
 )  # fmt: skip
 from roost.testing import world
 
-from .agents import ALL, RAN, Flaky, Ledger, Once, Patient, Posting, Reaching, Research, Tools
+from .agents import ALL, Flaky, Once, Patient, Posting, Research, Tools
 from .ending import ended
+from .noted import RAN, Ledger
+from .reaching import Reaching
 
 
 @pytest.mark.parametrize("restless", [False, True])

@@ -156,10 +156,6 @@ def _late_state(m: pytest.MonkeyPatch) -> None:
     m.setattr(tenure.Tenure, "overtaken", lambda self: False)
 
 
-def _late_reply(m: pytest.MonkeyPatch) -> None:
-    m.setattr(tenure.Tenure, "replies", lambda self, waiting: True)
-
-
 def _old_image(m: pytest.MonkeyPatch) -> None:
     """A host that lost an agent says by what it remembers of it when it is to be woken."""
     whole = pump.LeasedPump.look
@@ -216,9 +212,6 @@ SHARED: Final = (
     Mutation("an import hides the letters that wait", _import_hides, "dynamo", bug=True, first=10),
     Mutation("parked frames of a connection race", _racing_frames, "dynamo", bug=True, first=55, slow=True),
     Mutation("a host that lost its agent still sends frames", _late_state, "dynamo", bug=True, first=1402, slow=True),
-    Mutation(
-        "a host that lost its agent still replies to a guest", _late_reply, "dynamo", bug=True, first=1954, slow=True
-    ),
     Mutation("a host that lost an agent goes by what it remembers", _old_image, "dynamo", bug=True, first=598),
     Mutation("who takes a lane of frames over runs some again", _lane_again, "dynamo", bug=True, first=321),
 )

@@ -15,21 +15,18 @@ from zlib import crc32
 from pydantic_core import from_json
 
 from ...author.run import Run
-from ...contract.commit import Letter
 from ...contract.errors import AgentError, RoostError, Unreadable
-from ...contract.job import JOURNAL_BYTES, ROWS, Job
+from ...contract.job import JOURNAL_BYTES, ROWS
 from ...contract.journal import JournalRow, read, write
-from ...contract.trigger import JOB_END
-from .asking import Asking
 from .body import Body, Diverged
 from .doing import Done, attempt, failure_of
+from .ending import Ending
 from .execution import Execution, ended_by
-from .hold import CLAIM, Desk, Lost, Trouble
+from .hold import CLAIM, Desk, Lost
 from .scope import JobServices, JobTick, Reached, RunLog
 
 if TYPE_CHECKING:
     from ...contract.address import Address
-    from ...contract.journal import Fact
     from .loop import BodyLoop
     from .ordered import PendingCall
 
@@ -37,21 +34,17 @@ T = TypeVar("T")
 
 LINGER: Final = 2.0
 """Seconds: a job that waits no longer than that stays in memory."""
-LATER: Final = 3600.0
-"""Seconds after which a job that can't go on is looked at again: its code is gone, or is other code."""
 GRACE: Final = 30.0
 """Seconds that a cancelled body has for its `finally` and `except`."""
 TOLD: Final = 0.8
 """Part of the limits of a journal at which the log says so."""
 
 
-class Carrying(Asking):
+class Carrying(Ending):
     """See the file's head."""
 
     def __init__(self, executor: Desk, address: Address, uid: str) -> None:
         super().__init__(executor, address, uid)
-        self.rows: list[JournalRow] = []
-        """As far as they are needed: of a restless host all."""
         self.count = self.size = 0
         """Rows of this run, and their bytes."""
         self.execution: Execution | None = None
@@ -341,49 +334,6 @@ class Carrying(Asking):
         if task is not None:
             task.cancel()
 
-    # The end -------------------------------------------------------------------------------------------
-
-    async def _ended(self) -> bytes:
-        last: list[Fact] = [fact for row in self.rows for fact in row.facts if fact.kind == "ended"]
-        if not last:
-            if not isinstance(await self.journal.job(self.address, self.uid), Job):
-                raise Lost  # its end was committed after it was claimed, and took the rows along
-            raise Unreadable(f"{self.what} has ended, but no row of its journal says how")
-        return last[-1].data
-
-    async def _over(self, outcome: bytes) -> None:
-        """Its last row is written: the agent is told, by a letter whose commit is the end of the job."""
-        letter = Letter(
-            f"{self.uid}/end", "admin", "", JOB_END, b'{"args":["%s",%s],"kwargs":{}}' % (self.uid.encode(), outcome),
-            internal=True,
-        )  # fmt: skip
-        await self._insist(partial(self.runtime.park, self.address, letter))
-        await self._let_go(None, self.host.now() + LATER)
-
-    async def _troubled(self, error: RoostError) -> None:
-        """It can't go on with this code: nothing is lost, and it waits for other code, or a cancellation."""
-        job, now = self.job, self.host.now()
-        notes = [note for note in await self.journal.notes(self.address, self.uid) if note.kind == "cancel"]
-        if notes or now >= job.live.deadline:
-            last = (self.rows[-1].position if self.rows else job.base) + 1
-            execution = Execution(Body(_nothing, 0, now), self.executor.owner)
-            execution.end(now, ended_by("cancelled" if notes else "deadline"))
-            execution.position = last - 1
-            row = execution.to_write()
-            assert row is not None
-            if await self._insist(partial(self.journal.append, self.claim, last, write(row.facts), ended=now)):
-                await self._over(row.facts[0].data)
-            return
-        known = self.executor.troubles.get((self.address, self.uid))
-        if known is None or known.error.message != error.message:
-            self.runtime.log.error("%s (%s) waits: %s", self.what, job.live.name, error.message)
-        self.executor.troubles[self.address, self.uid] = Trouble(error, self.bell)
-        later = min(now + LATER, job.live.deadline)
-        if self.executor.sole:  # kept, so that the next boot, which may have other code, tries it at once
-            await self._insist(partial(self.journal.renew, self.claim, now, later))
-        else:
-            await self._let_go(self.bell, later)
-
 
 def _full(rows: int, size: int) -> AgentError:
     return AgentError(
@@ -391,10 +341,3 @@ def _full(rows: int, size: int) -> AgentError:
         "job into several",
         code="limit-job-journal",
     )
-
-
-async def _nothing_at_all() -> None: ...
-
-
-def _nothing(loop: BodyLoop) -> Coroutine[Any, Any, None]:
-    return _nothing_at_all()
