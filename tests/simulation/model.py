@@ -105,7 +105,10 @@ class Model:
     def _ticked(self, life: Life, commit: Commit, sight: Sight, me: str, now: float) -> None:
         after = sight.snapshot
         if not after.exists:
-            self.broken("atomic", f"{me}: there is no state after a commit")
+            if life.exists or commit.consumed is None or commit.log or commit.outbox or commit.handled or commit.dead:
+                self.broken("atomic", f"{me}: there is no state after a commit")
+            else:  # the end of a job whose agent was destroyed before the end was told
+                self._mail(life, commit, sight, "", me)
             return
         state: dict[str, Any] = from_json(after.state or b"")
         n, op, token = int(state["n"]), str(state["op"]), str(state["token"])
