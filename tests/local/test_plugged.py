@@ -21,8 +21,8 @@ from roost_http.plugged import Routes
 from roost_http.routes import Route
 
 
-async def jobs(x):
-    return as_json({"jobs": [], "of": str(x.address), "by": x.caller and x.caller.source})
+async def parts(x):
+    return as_json({"parts": [], "of": str(x.address), "by": x.caller and x.caller.source})
 
 
 def hello(site):
@@ -33,7 +33,7 @@ def hello(site):
 
 
 ROUTES = Routes(
-    {"jobs": {"GET": Route(jobs), "DELETE": Route(jobs, admin=True)}},
+    {"parts": {"GET": Route(parts), "DELETE": Route(parts, admin=True)}},
     {"hello": hello},
 )
 """
@@ -48,13 +48,13 @@ def test_an_installed_package_adds_routes(tmp_path: Path) -> None:
     (info / "entry_points.txt").write_text("[roost.routes]\nmore = roost_more:ROUTES\n")
     with Running("serve", "--port", "0", cwd=tmp_path, ROOST_ADMIN_TOKEN=TOKEN) as server:
         agent = f"{server.url}/v1/agents/counter/a"
-        found = httpx.get(f"{agent}/jobs")
-        assert found.status_code == 200 and found.json() == {"jobs": [], "of": "counter/a", "by": None}
-        assert httpx.delete(f"{agent}/jobs").status_code == 401, "the operator's"
-        assert httpx.delete(f"{agent}/jobs", headers=ADMIN).json()["by"] == "operator"
-        refused = httpx.post(f"{agent}/jobs")
+        found = httpx.get(f"{agent}/parts")
+        assert found.status_code == 200 and found.json() == {"parts": [], "of": "counter/a", "by": None}
+        assert httpx.delete(f"{agent}/parts").status_code == 401, "the operator's"
+        assert httpx.delete(f"{agent}/parts", headers=ADMIN).json()["by"] == "operator"
+        refused = httpx.post(f"{agent}/parts")
         assert refused.status_code == 405 and refused.headers["allow"] == "DELETE, GET, HEAD"
-        assert httpx.get(f"{server.url}/v1/agents/nobody/a/jobs").status_code == 404, "there is no such kind"
+        assert httpx.get(f"{server.url}/v1/agents/nobody/a/parts").status_code == 404, "there is no such kind"
         mounted = httpx.get(f"{server.url}/hello/there")
         assert json.loads(mounted.content) == {"path": "/hello/there", "kinds": ["counter"]}
         assert httpx.get(f"{server.url}/hello", headers={"Host": "elsewhere.example"}).status_code == 421
@@ -68,12 +68,12 @@ def test_what_is_ours_is_not_taken(routes: Routes) -> None:
 
 
 def test_two_packages_do_not_claim_the_same() -> None:
-    one = Routes({"jobs": {"GET": Route(_jobs)}})
-    with pytest.raises(ValueError, match=r"two packages answer /v1/agents/\{kind\}/\{key\}/jobs"):
+    one = Routes({"parts": {"GET": Route(_parts)}})
+    with pytest.raises(ValueError, match=r"two packages answer /v1/agents/\{kind\}/\{key\}/parts"):
         joined([one, one])
 
 
-async def _jobs(x: object) -> None:
+async def _parts(x: object) -> None:
     return None
 
 
