@@ -60,15 +60,19 @@ class Tally:
         )
 
 
-async def run(harness: Harness, kills: int, seed: int, say: Callable[[str], None], workers: int = WORKERS) -> Tally:
-    """`workers`: clients at once. Violation: with the round it was found in."""
+async def run(
+    harness: Harness, kills: int, seed: int, say: Callable[[str], None], workers: int = WORKERS, jobs: int | None = None
+) -> Tally:
+    """`workers`: clients at once. `jobs`: kills that meet jobs, the first; None = all. Violation: with the round it was
+    found in."""
     random, tally = Random(seed), Tally()
     await harness.start(restless=False)
     try:
         while tally.kills < kills:
             sweep = SWEEP if isinstance(harness, LambdaHarness) else 0.0
-            ledger = Ledger(f"s{seed}e{tally.kills}", sweep, harness.capabilities.jobs)
-            for _ in range(min(ROUNDS, kills - tally.kills)):
+            left = kills if jobs is None else max(0, jobs - tally.kills)
+            ledger = Ledger(f"s{seed}e{tally.kills}", sweep, harness.capabilities.jobs and left > 0)
+            for _ in range(min(ROUNDS, kills - tally.kills, left or ROUNDS)):
                 try:
                     await one_round(harness, ledger, random, tally, workers)
                 except Violation as found:
