@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
-WAIT = 15.0
+WAIT = 60.0
 """Seconds until an attack that waits for an answer gives up."""
 UPGRADE = (
     "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Upgrade: websocket",

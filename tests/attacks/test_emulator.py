@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -92,7 +93,10 @@ async def test_nobody_takes_the_events_of_a_function() -> None:
 
 def listening(pid: int) -> set[int]:
     """The TCP ports a process listens on, by Linux's /proc."""
-    links = [Path(f"/proc/{pid}/fd/{fd.name}").readlink() for fd in Path(f"/proc/{pid}/fd").iterdir()]
+    links: list[Path] = []
+    for fd in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            links.append(fd.readlink())
     inodes = {found[1] for link in links if (found := re.match(r"socket:\[(\d+)\]", str(link)))}
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == "0A" and row[9] in inodes}

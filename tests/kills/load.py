@@ -116,7 +116,7 @@ class Load:
         id = f"{self._ledger.name}.{len(self._ledger.operations)}"
         steps: list[Any] = [["add", id, 1], ["record", "op", id]]
         effects = [(at, id)]
-        match random.randrange(6):
+        match 3 if self._ledger.jobs and len(self._ledger.operations) < 2 else random.randrange(6):
             case 0:
                 other = random.randrange(AGENTS)
                 steps.append(["tell", self._ledger.key(other), [["add", f"{id}t", 1]]])
