@@ -59,11 +59,12 @@ def dynamodb_local() -> Generator[str]:
     assert launcher is not None
     jars = os.pathsep.join(map(str, [folder / "DynamoDBLocal.jar", *(folder / "DynamoDBLocal_lib").glob("*.jar")]))
     command = [
-        launcher, f"-Djava.library.path={folder / 'DynamoDBLocal_lib'}", "-cp", jars,
-        str(Path(__file__).parent / "Loopback.java"), "-inMemory", "-sharedDb", "-port", str(port),
+        launcher, "-cp", jars, str(Path(__file__).parent / "Loopback.java"), "-inMemory", "-sharedDb", "-port",
+        str(port),
     ]  # fmt: skip
+    env = {**os.environ, "LD_LIBRARY_PATH": str(folder / "DynamoDBLocal_lib")}  # where its SQLite is
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+        process = subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=log)
         try:
             await_answer(f"http://127.0.0.1:{port}/", process)
             yield f"http://127.0.0.1:{port}"
