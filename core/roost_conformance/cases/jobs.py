@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from ..case import case
-from ..probes.jobs import Jobs, without_jobs
+from ..probes.jobs import Jobs, job_case
 from ..probes.listener import Listener
 from ..probes.refusal import refusal
 from ..stage import Stage
 
 
-@case("32", "a start leaves with its commit: none of a tick that failed, or that is readonly")
+@job_case("32", "a start leaves with its commit: none of a tick that failed, or that is readonly")
 async def start_leaves_with_the_commit(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = Jobs(stage, client)
         await refusal(jobs.agent.call("begin_and_fail", jobs.ledger.key), "not-now")
@@ -28,10 +25,8 @@ async def start_leaves_with_the_commit(stage: Stage) -> None:
         assert kinds == ["job-started", "job-ended"], kinds
 
 
-@case("32", "a key names one live job: the same arguments are that job, others are refused")
+@job_case("32", "a key names one live job: the same arguments are that job, others are refused")
 async def live_key_is_one_job(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = Jobs(stage, client)
         first = await jobs.begin("nap", 3600.0, key="k")
@@ -44,10 +39,8 @@ async def live_key_is_one_job(stage: Stage) -> None:
         assert await jobs.agent.call("listed") == [[first, "nap", "k"], [other, "nap", "l"], [nameless, "nap", None]]
 
 
-@case("32", "a key whose job ended names the next one, which has an id of its own")
+@job_case("32", "a key whose job ended names the next one, which has an id of its own")
 async def ended_key_starts_anew(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = Jobs(stage, client)
         first = await jobs.begin("write", jobs.ledger.key, "a", key="k")
@@ -58,10 +51,8 @@ async def ended_key_starts_anew(stage: Stage) -> None:
         assert await jobs.ledger.lines() == ["a", "a"]
 
 
-@case("46", "more jobs than an agent may have, too large an outcome, too long a run: each is told by name")
+@job_case("46", "more jobs than an agent may have, too large an outcome, too long a run: each is told by name")
 async def limits_and_deadline_are_named(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = Jobs(stage, client)
         brief, large = await jobs.begin("brief", jobs.gate.key), await jobs.begin("large", 200_000)
@@ -76,10 +67,8 @@ async def limits_and_deadline_are_named(stage: Stage) -> None:
         assert len(await jobs.agent.call("begin_many", 24, 3600.0)) == 24
 
 
-@case("34", "in the body only `run` acts: all else is refused by name, with the way out, and the job lives on")
+@job_case("34", "in the body only `run` acts: all else is refused by name, with the way out, and the job lives on")
 async def body_refuses_unjournaled_reach(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = Jobs(stage, client)
         said = await jobs.value(await jobs.begin("reach"))
@@ -87,10 +76,8 @@ async def body_refuses_unjournaled_reach(stage: Stage) -> None:
         assert (await jobs.agent.state())["total"] == 0
 
 
-@case("34", "ticks and calls of a step are applied once, however often the step runs")
+@job_case("34", "ticks and calls of a step are applied once, however often the step runs")
 async def tool_ticks_apply_once(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = Jobs(stage, client)
         other = stage.key("-other")
@@ -100,10 +87,8 @@ async def tool_ticks_apply_once(stage: Stage) -> None:
         assert (await jobs.agent.state())["total"] == 7
 
 
-@case("38", "a step's request keeps its key while it has no answer; a try after an answer has another")
+@job_case("38", "a step's request keeps its key while it has no answer; a try after an answer has another")
 async def idempotency_key_moves_after_an_answer(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with Listener() as listener, stage.client() as client:
         jobs = Jobs(stage, client)
         # Hung up on, then answered 503: the next attempt is another request, which is hung up on first.
@@ -122,10 +107,8 @@ async def idempotency_key_moves_after_an_answer(stage: Stage) -> None:
         await jobs.ended(id)
 
 
-@case("36", "a busy agent does not stop its job: steps go on, its ticks and its end wait their turn")
+@job_case("36", "a busy agent does not stop its job: steps go on, its ticks and its end wait their turn")
 async def busy_agent_does_not_stop_journal(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs, busy = Jobs(stage, client), Jobs(stage, client)
         id = await jobs.chain("chain", 0)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..case import case
-from ..probes.jobs import TAKEN_OVER, Jobs, without_jobs
+from ..probes.jobs import TAKEN_OVER, Jobs, job_case
 from ..probes.listener import Listener
 from ..stage import Stage
 
 
-@case("32", "a job whose host dies as soon as its start is acknowledged runs all the same", together=True)
+@job_case("32", "a job whose host dies as soon as its start is acknowledged runs all the same", together=True)
 async def start_survives_death_before_the_bell(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = [Jobs(stage, client) for _ in range(4)]
         ids = [await job.begin("write", job.ledger.key, "here") for job in jobs]
@@ -22,10 +19,8 @@ async def start_survives_death_before_the_bell(stage: Stage) -> None:
             assert (await job.value(id, TAKEN_OVER)).startswith("here ")
 
 
-@case("34", "a recorded step never runs again, wherever its host died; the one under way runs again", together=True)
+@job_case("34", "a recorded step never runs again, wherever its host died; the one under way runs again", together=True)
 async def recorded_step_never_reruns(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = [Jobs(stage, client) for _ in range(4)]
         ids = [await job.chain("chain", n) for n, job in enumerate(jobs)]
@@ -56,10 +51,8 @@ async def kept(stage: Stage, name: str, *, other: bool = False) -> tuple[list[An
         return value, lines
 
 
-@case("33", "nested branches replay in the order in which they went", together=True)
+@job_case("33", "nested branches replay in the order in which they went", together=True)
 async def nested_branches_replay_in_any_order(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = Jobs(stage, client)
         id = await jobs.chain("nested")
@@ -72,10 +65,8 @@ async def nested_branches_replay_in_any_order(stage: Stage) -> None:
         assert [[leaf.count(", ") for leaf in branch] for branch in value] == [[1], [1, 1], [1, 1, 1]], value
 
 
-@case("33", "workers of one queue replay: who took what, too", together=True)
+@job_case("33", "workers of one queue replay: who took what, too", together=True)
 async def queue_workers_replay(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = Jobs(stage, client)
         id = await jobs.chain("queue")
@@ -87,54 +78,42 @@ async def queue_workers_replay(stage: Stage) -> None:
         assert lines.count("8") == 2 and sum(lines.count(str(n)) for n in range(8)) <= 8 + 2, lines
 
 
-@case("33", "steps that only their branch tells apart keep their results", together=True)
+@job_case("33", "steps that only their branch tells apart keep their results", together=True)
 async def equal_steps_keep_their_branches(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     value, lines = await kept(stage, "equal")
     assert len(set(value)) == 8
     assert lines.count("same") == 8
 
 
-@case("33", "what was first is first when it is replayed", together=True)
+@job_case("33", "what was first is first when it is replayed", together=True)
 async def first_completed_replays(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     value, _ = await kept(stage, "race", other=True)
     assert value[0] == 1 and value[1].startswith("fast "), value
 
 
-@case("33", "a timeout around a step is a timeout when it is replayed", together=True)
+@job_case("33", "a timeout around a step is a timeout when it is replayed", together=True)
 async def timeout_around_step_replays(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     value, _ = await kept(stage, "give_up", other=True)
     assert value == ["timeout"], value
 
 
-@case("33", "a cancelled branch of a group tidied up once, and is as cancelled when it is replayed", together=True)
+@job_case("33", "a cancelled branch of a group tidied up once, and is as cancelled when it is replayed", together=True)
 async def cancelled_sibling_replays(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     value, lines = await kept(stage, "siblings", other=True)
     assert len(value) == 2 and value[0].startswith("tidy ") and value[1].startswith("1 "), value
     assert lines.count("tidy") == 1
 
 
-@case("34", "a body gets what the journal's bytes mean, the first time and when it is replayed", together=True)
+@job_case("34", "a body gets what the journal's bytes mean, the first time and when it is replayed", together=True)
 async def values_are_what_was_stored(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     value, _ = await kept(stage, "values")
     assert value[0].startswith("Found(name='a', price=Decimal('1.10'), at=datetime.datetime(2026, 3, 29, 2, 30"), value
     assert value[1] == "{1: (2, datetime.timedelta(seconds=3))}", value
     assert value[2] == "{'1': [2, 3]}", value
 
 
-@case("34", "failures look the same the first time and when they are replayed", together=True)
+@job_case("34", "failures look the same the first time and when they are replayed", together=True)
 async def failures_look_the_same_replayed(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     value, lines = await kept(stage, "failures")
     assert value == [
         ["failed", "ValueError", "step-failed", "no such thing"], ["rejected", "no-seat", "no seat", {"row": 7}],
@@ -142,10 +121,8 @@ async def failures_look_the_same_replayed(stage: Stage) -> None:
     assert lines.count("raise") == 3 and lines.count("reject") == 1, lines
 
 
-@case("35", "what may run once at most is unknown after a death inside, and is not run again", together=True)
+@job_case("35", "what may run once at most is unknown after a death inside, and is not run again", together=True)
 async def at_most_once_is_unknown_after_death(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = Jobs(stage, client)
         id = await jobs.chain("once")
@@ -156,10 +133,8 @@ async def at_most_once_is_unknown_after_death(stage: Stage) -> None:
         await jobs.gate.open()
 
 
-@case("38", "a step that died with its request unanswered for sends the same key again", together=True)
+@job_case("38", "a step that died with its request unanswered for sends the same key again", together=True)
 async def idempotency_key_stays_after_death(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with Listener() as listener, stage.client() as client:
         jobs = Jobs(stage, client)
         id = await jobs.begin("post", listener.url, jobs.ledger.key, jobs.gate.key)
@@ -168,11 +143,9 @@ async def idempotency_key_stays_after_death(stage: Stage) -> None:
         assert listener.keys[0] is not None and listener.keys == [listener.keys[0]] * 2, listener.keys
 
 
-@case("41", "a body that goes another way than its journal is stopped by name, keeps all, and can be cancelled",
+@job_case("41", "a body that goes another way than its journal is stopped by name, keeps all, and can be cancelled",
       together=True)  # fmt: skip
 async def changed_code_diverges_by_name(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = Jobs(stage, client)
         id = await jobs.chain("stray")

@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 
-from ..case import case
-from ..probes.jobs import Jobs, without_jobs
+from ..probes.jobs import Jobs, job_case
 from ..probes.pace import paced
 from ..probes.refusal import refusal
 from ..probes.witness import Witness
 from ..stage import Stage
 
 
-@case("37", "a job that sleeps wakes by itself, though its agent sleeps too and nobody calls")
+@job_case("37", "a job that sleeps wakes by itself, though its agent sleeps too and nobody calls")
 async def sleeping_job_wakes_by_itself(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = Jobs(stage, client)
         began = time.time()
@@ -29,10 +26,8 @@ async def sleeping_job_wakes_by_itself(stage: Stage) -> None:
         assert await jobs.value(id) == "slept"
 
 
-@case("22", "a schedule and a job's timer both ring; neither takes the other's place")
+@job_case("22", "a schedule and a job's timer both ring; neither takes the other's place")
 async def schedule_and_job_timers_both_ring(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         for nap, reminder in ((1.5, 3.0), (3.0, 1.5)):
             jobs = Jobs(stage, client)
@@ -44,10 +39,8 @@ async def schedule_and_job_timers_both_ring(stage: Stage) -> None:
             assert await jobs.value(id) == "slept"
 
 
-@case("22", "commits of the agent leave its jobs' timers alone")
+@job_case("22", "commits of the agent leave its jobs' timers alone")
 async def tick_commit_keeps_job_wake(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = Jobs(stage, client)
         id = await jobs.begin("nap", 2.5, jobs.ledger.key)
@@ -60,10 +53,8 @@ async def tick_commit_keeps_job_wake(stage: Stage) -> None:
         await jobs.ledger.stays(["slept"])
 
 
-@case("41", "a cancelled job wakes, tidies up in steps, and ends as cancelled")
+@job_case("41", "a cancelled job wakes, tidies up in steps, and ends as cancelled")
 async def cancel_wakes_and_compensates(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = Jobs(stage, client)
         id = await jobs.begin("nap", 3600.0, jobs.ledger.key, key="k")
@@ -77,10 +68,8 @@ async def cancel_wakes_and_compensates(stage: Stage) -> None:
         assert await jobs.agent.call("listed") == []
 
 
-@case("41", "cancelled while it ends: it ended one way or the other, once")
+@job_case("41", "cancelled while it ends: it ended one way or the other, once")
 async def cancel_racing_end_has_one_outcome(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = [Jobs(stage, client) for _ in range(4)]
 
@@ -100,10 +89,8 @@ async def cancel_racing_end_has_one_outcome(stage: Stage) -> None:
         await asyncio.gather(*(one(job, 0.9 + 0.1 * n) for n, job in enumerate(jobs)))
 
 
-@case("42", "a job of a life that is over writes nothing to the next one, and no step begins for it")
+@job_case("42", "a job of a life that is over writes nothing to the next one, and no step begins for it")
 async def destroyed_life_reaches_no_new_one(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = Jobs(stage, client)
         await jobs.chain("chain", 1)
@@ -120,10 +107,8 @@ async def destroyed_life_reaches_no_new_one(stage: Stage) -> None:
         await jobs.ended(id)
 
 
-@case("28", "a far timer of a destroyed agent's job creates no agent")
+@job_case("28", "a far timer of a destroyed agent's job creates no agent")
 async def job_timer_creates_no_agent(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
 
         async def attempt(seconds: float) -> bool:
@@ -140,10 +125,8 @@ async def job_timer_creates_no_agent(stage: Stage) -> None:
         await paced(attempt)
 
 
-@case("29", "an agent with live jobs is not exported; when they have ended it is")
+@job_case("29", "an agent with live jobs is not exported; when they have ended it is")
 async def export_with_live_jobs_is_refused(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = Jobs(stage, client)
         id = await jobs.begin("nap", 3600.0)
@@ -154,10 +137,8 @@ async def export_with_live_jobs_is_refused(stage: Stage) -> None:
         assert (await jobs.agent.export())["state"]["ended"][0]["id"] == id
 
 
-@case("36", "many jobs of many agents go on beside each other")
+@job_case("36", "many jobs of many agents go on beside each other")
 async def many_jobs_go_on_beside_each_other(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         ledger = Witness(stage, client)
         jobs = [Jobs(stage, client) for _ in range(4)]

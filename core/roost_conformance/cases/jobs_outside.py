@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 
-from ..case import case
-from ..probes.jobs import Jobs, without_jobs
+from ..probes.jobs import Jobs, job_case
 from ..probes.refusal import refusal
 from ..stage import Stage
 
 
-@case("http", "operators start jobs by name: the arguments are checked, a key names one live job")
+@job_case("http", "operators start jobs by name: the arguments are checked, a key names one live job")
 async def job_is_started_from_outside(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client, stage.client(token=None) as nobody:
         jobs = Jobs(stage, client)
         job = await jobs.agent.start("write", jobs.ledger.key, "here", key="k")
@@ -34,10 +31,10 @@ async def job_is_started_from_outside(stage: Stage) -> None:
         assert len(await jobs.agent.call("listed")) == 2
 
 
-@case("http", "a job is seen as it goes: its status, and at last its value or its error; waiting for it ends with it")
+@job_case(
+    "http", "a job is seen as it goes: its status, and at last its value or its error; waiting for it ends with it"
+)
 async def job_is_seen_from_outside(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = Jobs(stage, client)
         began = time.time()
@@ -65,10 +62,8 @@ async def job_is_seen_from_outside(stage: Stage) -> None:
         assert len(await jobs.agent.jobs(limit=1)) == 1
 
 
-@case("http", "who started a job may see and cancel it; strangers are told that it is not there")
+@job_case("http", "who started a job may see and cancel it; strangers are told that it is not there")
 async def strangers_cannot_cancel_or_read(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     key = stage.key()
     async with (
         stage.client(token="user:ann") as ann, stage.client(token="user:bob") as bob, stage.client() as operator,
@@ -92,10 +87,8 @@ async def strangers_cannot_cancel_or_read(stage: Stage) -> None:
         assert (await refusal(mine.job(id).cancel())).code in ("job-ended", "no-job")
 
 
-@case("http", "a held job begins no step and keeps its timers; resumed, it goes on")
+@job_case("http", "a held job begins no step and keeps its timers; resumed, it goes on")
 async def held_job_goes_on_when_resumed(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = Jobs(stage, client)
         job = jobs.agent.job(await jobs.begin("nap", 1.0, jobs.ledger.key))

@@ -8,8 +8,7 @@ import random
 from roost.errors import AgentError
 from roost_client import SyncClient
 
-from ..case import case
-from ..probes.jobs import TAKEN_OVER, without_jobs
+from ..probes.jobs import TAKEN_OVER, job_case
 from ..probes.refusal import refusal
 from ..probes.told import ANN, Told
 from ..stage import Stage
@@ -17,10 +16,8 @@ from ..stage import Stage
 YES = {"approved": True}
 
 
-@case("40", "a signal that comes before anybody waits for it is kept; one told twice under its id comes once")
+@job_case("40", "a signal that comes before anybody waits for it is kept; one told twice under its id comes once")
 async def signal_before_wait_is_kept(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = Told(stage, client)
         id = await jobs.begin("hear", 3, jobs.ledger.key)
@@ -37,10 +34,8 @@ async def signal_before_wait_is_kept(stage: Stage) -> None:
         assert await jobs.agent.call("tell_it", id, "word", "late") is False
 
 
-@case("40", "signals that come while the job goes to sleep, or has, wake it: each is heard, in their order")
+@job_case("40", "signals that come while the job goes to sleep, or has, wake it: each is heard, in their order")
 async def signal_racing_suspend_wakes(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs, rng = Told(stage, client), random.Random(7)
         id = await jobs.begin("hear", 12)
@@ -53,10 +48,8 @@ async def signal_racing_suspend_wakes(stage: Stage) -> None:
         assert await jobs.value(id) == words
 
 
-@case("37", "a job that waits for an answer is nowhere but in the store, and goes on with it")
+@job_case("37", "a job that waits for an answer is nowhere but in the store, and goes on with it")
 async def waiting_job_holds_nothing(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = Told(stage, client)
         id = await jobs.begin("ask")
@@ -67,10 +60,8 @@ async def waiting_job_holds_nothing(stage: Stage) -> None:
         assert await jobs.value(id) == [True, "admin", "operator"]
 
 
-@case("40", "an answer that does not fit closes nothing; of those that do the first counts, however often it comes")
+@job_case("40", "an answer that does not fit closes nothing; of those that do the first counts, however often it comes")
 async def first_answer_counts(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = Told(stage, client)
         id = await jobs.begin("ask_and_act", jobs.ledger.key, jobs.gate.key)
@@ -97,10 +88,8 @@ async def first_answer_counts(stage: Stage) -> None:
         assert await jobs.value(id) == [winner, "admin"]
 
 
-@case("40", "an answer at the time that its question is over: one of both is first, and both sides know which")
+@job_case("40", "an answer at the time that its question is over: one of both is first, and both sides know which")
 async def one_answer_wins_over_expiry(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
 
         async def one(late: float) -> str:
@@ -118,10 +107,10 @@ async def one_answer_wins_over_expiry(stage: Stage) -> None:
         await asyncio.gather(*(one(late) for late in (0.0, 1.9, 2.2, 2.4, 2.5, 3.5)))
 
 
-@case("40", "an answer that was heard is heard the same after the host's death; nobody is asked again", together=True)
+@job_case(
+    "40", "an answer that was heard is heard the same after the host's death; nobody is asked again", together=True
+)
 async def answer_survives_death(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = Told(stage, client)
         id = await jobs.begin("ask_and_act", jobs.ledger.key, jobs.gate.key)
@@ -134,10 +123,10 @@ async def answer_survives_death(stage: Stage) -> None:
         assert await jobs.ledger.lines() == ["acted", "acted"]
 
 
-@case("47", "strangers see no job, answer and cancel nothing; who started it may, and a question's role asks for that")
+@job_case(
+    "47", "strangers see no job, answer and cancel nothing; who started it may, and a question's role asks for that"
+)
 async def strangers_cannot_answer_cancel_read(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = Told(stage, client)
         mine, hers = await jobs.begin_as(ANN, "ask"), await jobs.begin_as(ANN, "ask", None, "teller")
@@ -164,10 +153,8 @@ async def strangers_cannot_answer_cancel_read(stage: Stage) -> None:
         assert (await jobs.ended(mine))["error"] == "cancelled"
 
 
-@case("32", "a round begins anew: its ids are its own, its journal is empty, signals that nobody took are there")
+@job_case("32", "a round begins anew: its ids are its own, its journal is empty, signals that nobody took are there")
 async def again_starts_fresh_ids(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = Told(stage, client)
         id = await jobs.begin("rounds", 3)
@@ -177,10 +164,8 @@ async def again_starts_fresh_ids(stage: Stage) -> None:
         assert await jobs.total() == 3
 
 
-@case("48", "a held job hears nothing and begins nothing; resumed it goes on with what it was told meanwhile")
+@job_case("48", "a held job hears nothing and begins nothing; resumed it goes on with what it was told meanwhile")
 async def held_job_does_nothing(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = Told(stage, client)
         id = await jobs.begin("hear", 1, jobs.ledger.key)
@@ -195,10 +180,8 @@ async def held_job_does_nothing(stage: Stage) -> None:
         assert (await jobs.http("POST", "jobs", id, "hold"))[1]["code"] == "job-ended"
 
 
-@case("http", "clients start a job, await what it returns or ends with, read its steps, and answer it")
+@job_case("http", "clients start a job, await what it returns or ends with, read its steps, and answer it")
 async def clients_start_answer_and_await_jobs(stage: Stage) -> None:
-    if await without_jobs(stage):
-        return
     async with stage.client() as client:
         jobs = Told(stage, client)
         agent = jobs.agent

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any, Final
 
 from roost_client import Client
 
+from ..case import Drive, case
 from ..stage import Stage
 from .barrier import Barrier
 from .committed import committed
@@ -63,7 +66,21 @@ class Jobs:
         await self.gate.open()
 
 
-async def without_jobs(stage: Stage) -> bool:
+def job_case(rule: str, title: str, *, together: bool = False) -> Callable[[Drive], Drive]:
+    """A `case` of jobs. Where they do not run, that a start is refused by name is the case."""
+
+    def register(drive: Drive) -> Drive:
+        @wraps(drive)
+        async def either(stage: Stage) -> None:
+            if not await _refused(stage):
+                await drive(stage)
+
+        return case(rule, title, together=together)(either)
+
+    return register
+
+
+async def _refused(stage: Stage) -> bool:
     """True where jobs do not run: there a start is refused by name."""
     if stage.capabilities.jobs:
         return False
