@@ -189,6 +189,14 @@ def test_a_helper_may_be_given_anything_but_is_no_target() -> None:
             async def send(self, client: httpx.AsyncClient) -> None: ...
 
 
+def test_what_starts_a_job_has_its_name_to_itself() -> None:
+    with pytest.raises(TypeError, match="'start:work' is that of an action that starts a job"):
+
+        class Working(Agent[Tally]):  # pyright: ignore[reportUnusedClass]
+            @action(name="start:work")
+            async def work(self) -> None: ...
+
+
 def test_an_app_takes_each_kind_once() -> None:
     class Counter(Agent[Tally]): ...
 

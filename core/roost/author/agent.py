@@ -21,7 +21,7 @@ from ..contract.errors import AgentError
 from ..contract.event import Event
 from ..contract.trigger import Caller, Request, Source
 from .connection import Connection
-from .kind import JOB_TARGET, Empty, Kind
+from .kind import Empty, Kind
 from .remote import Remote, RemoteAction
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ class Agent(Generic[S, C]):
         name = getattr(do, "__name__", "")
         if name in self._kind.jobs:
             self._roost.journaled()
-            self._tick.schedule(key, when, f"{JOB_TARGET}{self._own_job(do).name}", args, kwargs)
+            self._tick.schedule_job(key, when, self._own_job(do), args, kwargs)
         else:
             self._tick.schedule(key, when, self._own_method(do), args, kwargs)
 

@@ -52,6 +52,12 @@ class Effects(Data, Protocol):
         """`target`: the wire name of one of the agent's own methods."""
         ...
 
+    def schedule_job(
+        self, key: str, when: When, job: JobMethod, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> None:
+        """Start a job then, under the schedule's key."""
+        ...
+
     def unschedule(self, key: str) -> bool:
         """Whether it was there."""
         ...

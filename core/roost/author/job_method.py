@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar, cast, get_type_hints
 
@@ -29,7 +29,7 @@ class JobMethod:
             raise TypeError(f"{fn.__qualname__} must be `async def` to be a @job")
         self.action = Action(attr, _without_run(fn, run), Options(), public=False)
         """Checks and converts the arguments that follow `run`."""
-        self.start = Action(attr, self._starter(), starters, public=True)
+        self.start = StartAction(self.action, attr, self._starter(), starters, public=True)
         """What starts it for whoever is outside: a tick like that of any action."""
 
     def _starter(self) -> Callable[..., Any]:
@@ -40,6 +40,22 @@ class JobMethod:
 
         start.__qualname__ = f"{START}{self.name}"
         return start
+
+
+class StartAction(Action):
+    """Starts a job: (key, args, kwargs). Its arguments are refused as those of the job are, before anything runs."""
+
+    __slots__ = ("_takes",)
+
+    def __init__(self, takes: Action, attr: str, fn: Callable[..., Any], options: Options, *, public: bool) -> None:
+        super().__init__(attr, fn, options, public=public)
+        self._takes = takes
+
+    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        bound = super().bind(args, kwargs)
+        given = self.signature.bind(*bound[0], **bound[1]).arguments
+        self._takes.bind(given["args"], given["kwargs"])
+        return bound
 
 
 def starters(by: frozenset[str], roles: frozenset[str], name: str) -> Options:

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from .job_method import JobMethod
 
 HOOKS: Final = frozenset({"on_start", "on_connect", "on_message", "on_disconnect", "on_request", "on_job"})
-JOB_TARGET: Final = "job:"
-"""Begins the target of a schedule that starts a job; its name follows. No method can be called so."""
 JOB: Final = "__roost_job__"
 """The mark of `@job`, whose module only kinds with jobs load."""
 
@@ -126,6 +124,8 @@ class Kind:
         self.starts[made.start.name] = made.start
 
     def _add(self, one: Action) -> None:
+        if one.name.startswith(START):
+            raise TypeError(f"{self.cls.__name__}: the wire name {one.name!r} is that of an action that starts a job")
         if one.name in self.actions:
             raise TypeError(f"{self.cls.__name__}: two actions have the wire name {one.name!r}")
         self.actions[one.name] = one
@@ -189,9 +189,8 @@ class Kind:
         raise NotFound(f"Method {name} does not exist; the actions of {self.name} are: {known}", code="unknown-action")
 
     def target(self, name: str) -> Action:
-        """The action or other async method a stored target names; of a job what takes its arguments."""
-        job = self.jobs.get(name[len(JOB_TARGET) :]) if name.startswith(JOB_TARGET) else None
-        return self.actions.get(name) or self.methods.get(name) or (self.action(name) if job is None else job.action)
+        """The action or other async method a stored target names; what starts a job, too."""
+        return self.actions.get(name) or self.methods.get(name) or self.action(name)
 
     def wire_name(self, attr: str) -> str:
         """The name under which a method is stored; AgentError when it can't be a target."""

@@ -11,7 +11,6 @@ from pydantic_core import from_json
 
 from ..author.action import describe
 from ..author.connection import Connection
-from ..author.kind import JOB_TARGET
 from ..author.response import Response
 from ..author.schedule import UnknownZone, check, parsed
 from ..contract.caller import of_network, stored
@@ -232,10 +231,7 @@ async def _occurrence(agent: Agent[Any, Any], tick: Tick, occurrence: Occurrence
     except Exception as error:  # whatever stored bytes can raise
         raise Unreadable(f"the arguments of the schedule {row.key!r} can't be read: {error}") from error
     args, kwargs = action.bind(*kept)
-    if row.target.startswith(JOB_TARGET) and row.target not in tick.kind.actions:
-        agent._roost.journaled()  # pyright: ignore[reportPrivateUsage]
-        tick.start(tick.kind.jobs[row.target[len(JOB_TARGET) :]], row.key, *kept)
-    elif action.streams:
+    if action.streams:
         async with _closing(action.fn(agent, *args, **kwargs)) as chunks:
             async for chunk in chunks:
                 tick.emit(chunk)

@@ -174,6 +174,12 @@ class Tick:
         self.sgen += 1
         self.schedules[key] = Schedule(key, self.sgen, due, to_json(spec.dump()), target, data)
 
+    def schedule_job(
+        self, key: str, when: When, job: JobMethod, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> None:
+        _, given = job.action.pack(args, kwargs, f"the job {job.name}", self.limits.arguments)
+        self.schedule(key, when, job.start.name, (key, given["args"], given["kwargs"]), {})
+
     def unschedule(self, key: str) -> bool:
         self._may_write(f"unschedule({key!r})")
         stored = key in self.image.schedules

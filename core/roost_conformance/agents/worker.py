@@ -90,6 +90,10 @@ class Worker(Agent[Shift]):
         self.schedule("reminder", seconds, self.note, ledger, "reminder")
 
     @action
+    async def write_later(self, seconds: float, ledger: str, line: Any) -> None:
+        self.schedule("nightly", seconds, self.write, ledger, line)
+
+    @action
     async def note(self, ledger: str, line: str) -> None:
         await self.agent(Ledger, ledger, idempotency_key=token_hex(8)).write(line)
 

@@ -51,6 +51,26 @@ async def ended_key_starts_anew(stage: Stage) -> None:
         assert await jobs.ledger.lines() == ["a", "a"]
 
 
+@job_case(
+    "32", "a schedule starts a job under its own key; what the job does not take is refused where it is scheduled"
+)
+async def schedule_starts_a_job(stage: Stage) -> None:
+    async with stage.client() as client:
+        jobs = Jobs(stage, client)
+        await refusal(jobs.agent.call("write_later", 0.2, jobs.ledger.key, {"no": "text"}), "bad-arguments")
+        await jobs.agent.call("write_later", 0.2, jobs.ledger.key, "scheduled")
+        await jobs.ledger.until(1)
+
+        async def over() -> bool:
+            return bool((await jobs.agent.state())["ended"])
+
+        await stage.until(over)
+        [done] = (await jobs.agent.state())["ended"]
+        assert (done["key"], done["name"], done["error"]) == ("nightly", "write", None), done
+        await jobs.ledger.stays(["scheduled"])
+        assert (await jobs.agent.status())["schedules"] == []
+
+
 @job_case("46", "more jobs than an agent may have, too large an outcome, too long a run: each is told by name")
 async def limits_and_deadline_are_named(stage: Stage) -> None:
     async with stage.client() as client:

@@ -22,6 +22,9 @@ async def job_is_started_from_outside(stage: Stage) -> None:
         for wrong in (jobs.agent.start("nap", "x"), jobs.agent.start("nap"), jobs.agent.start("nap", 1, depth=2)):
             error = await refusal(wrong, "bad-arguments")
             assert error.status == 422 and "nap" in error.message, repr(error)
+        fresh = client.agent("worker", stage.key())
+        await refusal(fresh.start("nap", "x"), "bad-arguments")
+        await refusal(fresh.status(), "no-agent")
         assert (await refusal(jobs.agent.start("add", 1))).status == 404
         assert (await refusal(jobs.agent.start("never"))).status == 404
         stranger = nobody.agent("worker", jobs.agent.address.key)
