@@ -20,7 +20,7 @@ from roost import (
     action,
     job,
 )  # fmt: skip
-from roost.contract.job import Claim, Job
+from roost.contract.job import Claim, Job, Note
 from roost.contract.trigger import NOTHING
 from roost.ports import Capabilities
 from roost.testing import world
@@ -137,7 +137,8 @@ async def test_an_owned_host_renews_ever_less_often_and_hears_of_a_cancellation(
         monkeypatch.setattr(w.store.journal, "renew", counted)
         await w.advance(minutes=7)
         assert (RAN, renewed) == (["began"], [60.0, 120.0, 240.0])
-        assert await w.backend.runtime.cancel_job(Address("slow", "a"), id, "c1", "admin", "")
+        note = Note("c1", "cancel", "", b"null", w.now, "admin", "")
+        assert (await w.backend.runtime.tell_job(Address("slow", "a"), id, note)).fresh
         await w.advance(seconds=1)
         assert RAN == ["began", "stopped"]
 

@@ -7,7 +7,7 @@ import asyncio
 from roost.contract.address import Address
 from roost.contract.commit import Snapshot
 from roost.contract.errors import RoostError
-from roost.contract.trigger import JOB_CANCEL
+from roost.contract.trigger import JOB_TELL
 
 from .app import Plan
 from .client import Client
@@ -54,7 +54,7 @@ async def judge(world: World, clients: list[Client]) -> None:
         for op, (address, generation, token) in list(client.replies.items()):
             await _found_again(world, client, op, address, generation, token)
     for envelope in world.model.sent.values():
-        if envelope.action == JOB_CANCEL:
+        if envelope.action == JOB_TELL:
             continue
         op = _op(envelope.args)
         if envelope.generation and world.model.life(envelope.to).generation > envelope.generation:

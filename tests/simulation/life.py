@@ -10,7 +10,7 @@ from pydantic_core import from_json
 
 from roost.contract.address import Address
 from roost.contract.commit import Entry, Letter, Schedule, Snapshot
-from roost.contract.trigger import JOB_CANCEL
+from roost.contract.trigger import JOB_TELL
 
 
 @dataclass(slots=True)
@@ -87,5 +87,5 @@ def op_of(args: bytes) -> str:
 def parked(letter: Letter, trouble: int) -> Parked:
     return Parked(
         op_of(letter.args), letter.lane, letter.next > 0 or letter.attempts > 0, trouble, letter.forwarded is not None,
-        letter.action == JOB_CANCEL,
+        letter.action == JOB_TELL,
     )  # fmt: skip

@@ -19,7 +19,7 @@ from typing_extensions import TypeVar
 from ..contract.address import Address, check_key
 from ..contract.errors import AgentError
 from ..contract.event import Event
-from ..contract.trigger import Caller, Request, Source
+from ..contract.trigger import Caller, Request
 from .connection import Connection
 from .kind import Empty, Kind
 from .remote import Remote, RemoteAction
@@ -197,7 +197,7 @@ class Agent(Generic[S, C]):
     def cancel(self, job: JobRef[Any] | str, /) -> bool:
         """Have a job of this agent cancelled, after the commit: its body hears `Cancelled`. Whether it lives."""
         self._roost.journaled()
-        return self._tick.cancel(job if isinstance(job, str) else job.id)
+        return self._tick.tell_job(job if isinstance(job, str) else job.id, "cancel", "", None)
 
     def signal(self, job: JobRef[Any] | str, name: str, value: Any = None, /) -> bool:
         """Tell a job of this agent something, after the commit: its body gets it from `run.wait(name)`, now or later.
@@ -347,9 +347,6 @@ class AgentServices(Generic[E]):
 
     def journaled(self) -> None:
         """NotSupported: this backend runs no jobs."""
-        raise NotImplementedError
-
-    async def cancel_job(self, address: Address, uid: str, id: str, source: Source, principal: str) -> bool:
         raise NotImplementedError
 
     async def tell_job(self, address: Address, uid: str, note: Note) -> Rung:

@@ -66,10 +66,6 @@ class Effects(Data, Protocol):
         """The live job of that key, or a new one. LimitExceeded `jobs`; Rejected `job-arguments`."""
         ...
 
-    def cancel(self, job: str) -> bool:
-        """`job`: uid or key. Whether it lives."""
-        ...
-
     def tell_job(self, job: str, kind: NoteKind, name: str, value: Any) -> bool:
         """`job`: uid or key; `name`: of a signal, or the id of a question. Whether the job lives."""
         ...

@@ -25,10 +25,8 @@ Source: TypeAlias = Literal["client", "agent", "operator", "app", "schedule", "a
 
 CALLERS: Final = frozenset({"client", "agent", "operator", "app"})
 
-JOB_CANCEL: Final = "roost.job-cancel"
-"""The action of what an agent tells itself to have a job cancelled: no method can be called so."""
 JOB_TELL: Final = "roost.job-tell"
-"""The action of what an agent tells itself to signal one of its jobs, or to answer it."""
+"""The action of what an agent tells itself to cancel, signal or answer one of its jobs: no method can be called so."""
 JOB_END: Final = "roost.job-end"
 """The action of the letter that says that a job ended."""
 

@@ -14,11 +14,11 @@ from ..contract.address import Address
 from ..contract.caller import source_of, stored
 from ..contract.commit import Envelope, Letter, Snapshot
 from ..contract.encoding import encode_arguments
-from ..contract.errors import LimitExceeded, NotFound, Rejected, TransientError
+from ..contract.errors import LimitExceeded, TransientError
 from ..contract.fingerprint import fingerprint, fingerprint_of
 from ..contract.refusals import no_jobs, other_arguments
 from ..contract.result import TickResult, failed
-from ..contract.trigger import Call, Caller, Lane, Source, Trigger
+from ..contract.trigger import Call, Caller, Lane, Trigger
 from ..tick.asker import TickAsker
 from ..tick.image import REDELIVER
 from ..tick.outbound import Hooked, Keys
@@ -238,18 +238,6 @@ class Runtime(Operating):
     def look_at_jobs(self, address: Address) -> None:
         if (executor := self.executor()) is not None:
             executor.look(address)
-
-    async def cancel_job(self, address: Address, uid: str, id: str, source: Source, principal: str) -> bool:
-        """Have a job cancelled, for this reason only once. False: there is none that lives."""
-        from ..contract.job import Note
-
-        now = self.host.now()
-        try:
-            await self.store.journal.ring(address, uid, Note(id, "cancel", "", b"null", now, source, principal), now)
-        except (NotFound, Rejected):
-            return False
-        self.look_at_jobs(address)
-        return True
 
     async def tell_job(self, address: Address, uid: str, note: Note) -> Rung:
         """Tell a job something, once under the note's id. Refusals as the port's `ring`; Rejected `bad-answer`."""

@@ -15,7 +15,7 @@ from ..contract.encoding import encode_arguments
 from ..contract.errors import LimitExceeded, Rejected
 from ..contract.fingerprint import fingerprint
 from ..contract.job import LIVE, LIVE_BYTES, JobEnd, JobStart, LiveJob, live_bytes
-from ..contract.trigger import JOB_CANCEL, JOB_TELL
+from ..contract.trigger import JOB_TELL
 
 if TYPE_CHECKING:
     from ..contract.commit import Commit
@@ -39,20 +39,13 @@ class Recorder(Protocol):
     schedules: dict[str, Any]
 
 
-async def _cancel(self: Any, uid: str) -> None:
-    """Stands for what `engine.jobs` does."""
-
-
-CANCELS: Final = Action(JOB_CANCEL, _cancel, Options(), public=False)
-"""What an agent tells itself when it cancels a job: so that the wish leaves with the commit, and is not lost."""
-
-
 async def _tell(self: Any, uid: str, kind: str, name: str, value: Any, source: str, principal: str) -> None:
     """Stands for what `engine.jobs` does."""
 
 
 TELLS: Final = Action(JOB_TELL, _tell, Options(), public=False)
-"""The same of a signal, and of an answer."""
+"""What an agent tells itself when it cancels or signals a job, or answers it: so that it leaves with the commit, and is
+not lost."""
 
 
 class JobEffects:
@@ -109,14 +102,6 @@ class JobEffects:
         self.size += size + len(data)
         tick.log.append(("job-started", to_json({"id": one.uid, "job": one.name, "key": one.key})))
         return JobRef(one.uid, one.name, one.key)
-
-    def cancel(self, tick: Recorder, job: str) -> bool:
-        """`job`: uid or key."""
-        for one in self._live(tick):
-            if job in (one.uid, one.key):
-                tick.outbox.append((tick.address, CANCELS, to_json({"args": [one.uid], "kwargs": {}})))
-                return True
-        return False
 
     def tell(self, tick: Recorder, job: str, kind: NoteKind, name: str, value: Any) -> bool:
         """`job`: uid or key. AgentError `bad-signal`; LimitExceeded `arguments`."""

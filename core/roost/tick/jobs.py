@@ -28,7 +28,7 @@ async def job_over(agent: Agent[Any, Any], tick: Tick, over: JobOver) -> None:
 
 
 async def tell_job(agent: Agent[Any, Any], tick: Tick, call: Call) -> None:
-    """A signal or an answer, told to a job. LimitExceeded `job_signals`: it is told again."""
+    """A cancellation, a signal or an answer, told to a job. LimitExceeded `job_signals`: it is told again."""
     uid, kind, name, value, source, principal = call.args
     services = agent._roost  # pyright: ignore[reportPrivateUsage]
     assert tick.trigger.id is not None
@@ -36,7 +36,8 @@ async def tell_job(agent: Agent[Any, Any], tick: Tick, call: Call) -> None:
     try:
         await services.tell_job(tick.address, uid, note)
     except (NotFound, Rejected) as error:
-        services.logger(tick).warning("a %s was not taken: %s", kind, error.message)
+        if kind != "cancel":  # the job has ended, as it was to
+            services.logger(tick).warning("a %s was not taken: %s", kind, error.message)
 
 
 def given_up(commit: Commit, image: Image, over: JobOver) -> None:

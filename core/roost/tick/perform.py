@@ -18,7 +18,6 @@ from ..contract.commit import Gone, Row
 from ..contract.encoding import encode
 from ..contract.errors import LimitExceeded, NotFound, Rejected, TransientError, Unreadable
 from ..contract.trigger import (
-    JOB_CANCEL,
     JOB_TELL,
     Call,
     Connect,
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from ..contract.trigger import Payload, Trigger
     from .tick import Tick
 
-_OURS: Final = frozenset({FORWARD, JOB_CANCEL, JOB_TELL})
+_OURS: Final = frozenset({FORWARD, JOB_TELL})
 """Actions of letters that are no methods."""
 NO_ZONE: Final = "unknown-zone"
 ZONE_WAIT: Final = 60.0
@@ -102,7 +101,7 @@ async def _call(agent: Agent[Any, Any], tick: Tick, waiting: Runnable, call: Cal
         if call.internal and call.action in _OURS:
             if call.action == FORWARD:
                 return _forward(agent, tick, waiting)
-            return await (_cancel_job if call.action == JOB_CANCEL else _tell_job)(agent, tick, call)
+            return await _tell_job(agent, tick, call)
         action = waiting.action = (tick.kind.target if call.internal else tick.kind.action)(call.action)
         waiting.args, waiting.kwargs = action.bind(call.args, call.kwargs)
     if action.guarded:  # a letter's caller, or the action, may have been another when it was taken in
@@ -138,17 +137,8 @@ def _forward(agent: Agent[Any, Any], tick: Tick, waiting: Runnable) -> bytes:
     return b"null"
 
 
-async def _cancel_job(agent: Agent[Any, Any], tick: Tick, call: Call) -> bytes:
-    """What the agent told itself in a tick that cancelled a job."""
-    trigger = tick.trigger
-    assert trigger.id is not None
-    services = agent._roost  # pyright: ignore[reportPrivateUsage]
-    await services.cancel_job(tick.address, str(call.args[0]), trigger.id, trigger.source, trigger.principal)
-    return b"null"
-
-
 async def _tell_job(agent: Agent[Any, Any], tick: Tick, call: Call) -> bytes:
-    """What the agent told itself in a tick that signalled or answered a job."""
+    """What the agent told itself in a tick that cancelled, signalled or answered a job."""
     from .jobs import tell_job
 
     await tell_job(agent, tick, call)

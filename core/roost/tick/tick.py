@@ -268,10 +268,6 @@ class Tick:
         self._may_write(f"start {job.name}")
         return self.job_effects().start(self, job, key, args, kwargs)
 
-    def cancel(self, job: str) -> bool:
-        self._may_write(f"cancel {job}")
-        return self.job_effects().cancel(self, job)
-
     def tell_job(self, job: str, kind: NoteKind, name: str, value: Any) -> bool:
         self._may_write(f"tell the job {job}")
         return self.job_effects().tell(self, job, kind, name, value)
