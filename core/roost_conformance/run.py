@@ -19,7 +19,7 @@ from .stage import Stage
 Mode: TypeAlias = Literal["resident", "hibernating"]
 BESIDE = 8
 """Cases that run at once; those that crash the host run alone, last."""
-TOGETHER = 12
+TOGETHER = 24
 """Cases that die together."""
 LIMIT = 120.0
 """Seconds a single case may take."""

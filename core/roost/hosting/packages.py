@@ -10,8 +10,8 @@ from typing import Final
 from .platform import Project
 
 PACKAGES: Final = (
-    "roost", "roost_auth", "roost_http", "roost_client", "roost_server", "roost_cli", "roost_conformance",
-    "roost_local", "roost_cloudflare", "roost_lambda",
+    "roost", "roost_auth", "roost_chat", "roost_http", "roost_client", "roost_server", "roost_cli",
+    "roost_conformance", "roost_local", "roost_cloudflare", "roost_lambda", "roost_postgres",
 )  # fmt: skip
 
 NEVER_SHIPPED: Final = frozenset({"__pycache__", "py.typed"})

@@ -1,0 +1,1 @@
+"""A pool of equal workers over PostgreSQL."""

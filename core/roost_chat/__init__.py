@@ -1,0 +1,1 @@
+"""Chat agents: models, tools, approvals and sessions, each turn a job."""
