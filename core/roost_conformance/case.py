@@ -22,14 +22,14 @@ class Case:
     drive: Drive
     crashes: bool = False
     """It kills the host, so nothing else may run beside it."""
-    together: bool = False
-    """It may die with others like it: each of them comes to its crash, then there is one for all."""
+    together: str = ""
+    """It may die with the others that say this: each of them comes to its crash, then there is one for all."""
 
 
 CASES: Final[dict[str, Case]] = {}
 
 
-def case(rule: str, title: str, *, crashes: bool = False, together: bool = False) -> Callable[[Drive], Drive]:
+def case(rule: str, title: str, *, crashes: bool = False, together: str = "") -> Callable[[Drive], Drive]:
     """Register `async def name(stage)`: bare asserts, a fresh agent each, no skip. A missing capability runs the
     negative case inside the same function: refused with NotSupported. `together` implies `crashes`."""
 
@@ -37,7 +37,7 @@ def case(rule: str, title: str, *, crashes: bool = False, together: bool = False
         name = drive.__name__.replace("_", "-")
         if name in CASES:
             raise ValueError(f"two conformance cases are called {name}")
-        CASES[name] = Case(name, rule, title, drive, crashes or together, together)
+        CASES[name] = Case(name, rule, title, drive, crashes or bool(together), together)
         return drive
 
     return register

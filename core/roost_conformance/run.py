@@ -19,8 +19,6 @@ from .stage import Stage
 Mode: TypeAlias = Literal["resident", "hibernating"]
 BESIDE = 8
 """Cases that run at once; those that crash the host run alone, last."""
-TOGETHER = 24
-"""Cases that die together."""
 LIMIT = 120.0
 """Seconds a single case may take."""
 
@@ -95,8 +93,8 @@ async def run(
 
             await asyncio.gather(*(one(c) for c in chosen if not c.crashes))
             together = [c for c in chosen if c.together and crashes]
-            for start in range(0, len(together), TOGETHER):
-                some = together[start : start + TOGETHER]
+            for name in dict.fromkeys(c.together for c in together):
+                some = [c for c in together if c.together == name]
                 crowd = Crowd(harness, len(some))
                 await asyncio.gather(*(one(c, crowd) for c in some))
             for case in chosen:

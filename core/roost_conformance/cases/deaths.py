@@ -124,7 +124,7 @@ async def tells_outlive_their_sender(stage: Stage) -> None:
         await refusal(mortal.state(), "no-agent")
 
 
-@case("28", "a tombstone survives a crash, and so does the generation", crashes=True)
+@case("28", "a tombstone survives a crash, and so does the generation", together="state")
 async def tombstone_survives_a_crash(stage: Stage) -> None:
     async with stage.client() as client:
         mortal = client.agent("mortal", stage.key())

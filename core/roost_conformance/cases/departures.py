@@ -46,7 +46,7 @@ async def on_disconnect_after_a_cut(stage: Stage) -> None:
         await _room(stage, key, "connect cut", "message 'hello'", "disconnect cut")
 
 
-@case("25", "connections of a host that died are swept at the next wake, each with one on_disconnect", crashes=True)
+@case("25", "connections of a host that died are swept at the next wake, each with one on_disconnect", together="state")
 async def ghosts_are_swept(stage: Stage) -> None:
     key = stage.key()
     async with (

@@ -200,7 +200,7 @@ async def log_of_a_second_life(stage: Stage) -> None:
         assert [e.event for e in all_sent] == ["gap", "y", "y"], all_sent
 
 
-@case("17", "after a crash the log has every entry that was acknowledged, and goes on without a hole", crashes=True)
+@case("17", "after a crash the log has every entry that was acknowledged, and goes on without a hole", together="state")
 async def log_survives_a_crash(stage: Stage) -> None:
     key = stage.key()
     async with stage.agent("journal", key) as journal:

@@ -89,7 +89,7 @@ async def tokens_are_rotated(stage: Stage) -> None:
 @case(
     "http",
     "what operators did, and what was refused, is in the audit log: who, what, which agent, how it ended",
-    crashes=True,
+    together="state",
 )
 async def operators_are_audited(stage: Stage) -> None:
     key = stage.key()

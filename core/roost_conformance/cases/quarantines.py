@@ -124,7 +124,11 @@ async def schedules_wait_for_the_end_of_a_quarantine(stage: Stage) -> None:
         await paced(attempt)
 
 
-@case("30", "a quarantine is a fact of the stored state: it is there after a crash, and so are the tells", crashes=True)
+@case(
+    "30",
+    "a quarantine is a fact of the stored state: it is there after a crash, and so are the tells",
+    together="state",
+)
 async def quarantine_survives_a_crash(stage: Stage) -> None:
     async with stage.client() as client:
         milk = client.agent("milk", stage.key())

@@ -68,7 +68,7 @@ async def ticket_opens_one_of_many(stage: Stage) -> None:
     assert opened.count("opened") == 1 or (late and "opened" not in opened), opened
 
 
-@case("26", "a ticket is for one agent, and survives the host; a used one stays used after a crash", crashes=True)
+@case("26", "a ticket is for one agent, and survives the host; a used one stays used after a crash", together="state")
 async def ticket_survives_a_crash(stage: Stage) -> None:
     key, other = stage.key(), stage.key()
     async with stage.http() as http:

@@ -183,7 +183,7 @@ async def stored_is_what_is_read(stage: Stage) -> None:
         assert (await coffer.snapshot()).version == version
 
 
-@case("13", "a set in the state is no change when another process writes it in another order", crashes=True)
+@case("13", "a set in the state is no change when another process writes it in another order", together="state")
 async def a_set_writes_no_version_after_a_restart(stage: Stage) -> None:
     async with stage.agent("coffer") as coffer:
         tags = [f"tag-{n}" for n in range(40)]

@@ -75,7 +75,7 @@ def job_case(rule: str, title: str, *, together: bool = False) -> Callable[[Driv
             if not await _refused(stage):
                 await drive(stage)
 
-        return case(rule, title, together=together)(either)
+        return case(rule, title, together="jobs" if together else "")(either)
 
     return register
 
