@@ -36,21 +36,23 @@ if TYPE_CHECKING:
     from .author.job import JobDone, job
     from .author.job_errors import Fatal, QuestionExpired, StepFailed, StepUnknown
     from .author.job_method import JobRef
+    from .author.job_stream import JobStream
     from .author.run import Cancelled, Run
     from .author.step import step
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "ANONYMOUS", "KV", "PUBLIC", "UNLIMITED", "Address", "Agent", "AgentError", "Answer", "App", "Caller",
-    "Cancelled", "Conflict", "Connection", "Credentials", "Cron", "Empty", "Event", "Every", "Fatal", "JobDone",
-    "JobRef", "LimitExceeded", "Limits", "NotFound", "NotSupported", "Quarantined", "QuestionExpired", "Quotas",
-    "Rate", "Rejected", "Request", "Resource", "Response", "Retry", "RoostError", "Run", "StepFailed",
-    "StepUnknown", "Tenants", "TransientError", "Trigger", "When", "action", "job", "resource", "step",
+    "ANONYMOUS", "KV", "PUBLIC", "UNLIMITED", "Address", "Agent", "AgentError", "Answer", "App", "Caller", "Cancelled",
+    "Conflict", "Connection", "Credentials", "Cron", "Empty", "Event", "Every", "Fatal", "JobDone", "JobRef",
+    "JobStream", "LimitExceeded", "Limits", "NotFound", "NotSupported", "Quarantined", "QuestionExpired", "Quotas",
+    "Rate", "Rejected", "Request", "Resource", "Response", "Retry", "RoostError", "Run", "StepFailed", "StepUnknown",
+    "Tenants", "TransientError", "Trigger", "When", "action", "job", "resource", "step",
 ]  # fmt: skip
 
 _JOBS = {
     "Answer": "asking", "Cancelled": "run", "Fatal": "job_errors", "JobDone": "job", "JobRef": "job_method",
+    "JobStream": "job_stream",
     "QuestionExpired": "job_errors", "Run": "run", "StepFailed": "job_errors", "StepUnknown": "job_errors",
     "job": "job", "step": "step",
 }  # fmt: skip

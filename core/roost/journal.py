@@ -15,6 +15,7 @@ from typing import Protocol
 from .contract.address import Address
 from .contract.commit import Busy
 from .contract.job import Claim, Claimed, EndedJob, Job, JournalLine, Note, Question, Rung
+from .contract.stream import StreamLine
 
 
 class Journal(Protocol):
@@ -95,6 +96,22 @@ class Journal(Protocol):
         """Close a question unless it is closed: answered or not, whichever was first, as it is now.
 
         Fenced: no live job of that life. NotFound `no-question`. Unknown: expire it again.
+        """
+        ...
+
+    async def stream(self, claim: Claim, line: StreamLine, drop: Sequence[int]) -> bool:
+        """Write a row of the job's streams where nothing may be: at `line.first`. True: written.
+
+        False: the place is taken by another claim's row. `drop`: first offsets of the oldest rows, which are kept no
+        longer. Fenced: no live job of that life, or its last row is written. Unknown: write the same again.
+        """
+        ...
+
+    async def streamed(self, address: Address, uid: str, after: int, limit: int = 50) -> Sequence[StreamLine]:
+        """Rows of the job's streams with offsets above `after`, ascending: at most `limit` and about 1 MiB, and one at
+        least if there is one. If there is none, the last row of all: a reader may be beyond what counts.
+
+        They stay for `STREAM_KEPT` after the job's end, or longer, and go with the agent.
         """
         ...
 

@@ -36,6 +36,7 @@ _PARAMS: Final[Mapping[str, frozenset[str]]] = {
     "query": frozenset({
         "KeyConditionExpression", "FilterExpression", "ExpressionAttributeNames", "ExpressionAttributeValues",
         "ConsistentRead", "Limit", "ExclusiveStartKey", "Select", "IndexName",
+        "ScanIndexForward",
     }),
     "batch_get_item": frozenset({"RequestItems"}),
     "batch_write_item": frozenset({"RequestItems"}),
@@ -193,6 +194,10 @@ class Dynamo:
                 raise Invalid("the provided starting key is invalid")
             found = [x for x in found if place(x) > place(start)]
         found = [x for x in found if test.test(x, names, values)]
+        if not given.get("ScanIndexForward", True):
+            if index is not None or start is not None:
+                raise Unsupported("backwards, beyond the first page of the table itself")
+            found.reverse()
         limit = given.get("Limit", self.page)
         if limit < 1:
             raise Invalid("Limit must be at least 1")

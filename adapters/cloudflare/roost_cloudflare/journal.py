@@ -14,6 +14,7 @@ from roost.contract.address import Address
 from roost.contract.commit import Busy, Commit
 from roost.contract.job import Claim, Claimed, EndedJob, Job, JournalLine, LiveJob, Note, Question, Rung
 from roost.contract.job_refusals import no_job, not_ours
+from roost.contract.stream import StreamLine
 
 from . import rows
 from .interop import Sql, blob
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
     from roost.hosting.jobs.look import Look
 
 T = TypeVar("T")
+_COLUMNS: Final = {
+    "job_row": "data", "job_note": "data", "job_question": "data", "job_stream": "data", "job_end": "outcome"
+}  # fmt: skip
 _SIZES: Final = tuple(
-    f"SELECT ifnull(sum(length(CAST({column} AS BLOB))),0) FROM {table}"
-    for table, column in {"job_row": "data", "job_note": "data", "job_question": "data", "job_end": "outcome"}.items()
+    f"SELECT ifnull(sum(length(CAST({column} AS BLOB))),0) FROM {table}" for table, column in _COLUMNS.items()
 )
 UNKNOWN: Final[Any] = object()
 
@@ -139,6 +142,14 @@ class ObjectJournal:
 
     async def expire(self, claim: Claim, question: str, now: float) -> Question:
         return self._claimed(claim, lambda: self._change.expire((), claim, question, now))
+
+    async def stream(self, claim: Claim, line: StreamLine, drop: Sequence[int]) -> bool:
+        if not drop and self.there:  # one statement needs no transaction
+            return self._change.stream((), claim, line, drop)
+        return self._claimed(claim, lambda: self._change.stream((), claim, line, drop))
+
+    async def streamed(self, address: Address, uid: str, after: int, limit: int = 50) -> Sequence[StreamLine]:
+        return self._look.streamed((), uid, after, limit) if self.there else []
 
     async def ring(self, address: Address, uid: str, note: Note | None, now: float) -> Rung:
         if not self.there:

@@ -4,7 +4,7 @@
                       arguments of its first run
     G#e#job#position  a row of its journal            H#e#job#what#i   bytes too large for it, or arguments, in pieces
     Y#e#job#id        a note that waits               W#e#job#id       one that was taken
-    U#e#job#id        a question
+    U#e#job#id        a question                      R#e#job#first    a row of its streams
     Z#e#job           a job that ended                X#e#order        which ended when, the newest first
 
 `job` is `version.i`, padded. Only J# has no TTL: what is left of a job that ended is never deleted by us.
@@ -17,7 +17,8 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from roost.contract.commit import Commit
-from roost.contract.job import KEPT, EndedJob, Job, JobStart, JournalLine, LiveJob, Note, Question
+from roost.contract.job import KEPT, Claim, EndedJob, Job, JobStart, JournalLine, LiveJob, Note, Question
+from roost.contract.stream import StreamLine
 from roost.hosting.jobs.tables import numbers
 
 from . import rows
@@ -50,6 +51,10 @@ def of_job(letter: str, job: str, *rest: str) -> str:
 
 def position_key(job: str, position: int) -> str:
     return of_job("G", job, f"{position:010d}")
+
+
+def stream_key(job: str, first: int) -> str:
+    return of_job("R", job, f"{first:010d}")
 
 
 def all_of(letter: str, job: str) -> tuple[str, str]:
@@ -128,6 +133,19 @@ def pieces(pk: str, job: str, what: str, value: bytes, deadline: float) -> list[
 def line(item: Item, whole_data: bytes | None = None) -> JournalLine:
     position = int(item["sk"]["S"].rpartition("#")[2])
     return JournalLine(position, rows.whole(item, "c"), rows.data(item, "d") if whole_data is None else whole_data)
+
+
+def put_stream(pk: str, job: str, claim: Claim, x: StreamLine) -> Item:
+    """A row of a job's streams."""
+    return rows.bare(
+        pk, stream_key(job, x.first), c=rows.n(claim.number), l=rows.n(x.last), d=rows.b(x.data),
+        ttl=rows.n(int(claim.deadline + GRACE)),
+    )  # fmt: skip
+
+
+def stream(item: Item) -> StreamLine:
+    first = int(item["sk"]["S"].rpartition("#")[2])
+    return StreamLine(first, rows.whole(item, "l"), rows.whole(item, "c"), rows.data(item, "d"))
 
 
 def born(pk: str, epoch: str, commit: Commit, one: JobStart, shard: str) -> list[Item]:

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from roost.contract.address import Address
 from roost.contract.job import ENDED, EndedJob, Job, JournalLine, Note, Question
+from roost.contract.stream import StreamLine
 
 from . import job_items as items
 from . import keys, rows
@@ -105,6 +106,23 @@ class JobLook:
             if size > PAGE:
                 break
         return out
+
+    async def streamed(self, address: Address, uid: str, after: int, limit: int) -> list[StreamLine]:
+        pk = keys.partition(address)
+        key = items.job_key((await self.life(pk)).epoch, uid)
+        low, high = items.all_of("R", key)
+        found, _ = await self.table.query(pk, items.stream_key(key, after + 1), high, limit=limit)
+        lines = [items.stream(x) for x in found]
+        if not lines or lines[0].first > after + 1:  # what is behind `after` may stand in a row that begins before
+            before = await self.table.last(pk, low, items.stream_key(key, after))
+            if before is not None and (not lines or items.stream(before).last > after):
+                lines.insert(0, items.stream(before))
+        size = 0
+        for n, line in enumerate(lines):
+            size += len(line.data)
+            if n and size > PAGE:
+                return lines[:n]
+        return lines[:limit]
 
     async def pieces(self, pk: str, key: str, what: str) -> bytes:
         """A value that is kept in items of its own."""

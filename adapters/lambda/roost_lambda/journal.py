@@ -24,6 +24,7 @@ from roost.contract.job_refusals import (
     ours,
     size,
 )
+from roost.contract.stream import StreamLine
 
 from . import job_items as items
 from . import keys, rows
@@ -254,6 +255,28 @@ class DynamoJournal:
 
     async def rows(self, address: Address, uid: str, after: int, limit: int = 200) -> Sequence[JournalLine]:
         return await self.look.rows(address, uid, after, limit)
+
+    # Streams -----------------------------------------------------------------------------------------
+
+    async def stream(self, claim: Claim, line: StreamLine, drop: Sequence[int]) -> bool:
+        pk, key = keys.partition(claim.address), items.job_key(claim.life, claim.uid)
+        seen, written = await asyncio.gather(
+            self.look.see(pk, claim.life, claim.uid),
+            self._put(claim, items.put_stream(pk, key, claim, line)),
+            return_exceptions=True,
+        )
+        if isinstance(seen, BaseException):
+            raise seen
+        if self._lives(claim, seen).ended is not None:
+            raise not_ours(claim)
+        if isinstance(written, BaseException):
+            raise written
+        if written and drop:
+            await self.table.write([], [(pk, items.stream_key(key, first)) for first in drop])
+        return written
+
+    async def streamed(self, address: Address, uid: str, after: int, limit: int = 50) -> Sequence[StreamLine]:
+        return await self.look.streamed(address, uid, after, limit)
 
     # Notes and questions -----------------------------------------------------------------------------
 

@@ -156,6 +156,15 @@ class Table:
         last: Any = answer.get("LastEvaluatedKey")
         return list(answer["Items"]), None if not last else last["sk"]["S"]
 
+    async def last(self, pk: str, low: str, high: str) -> Item | None:
+        """The item with the greatest sk of those with `low` <= sk <= `high`."""
+        answer = await self.call(
+            "query", KeyConditionExpression="pk = :pk AND sk BETWEEN :low AND :high", ConsistentRead=True, Limit=1,
+            ExpressionAttributeValues={":pk": {"S": pk}, ":low": {"S": low}, ":high": {"S": high}},
+            ScanIndexForward=False,
+        )  # fmt: skip
+        return next(iter(answer["Items"]), None)
+
     async def range(self, pk: str, low: str, high: str) -> list[Item]:
         """All items with `low` <= sk <= `high`."""
         found, after = await self.query(pk, low, high)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from roost.contract.address import Address
 from roost.contract.commit import Busy
 from roost.contract.job import Claim, Claimed, EndedJob, Job, JournalLine, Note, Question, Rung
+from roost.contract.stream import StreamLine
 from roost.hosting.jobs.change import Change
 from roost.hosting.jobs.look import Look, Me
 
@@ -83,6 +84,12 @@ class SqliteJournal:
 
     async def expire(self, claim: Claim, question: str, now: float) -> Question:
         return await self._write(claim.address, lambda me: self._change.expire(me, claim, question, now))
+
+    async def stream(self, claim: Claim, line: StreamLine, drop: Sequence[int]) -> bool:
+        return await self._write(claim.address, lambda me: self._change.stream(me, claim, line, drop), len(line.data))
+
+    async def streamed(self, address: Address, uid: str, after: int, limit: int = 50) -> Sequence[StreamLine]:
+        return self._look.streamed(self._mine(address), uid, after, limit)
 
     async def ring(self, address: Address, uid: str, note: Note | None, now: float) -> Rung:
         size = 0 if note is None else len(note.data)

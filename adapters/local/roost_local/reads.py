@@ -46,7 +46,12 @@ _NEXT_JOB: Final = "SELECT min(due) FROM job INDEXED BY job_due WHERE due>? AND 
 _LETTERS: Final = rows.SQL.letters(rows.LETTER)
 _DEAD: Final = rows.SQL.dead(rows.DEAD)
 _SIZE: Final = rows.SQL.size(
-    "length({})", job_row=("data",), job_note=("data",), job_question=("data",), job_end=("outcome",)
+    "length({})",
+    job_row=("data",),
+    job_note=("data",),
+    job_question=("data",),
+    job_stream=("data",),
+    job_end=("outcome",),
 )
 _OUTCOME: Final = rows.SQL.outcome(rows.HANDLED)
 _ADDRESSED: Final = "typeof(kind)='text' AND typeof(key)='text'"

@@ -19,6 +19,7 @@ from pydantic_core import from_json
 from ..contract.encoding import encode_arguments
 from ..contract.errors import AgentError, NotSupported
 from ..contract.limits import PORTABLE
+from ..contract.stream import DEFAULT
 from .action import Retry
 from .asking import Answer, QuestionWork, ResultWork, WaitWork, answer_decoder, question_work, signal_decoder, wait_work
 from .remote import RemoteAction, typed
@@ -27,6 +28,7 @@ from .step import Once, StepOptions, StepTarget, step_target
 if TYPE_CHECKING:
     from .action import Action
     from .job_method import JobMethod, JobRef
+    from .job_stream import JobStream
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -80,10 +82,13 @@ class Scope(Protocol):
     """The step that runs."""
 
     def act(self, work: TickWork | CallWork) -> Coroutine[Any, Any, bytes]: ...
+    def say(self, name: str, data: bytes) -> None: ...
 
 
 INSIDE: Final[ContextVar[Scope | None]] = ContextVar("roost_step", default=None)
 """Set in a step and what it starts; None in the body."""
+RUNNING: Final[ContextVar[Run | None]] = ContextVar("roost_run", default=None)
+"""Set in the body, its steps and what they start."""
 
 
 class Asks(Protocol):
@@ -131,6 +136,14 @@ class Run:
         """The job's uid and the number of this run."""
         self._log = log
         self._randoms: dict[str, Random] = {}
+
+    @staticmethod
+    def current() -> Run:
+        """The run whose body or step this is: for methods that are not given it. AgentError `no-run`: it is neither."""
+        found = RUNNING.get()
+        if found is None:
+            raise AgentError("Run.current() is for the body of a job and its steps: here is no run", code="no-run")
+        return found
 
     @property
     def now(self) -> datetime:
@@ -265,6 +278,23 @@ class Run:
         work = wait_work(name)
         return self._asks.ask(f"wait:{name}", b"", work, signal_decoder(type))
 
+    @overload
+    def stream(self, name: str, type: type[T], /) -> JobStream[T]: ...
+    @overload
+    def stream(self, name: str = ..., /) -> JobStream[Any]: ...
+    def stream(self, name: str = DEFAULT, type: Any = Any, /) -> JobStream[Any]:
+        """A stream of this job: what steps `emit` there is read live, and from the store by whoever comes later.
+
+        Get it anywhere; emit in steps. In a step that is a method: `Run.current().stream(...)`.
+        """
+        from .job_stream import JobStream
+
+        return JobStream(name, type, _stepping)
+
+    def emit(self, item: Any, /) -> None:
+        """Say something in the stream `default`: `run.stream().emit(item)`."""
+        self.stream().emit(item)
+
     def result(self, job: JobRef[R], /) -> asyncio.Future[R]:
         """What another job of this agent returns, once it has ended. StepFailed: it ended with an error, whose code is
         kept; NotFound: there is no such job any more (what it came to is kept for a day)."""
@@ -326,6 +356,18 @@ class Using:
     def step(self, do: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[R]:
         """Like `Run.step`."""
         return self._ask(self._given, do, args, kwargs)
+
+
+def _stepping(what: str) -> Scope:
+    """The step that runs. AgentError `unjournaled`: it is the body."""
+    found = INSIDE.get()
+    if found is None:
+        raise AgentError(
+            f"run.{what} in the body of a job: it would be said again with each replay. Emit in a step, `await "
+            "run.step(self.method, ...)`: there it is said once, and void if the step runs again",
+            code="unjournaled",
+        )
+    return found
 
 
 def _own(do: Any, args: tuple[Any, ...], kwargs: dict[str, Any], what: str) -> tuple[Action, bytes, dict[str, Any]]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ..contract.address import Address
 from ..contract.commit import Busy
 from ..contract.job import Claim, Claimed, EndedJob, Job, JournalLine, Note, Question, Rung
+from ..contract.stream import StreamLine
 from ..journal import Journal
 from .faults import Strike
 
@@ -51,6 +52,12 @@ class FaultyJournal:
 
     async def expire(self, claim: Claim, question: str, now: float) -> Question:
         return await self._strike.on("journal.expire", self._journal.expire, claim, question, now)
+
+    async def stream(self, claim: Claim, line: StreamLine, drop: Sequence[int]) -> bool:
+        return await self._strike.on("journal.stream", self._journal.stream, claim, line, drop)
+
+    async def streamed(self, address: Address, uid: str, after: int, limit: int = 50) -> Sequence[StreamLine]:
+        return await self._strike.on("journal.streamed", self._journal.streamed, address, uid, after, limit)
 
     async def ring(self, address: Address, uid: str, note: Note | None, now: float) -> Rung:
         return await self._strike.on("journal.ring", self._journal.ring, address, uid, note, now)

@@ -24,6 +24,7 @@ from ..contract.encoding import encode
 from ..contract.errors import TransientError
 from ..contract.event import Event
 from ..contract.job import Note, NoteKind, Question
+from ..contract.stream import DEFAULT, cursor
 from ..contract.trigger import Caller
 from ..hosting.memory import MemoryStore
 from ..hosting.resident import Resident
@@ -32,7 +33,7 @@ from ..sockets.protocol import Session
 from .clock import EPOCH, VirtualHost
 from .faults import Faults, Strike
 from .faulty import faulty
-from .jobs import JobState, job_state
+from .jobs import JobState, StreamSeen, job_state, seen
 
 if TYPE_CHECKING:
     import httpx
@@ -223,6 +224,16 @@ class World:
         """A job of an agent as its journal has it; `job`: what `start` returned, or its id."""
         id = job if isinstance(job, str) else job.id
         return await job_state(self.store.journal, Address(kind.kind, key), id)
+
+    async def stream(
+        self, kind: type[Agent[Any, Any]], key: str, job: JobRef[Any] | str, name: str = DEFAULT, /, *, after: str = ""
+    ) -> list[StreamSeen]:
+        """What a reader of a job's stream is told by now, from a cursor on: items, resets, gaps, the end.
+
+        `roost.testing.jobs.items` of it is what the stream says, without what is void.
+        """
+        desk, id = self.backend.runtime.job_desk(), job if isinstance(job, str) else job.id
+        return await seen(desk.reader(Address(kind.kind, key), id, name, cursor(after)), self.settle)
 
     async def questions(self, kind: type[Agent[Any, Any]], key: str, job: JobRef[Any] | str, /) -> list[Question]:
         """The open questions of a job."""

@@ -4,7 +4,23 @@ No pytest, no clock, no sleep: it runs inside the runtime under test (workerd, a
 Give it a store with nothing in it of kinds that start with `port-`; where listings lag, one that waits them out.
 """
 
-from . import bells, commits, inbox, job_races, jobs, letters, lists, lives, log, outbox, races, rows, sides, values
+from . import (
+    bells,
+    commits,
+    inbox,
+    job_races,
+    job_streams,
+    jobs,
+    letters,
+    lists,
+    lives,
+    log,
+    outbox,
+    races,
+    rows,
+    sides,
+    values,
+)
 from .case import JOURNAL_CASES, PORT_CASES, PortCase, journal_case, port_case
 
 __all__ = [
@@ -15,6 +31,7 @@ __all__ = [
     "commits",
     "inbox",
     "job_races",
+    "job_streams",
     "jobs",
     "journal_case",
     "letters",

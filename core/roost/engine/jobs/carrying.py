@@ -14,7 +14,7 @@ from zlib import crc32
 
 from pydantic_core import from_json
 
-from ...author.run import Run
+from ...author.run import RUNNING, Run
 from ...contract.errors import AgentError, RoostError, Unreadable
 from ...contract.job import JOURNAL_BYTES, ROWS
 from ...contract.journal import JournalRow, read, write
@@ -24,6 +24,7 @@ from .ending import Ending
 from .execution import Execution, ended_by
 from .hold import CLAIM, Desk, Lost
 from .scope import JobServices, JobTick, Reached, RunLog
+from .streaming import Streams
 
 if TYPE_CHECKING:
     from ...contract.address import Address
@@ -48,6 +49,7 @@ class Carrying(Ending):
         self.count = self.size = 0
         """Rows of this run, and their bytes."""
         self.execution: Execution | None = None
+        self.streams = Streams(self.host, self.journal, self._insist, self.gone, address, uid)
         self.draining = False
         """The host shuts down, or the job is held: what runs may end, and nothing begins."""
         self.cancelled_at: float | None = None
@@ -67,6 +69,7 @@ class Carrying(Ending):
                 if renewing is not None:
                     renewing.cancel()
                 self._stop_steps()
+                self.streams.close()
                 if self.execution is not None:
                     await self._plainly(self.execution.body.close)
         except Lost:
@@ -85,6 +88,7 @@ class Carrying(Ending):
             if job.ended is not None or any(fact.kind == "ended" for row in self.rows[-1:] for fact in row.facts):
                 await self._over(await self._ended())
                 return
+            await self.streams.open(self.claim)
             await self._open()
             self.executor.troubles.pop((self.address, self.uid), None)
             assert self.execution is not None
@@ -117,6 +121,7 @@ class Carrying(Ending):
 
         def make(loop: BodyLoop) -> Coroutine[Any, Any, Any]:
             run = Run(body, f"{self.uid}/{self.job.run}", log, pack, kind.jobs)
+            RUNNING.set(run)
             return method.fn(self._agent(body, log), run, *args, **kwargs)  # type: ignore[no-any-return]
 
         def pack(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
@@ -166,6 +171,7 @@ class Carrying(Ending):
                 raise Lost
             if self.stopping:
                 self._stop_steps()
+                await self.streams.settle()
                 await self._let_go(None, self.host.now())
                 return
             for call in execution.to_stop():
@@ -245,6 +251,8 @@ class Carrying(Ending):
 
     async def _append(self, execution: Execution, row: JournalRow) -> None:
         data = write(row.facts)
+        if self.streams.waits and row.facts[-1].kind in ("ended", "again"):
+            await self.streams.settle()
         last = next((fact for fact in row.facts if fact.kind == "ended"), None)
         next_run = row.facts[-1].data if row.facts[-1].kind == "again" else None
         if last is None and next_run is None and (self.count >= ROWS - 1 or self.size + len(data) > JOURNAL_BYTES):
@@ -291,6 +299,7 @@ class Carrying(Ending):
 
     async def _suspend(self, execution: Execution) -> bool:
         """Let a job go that waits; whether it is."""
+        await self.streams.settle()
         if not await self._let_go(self.bell, self._due(execution)):
             self.bell = -1
             return False
@@ -306,8 +315,13 @@ class Carrying(Ending):
         """Whether this host has the time for it. False: the job is let go once what runs is over."""
         return True
 
+    def _step(self, call: PendingCall) -> str:
+        """What streams call it."""
+        return f"{self.job.run}/{call.id.replace(':', '/')}"
+
     def _begin(self, call: PendingCall) -> None:
         assert self.execution is not None
+        self.streams.begun(self._step(call))
         doing = self._do(call, self.execution.tries.get(call.id, {}))
         self.steps[call.id] = call.context.copy().run(self.host.spawn, doing)
 
@@ -315,7 +329,10 @@ class Carrying(Ending):
         execution = self.execution
         assert execution is not None
         try:
-            done = await attempt(self.runtime, self.address, self._path(call), call, said)
+            say = partial(self.streams.say, self._step(call))
+            done = await attempt(self.runtime, self.address, self._path(call), call, said, say)
+            if self.streams.waits:  # what it said is stored before its outcome
+                await self.streams.settle()
         except BaseException as error:
             if call.id not in self.steps or self.host.ending():
                 raise
@@ -326,6 +343,7 @@ class Carrying(Ending):
             assert done.said is not None
             execution.tried(call, done.said, now)
         else:
+            self.streams.ended(self._step(call))
             execution.finished(call, done.kind, done.data, now)
         self.wake()
 

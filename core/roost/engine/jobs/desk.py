@@ -17,6 +17,9 @@ from ...contract.errors import NotFound, Rejected
 from ...contract.job import EndedJob, Job, Note
 from ...contract.job_refusals import no_question
 from ...contract.journal import read
+from ...contract.stream import NAME as NAME_OF_STREAM
+from ...contract.stream import cursor
+from .reading import Reader
 
 if TYPE_CHECKING:
     import logging
@@ -27,8 +30,11 @@ if TYPE_CHECKING:
     from ...contract.address import Address
     from ...contract.commit import Snapshot
     from ...contract.job import LiveJob, NoteKind, Question, Rung
+    from ...contract.stream import Cursor
     from ...contract.trigger import Caller
     from ...ports import Host, Store
+    from .executor import Executor
+    from .streaming import Streams
 
 SOONEST: Final = 0.05
 """Seconds between the first two looks at a job that is waited for."""
@@ -47,6 +53,7 @@ class Asked(Protocol):
     host: Host
     log: logging.Logger
     closing: bool
+    jobs: Executor | None
 
     async def existing(self, address: Address) -> Snapshot: ...
     async def tell_job(self, address: Address, uid: str, note: Note) -> Rung: ...
@@ -151,6 +158,21 @@ class JobDesk:
             after = page[-1].position
             del told[:-STEPS]
         return told
+
+    async def stream(self, address: Address, id: str, name: str, caller: Caller | None, after: str = "") -> Reader:
+        """A reader of a job's stream, from behind a cursor on. NotFound `no-job`; Rejected 422 `bad-cursor`."""
+        if not NAME_OF_STREAM.fullmatch(name):
+            raise Rejected(f"no stream has the name {name[:70]!r}", code="bad-stream", status=422)
+        place = cursor(after)
+        uid = (await self._seen(address, id, caller, "streams.read")).live.uid
+        return self.reader(address, uid, name, place)
+
+    def reader(self, address: Address, uid: str, name: str, place: Cursor) -> Reader:
+        def local() -> Streams | None:
+            jobs = self._runtime.jobs
+            return None if jobs is None else jobs.streams(address, uid)
+
+        return Reader(self._runtime.host, self._journal, local, address, uid, name, place)
 
     async def _found(self, address: Address, id: str) -> Job | EndedJob:
         found = await self._journal.job(address, id)

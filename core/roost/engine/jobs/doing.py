@@ -18,6 +18,8 @@ from .outbound import StepKeys
 from .scope import StepScope
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ...contract.address import Address
     from .needs import Needs
     from .ordered import PendingCall
@@ -45,8 +47,16 @@ class Done:
     """Of `tried`: {"n": attempts that count, "waits": those that don't, "next": epoch seconds, "tries": ...}."""
 
 
-async def attempt(runtime: Needs, address: Address, path: str, call: PendingCall, said: dict[str, Any]) -> Done:
-    """Carry it out once. `said`: what the journal says of the attempts before. Raises nothing but cancellation."""
+async def attempt(
+    runtime: Needs,
+    address: Address,
+    path: str,
+    call: PendingCall,
+    said: dict[str, Any],
+    say: Callable[[str, bytes], None],
+) -> Done:
+    """Carry it out once. `said`: what the journal says of the attempts before. `say`: takes what it streams. Raises
+    nothing but cancellation."""
     work = call.work
     host = runtime.host
     tries: dict[str, int] = said.get("tries") or {}
@@ -55,7 +65,7 @@ async def attempt(runtime: Needs, address: Address, path: str, call: PendingCall
         if isinstance(work, StepWork):
             seconds = work.options.timeout
             keys = StepKeys(path, tries)
-            scope = StepScope(runtime, address, path, host.monotonic() + seconds, keys)
+            scope = StepScope(runtime, address, path, host.monotonic() + seconds, keys, say)
             try:
                 data = await _step(runtime, work, scope, seconds)
             finally:

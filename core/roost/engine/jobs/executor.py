@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ...contract.journal import JournalRow
     from ...ports import Future
     from .needs import Needs
+    from .streaming import Streams
 
 LEAVE: Final = 10.0
 """Seconds that running steps get when the host shuts down."""
@@ -82,6 +83,11 @@ class Executor:
         if self._idle is not None and not self.busy:
             self._idle.set_result(None)
             self._idle = None
+
+    def streams(self, address: Address, uid: str) -> Streams | None:
+        """What a job says, if it is carried out here."""
+        carrying = self.carried.get((address, uid))
+        return None if carrying is None else carrying.streams
 
     def later(self, address: Address, seconds: float) -> None:
         """Look in a while."""

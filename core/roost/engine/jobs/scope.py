@@ -6,7 +6,7 @@ One object serves the body and its steps: which of them runs is told by the cont
 from __future__ import annotations
 
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from ...author.agent import AgentServices
@@ -35,7 +35,7 @@ WAYS: Final = {
     "random": ("random", "use run.random"),
     "connections": ("connections", "await run.read(self.method), and look at them there"),
     "jobs": ("jobs", "await run.tick(self.method), and look at them there"),
-    "emit": ("emit", "await run.tick(self.method), and send it there"),
+    "emit": ("emit", "run.emit(...) in a step, or Run.current().emit(...), streams what its job says"),
 }
 """Members of a tick whose name or way out is another."""
 TICK: Final = "await run.tick(self.method, ...), and do it there: a tick is what has the state, and commits"
@@ -44,7 +44,15 @@ TICK: Final = "await run.tick(self.method, ...), and do it there: a tick is what
 class StepScope:
     """One attempt of one step. Fills `Scope`."""
 
-    def __init__(self, runtime: Needs, address: Address, path: str, deadline: float, keys: StepKeys) -> None:
+    def __init__(
+        self,
+        runtime: Needs,
+        address: Address,
+        path: str,
+        deadline: float,
+        keys: StepKeys,
+        say: Callable[[str, bytes], None],
+    ) -> None:
         self.runtime = runtime
         self.address = address
         self.path = path
@@ -52,6 +60,7 @@ class StepScope:
         self.deadline = deadline
         """By `Host.monotonic`."""
         self.keys = keys
+        self._say = say
         self.count = 0
 
     def act(self, work: TickWork | CallWork) -> Coroutine[Any, Any, bytes]:
@@ -59,6 +68,11 @@ class StepScope:
         self.keys.check()
         self.count += 1
         return act(self.runtime, self.address, f"{self.path}/{self.count}", work, self.deadline)
+
+    def say(self, name: str, data: bytes) -> None:
+        """An item of a stream of the job."""
+        self.keys.check()
+        self._say(name, data)
 
     async def ask(self, target: RemoteAction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         what = f"{target.address}.{target.action.name}"

@@ -33,6 +33,7 @@ from ...contract.job_refusals import (
     over,
     size,
 )
+from ...contract.stream import STREAM_KEPT, StreamLine
 from .look import Look, Me
 from .tables import LIVE, NAMES, NOTE, Dialect, Sql, live_row, numbers
 
@@ -74,6 +75,16 @@ class Change:
         self._oldest = say(
             f"SELECT done,place FROM job_end WHERE {{own}}1 ORDER BY done DESC,place DESC LIMIT 1 OFFSET {ENDED}"
         )
+        self._stream = say(
+            "INSERT INTO job_stream({aid}v,i,first,last,claim,data) SELECT {aid}v,i,?,?,?,? FROM job "
+            "WHERE {own}v=? AND i=? AND gen=? AND ended IS NULL ON CONFLICT DO NOTHING"
+        )
+        self._unheard = say("DELETE FROM job_stream WHERE {own}v=? AND i=? AND first=?")
+        of = "{own}v=job_stream.v AND i=job_stream.i"
+        self._over = say(
+            f"DELETE FROM job_stream WHERE {{own}}NOT EXISTS(SELECT 1 FROM job WHERE {of}) AND "
+            f"NOT EXISTS(SELECT 1 FROM job_end WHERE {of} AND ended>=?)"
+        )
         self._gen = say("SELECT gen FROM job WHERE {own}v=? AND i=?")
 
     # Of a commit -------------------------------------------------------------------------------------
@@ -93,7 +104,8 @@ class Change:
                 self._trim(me, c.at)
 
     def _trim(self, me: Me, at: float) -> None:
-        """Outcomes whose time is over, and all but the newest."""
+        """Outcomes whose time is over, and all but the newest; streams of jobs that ended a while ago."""
+        self._run(self._over, *me, *me, *me, at - STREAM_KEPT)
         self._run(self._say("DELETE FROM job_end WHERE {own}ended<?"), *me, at - KEPT)
         edge = self._rows(self._oldest, *me)
         if edge:
@@ -159,6 +171,18 @@ class Change:
         run(self._args, *me, *which, -number, self._put(args))
         run(say("DELETE FROM job_note WHERE {own}v=? AND i=? AND taken"), *me, *which)
         run(say("DELETE FROM job_question WHERE {own}v=? AND i=?"), *me, *which)
+
+    def stream(self, me: Me, claim: Claim, line: StreamLine, drop: Sequence[int]) -> bool:
+        which = numbers(claim.uid)
+        values = (line.first, line.last, claim.number, self._put(line.data), *me, *which, claim.generation)
+        if not self._run(self._stream, *values):
+            if self._of(me, claim).ended is not None:
+                raise not_ours(claim)
+            found = self.look.stream_line(me, claim.uid, line.first)
+            return found is not None and found.claim == claim.number
+        for first in drop:
+            self._run(self._unheard, *me, *which, first)
+        return True
 
     def let_go(self, me: Me, claim: Claim, bell: int | None, due: float | None) -> bool:
         job = self._of(me, claim)

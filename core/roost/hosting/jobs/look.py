@@ -5,7 +5,23 @@ from __future__ import annotations
 from typing import Final, TypeAlias
 
 from ...contract.job import EndedJob, Job, JournalLine, LiveJob, Note, Question
-from .tables import JOB, LIVE, NOTE, QUESTION, Dialect, Sql, end, job, line, live, note, numbers, question
+from ...contract.stream import StreamLine
+from .tables import (
+    JOB,
+    LIVE,
+    NOTE,
+    QUESTION,
+    Dialect,
+    Sql,
+    end,
+    job,
+    line,
+    live,
+    note,
+    numbers,
+    question,
+    stream_line,
+)  # fmt: skip
 
 Me: TypeAlias = tuple[int, ...]
 """(aid,), or nothing in a store of one agent."""
@@ -46,6 +62,14 @@ class Look:
         )
         self._questions = f"{asked} ORDER BY q.asked,q.id"
         self._question = f"{asked} AND q.id=?"
+        self._streamed = say(
+            "SELECT first,last,length(data) FROM job_stream WHERE {own}v=? AND i=? AND first>=ifnull("
+            "(SELECT max(first) FROM job_stream WHERE {own}v=? AND i=? AND first<=?),0) ORDER BY first LIMIT ?"
+        )
+        self._streams = say(
+            "SELECT first,last,claim,data FROM job_stream WHERE {own}v=? AND i=? AND first>=? AND first<=? "
+            "ORDER BY first"
+        )
         self._due = say("SELECT min(due) FROM job WHERE {own}NOT held")
 
     def lives(self, me: Me) -> tuple[LiveJob, ...]:
@@ -84,6 +108,24 @@ class Look:
     def line(self, me: Me, uid: str, position: int) -> JournalLine | None:
         found = self._sql.rows(self._line, *me, *numbers(uid), position)
         return line(found[0], self._back) if found else None
+
+    def streamed(self, me: Me, uid: str, after: int, limit: int) -> list[StreamLine]:
+        mine = (*me, *numbers(uid))
+        found = self._sql.rows(self._streamed, *mine, *mine, after + 1, limit + 1)
+        if len(found) > 1 and found[0][1] <= after:
+            found = found[1:]
+        if not found:
+            return []
+        size = last = 0
+        for first, _, part in found[:limit]:
+            if last and size + part > PAGE:
+                break
+            size, last = size + part, first
+        return [stream_line(row, self._back) for row in self._sql.rows(self._streams, *mine, found[0][0], last)]
+
+    def stream_line(self, me: Me, uid: str, first: int) -> StreamLine | None:
+        found = self._sql.rows(self._streams, *me, *numbers(uid), first, first)
+        return stream_line(found[0], self._back) if found else None
 
     def notes(self, me: Me, uid: str) -> list[Note]:
         return [note(row, self._back) for row in self._sql.rows(self._notes, *me, *numbers(uid))]

@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol, cast
 
 from ...contract.job import EndedJob, Job, JournalLine, LiveJob, Note, NoteKind, Question
+from ...contract.stream import StreamLine
 from ...contract.trigger import Source
 
-NAMES: Final = ("job", "job_row", "job_note", "job_question", "job_end")
+NAMES: Final = ("job", "job_row", "job_note", "job_question", "job_stream", "job_end")
 LIVE: Final = "v,i,key,name,fp,started,deadline,source,principal"
 JOB: Final = f"{LIVE},run,base,claim,owner,until,due,bell,held,ended"
 NOTE: Final = "id,kind,name,data,at,source,principal,n"
@@ -32,6 +33,8 @@ CREATE TABLE IF NOT EXISTS job_note({aid}v INTEGER NOT NULL, i INTEGER NOT NULL,
 CREATE TABLE IF NOT EXISTS job_question({aid}v INTEGER NOT NULL, i INTEGER NOT NULL, id TEXT NOT NULL,
     name TEXT NOT NULL, asked REAL NOT NULL, expires REAL NOT NULL, closed REAL, answer TEXT, data NOT NULL,
     PRIMARY KEY({key}v, i, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS job_stream({aid}v INTEGER NOT NULL, i INTEGER NOT NULL, first INTEGER NOT NULL,
+    last INTEGER NOT NULL, claim INTEGER NOT NULL, data NOT NULL, PRIMARY KEY({key}v, i, first)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS job_end({aid}v INTEGER NOT NULL, i INTEGER NOT NULL, key TEXT, name TEXT NOT NULL,
     fp NOT NULL, started REAL NOT NULL, deadline REAL NOT NULL, source TEXT NOT NULL, principal TEXT NOT NULL,
     done INTEGER NOT NULL, place INTEGER NOT NULL, ended REAL NOT NULL, outcome NOT NULL,
@@ -101,6 +104,10 @@ def job(row: Sequence[Any], back: Callable[[Any], bytes]) -> Job:
 
 def line(row: Sequence[Any], back: Callable[[Any], bytes]) -> JournalLine:
     return JournalLine(row[0], row[1], back(row[2]))
+
+
+def stream_line(row: Sequence[Any], back: Callable[[Any], bytes]) -> StreamLine:
+    return StreamLine(row[0], row[1], row[2], back(row[3]))
 
 
 def note(row: Sequence[Any], back: Callable[[Any], bytes]) -> Note:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...contract.job import ENDED, EndedJob, Job, JobEnd, JobStart, JournalLine, Note, Question
+from ...contract.stream import STREAM_KEPT, StreamLine
 
 
 class JobRows:
@@ -25,11 +26,13 @@ class JobRows:
 class Jobs:
     """Live ones in the order of their start, ended ones in that of their end."""
 
-    __slots__ = ("ended", "live")
+    __slots__ = ("ended", "live", "streams")
 
     def __init__(self) -> None:
         self.live: dict[str, JobRows] = {}
         self.ended: dict[str, EndedJob] = {}
+        self.streams: dict[str, dict[int, StreamLine]] = {}
+        """Of live jobs, and for a while of those that ended: rows by their first offset."""
 
     def apply(self, changes: Sequence[JobStart | JobEnd], at: float) -> None:
         """What a commit says of them."""
@@ -40,6 +43,9 @@ class Jobs:
                 self.ended[change.uid] = EndedJob(gone.job.live, at, change.outcome)
                 while len(self.ended) > ENDED:
                     del self.ended[next(iter(self.ended))]
+        for uid in [uid for uid in self.streams if uid not in self.live]:
+            if uid not in self.ended or self.ended[uid].ended < at - STREAM_KEPT:
+                del self.streams[uid]
 
     def times(self) -> list[float]:
         """When they want somebody."""
@@ -55,6 +61,7 @@ class Jobs:
     def size(self) -> int:
         """Bytes."""
         size = sum(len(x.outcome) for x in self.ended.values())
+        size += sum(len(line.data) for lines in self.streams.values() for line in lines.values())
         for rows in self.live.values():
             size += len(rows.args) + sum(len(x.data) for x in rows.lines.values())
             size += sum(len(x.data) for x in rows.notes.values()) + sum(len(x.data) for x in rows.questions.values())

@@ -31,6 +31,7 @@ from ...contract.job_refusals import (
     over,
     size,
 )
+from ...contract.stream import StreamLine
 from .jobs import JobRows
 from .rows import Rows
 
@@ -147,6 +148,32 @@ class MemoryJournal:
         if asked.closed is None:
             found.questions[question] = asked = replace(asked, closed=now)
         return asked
+
+    async def stream(self, claim: Claim, line: StreamLine, drop: Sequence[int]) -> bool:
+        found = self._of(claim)
+        if found.job.ended is not None:
+            raise not_ours(claim)
+        lines = self._rows(claim.address).jobs.streams.setdefault(claim.uid, {})
+        taken = lines.get(line.first)
+        if taken is not None:
+            return taken.claim == claim.number
+        lines[line.first] = line
+        for first in drop:
+            lines.pop(first, None)
+        return True
+
+    async def streamed(self, address: Address, uid: str, after: int, limit: int = 50) -> Sequence[StreamLine]:
+        lines = self._rows(address).jobs.streams.get(uid, {})
+        if lines and max(lines.values(), key=lambda x: x.first).last <= after:
+            return [max(lines.values(), key=lambda x: x.first)]
+        page: list[StreamLine] = []
+        taken = 0
+        for line in sorted((x for x in lines.values() if x.last > after), key=lambda x: x.first)[:limit]:
+            if page and taken + len(line.data) > PAGE:
+                break
+            taken += len(line.data)
+            page.append(line)
+        return page
 
     async def ring(self, address: Address, uid: str, note: Note | None, now: float) -> Rung:
         found = self._open(address, uid)
