@@ -14,7 +14,7 @@ from typing import Final
 from roost import __version__
 from roost.contract.errors import RoostError
 
-from . import admin, audit, bundle, call, check, conformance, dev, jobs, key, limits, new, read, serve, tail
+from . import admin, audit, bundle, call, check, conformance, dev, jobs, key, limits, new, read, serve, tail, validate
 from .complaint import CODES, REFUSED, USAGE, Complaint
 from .report import never_fail, plain, say, show_error
 
@@ -37,7 +37,23 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=f"roost {__version__}")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for module in (new, dev, serve, call, tail, read, jobs, admin, audit, limits, check, key, bundle, conformance):
+    for module in (
+        new,
+        dev,
+        serve,
+        call,
+        tail,
+        read,
+        jobs,
+        admin,
+        audit,
+        limits,
+        check,
+        validate,
+        key,
+        bundle,
+        conformance,
+    ):
         module.add(commands)
     return root
 
