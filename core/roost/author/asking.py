@@ -76,6 +76,11 @@ def question_work(type: Any, text: str, who: str | None, timeout: float | None) 
     return QuestionWork(data, timeout)
 
 
+def question_id(uid: str, run: str | int, call: str) -> str:
+    """Of a call's question: no other question of the agent ever has it."""
+    return f"{uid}-{run}-{call.replace(':', '-')}"
+
+
 def wait_work(name: str) -> WaitWork:
     """AgentError `bad-signal`: no signal can have this name."""
     if not 0 < len(name) <= NAME:

@@ -21,7 +21,18 @@ from ..contract.errors import AgentError, NotSupported
 from ..contract.limits import PORTABLE
 from ..contract.stream import DEFAULT
 from .action import Retry
-from .asking import Answer, QuestionWork, ResultWork, WaitWork, answer_decoder, question_work, signal_decoder, wait_work
+from .asking import (
+    Answer,
+    QuestionWork,
+    ResultWork,
+    WaitWork,
+    adapter_of,
+    answer_decoder,
+    question_id,
+    question_work,
+    signal_decoder,
+    wait_work,
+)  # fmt: skip
 from .remote import RemoteAction, typed
 from .step import Once, StepOptions, StepTarget, step_target
 
@@ -75,11 +86,16 @@ class CallWork:
     kwargs: dict[str, Any]
 
 
+_SAID: Final[Any] = object()
+"""A step's type is what its annotation says."""
 Work = StepWork | TickWork | ReadWork | CallWork | QuestionWork | WaitWork | ResultWork
 
 
 class Scope(Protocol):
     """The step that runs."""
+
+    attempt: int
+    """From 1."""
 
     def act(self, work: TickWork | CallWork) -> Coroutine[Any, Any, bytes]: ...
     def say(self, name: str, data: bytes) -> None: ...
@@ -100,6 +116,10 @@ class Asks(Protocol):
 
     def branch(self) -> str:
         """Which branch of the body runs."""
+        ...
+
+    def here(self) -> bool:
+        """Whether it is the body that calls this."""
         ...
 
     def ask(
@@ -170,10 +190,26 @@ class Run:
         """A random UUID, the same when replayed."""
         return UUID(int=self.random.getrandbits(128), version=4)
 
+    @property
+    def here(self) -> bool:
+        """Whether the body itself calls this; False in a step, and outside of the job."""
+        return INSIDE.get() is None and self._asks.here()
+
+    @property
+    def attempt(self) -> int:
+        """In a step: which attempt of it runs, from 1. In the body 0."""
+        scope = INSIDE.get()
+        return 0 if scope is None else scope.attempt
+
     def using(
-        self, *, retry: Retry | None = None, timeout: float | timedelta | None = None, once: Once | None = None
-    ) -> Using:
-        """Steps with other options than their method's: `run.using(timeout=5).step(self.fetch, url)`."""
+        self, *, retry: Retry | None = None, timeout: float | timedelta | None = None, once: Once | None = None,
+        name: str | None = None, type: Any = _SAID,
+    ) -> Using:  # fmt: skip
+        """Steps with other options than their method's: `run.using(timeout=5).step(self.fetch, url)`.
+
+        `name`: what the journal calls them, which must not change while jobs run. `type`: what they return, where no
+        annotation says so. With both a step may be any callable.
+        """
         given: dict[str, Any] = {}
         if retry is not None:
             given["retry"] = retry
@@ -181,7 +217,7 @@ class Run:
             given["timeout"] = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
         if once is not None:
             given["once"] = once
-        return Using(self._step, given)
+        return Using(partial(self._step, name=name, type=type), given)
 
     @overload
     def step(
@@ -195,9 +231,17 @@ class Run:
         return self._step({}, do, args, kwargs)
 
     def _step(
-        self, given: dict[str, Any], do: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> asyncio.Future[Any]:
-        target = step_target(do)
+        self, given: dict[str, Any], do: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any],
+        name: str | None = None, type: Any = _SAID,
+    ) -> asyncio.Future[Any]:  # fmt: skip
+        if name is not None and type is not _SAID:
+            target = StepTarget(do, name, StepOptions(), adapter_of(type))
+        else:
+            target = step_target(do)
+            if name is not None:
+                target = replace(target, name=name)
+            elif type is not _SAID:
+                target = replace(target, adapter=adapter_of(type))
         options = replace(target.options, **given) if given else target.options
         arguments = encode_arguments(args, kwargs, target.name, int(PORTABLE.arguments))
         work = StepWork(target, options, args, kwargs)
@@ -265,6 +309,12 @@ class Run:
         seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
         work = question_work(type, text, who, seconds)
         return self._asks.ask("question", work.data, work, answer_decoder(type))
+
+    def question_id(self, question: asyncio.Future[Answer[Any]], /) -> str:
+        """Of a question that `question` has just asked: what it is answered under."""
+        call: Any = question
+        uid, _, number = self.id.rpartition("/")
+        return question_id(uid, number, call.id)
 
     @overload
     def wait(self, name: str, type: type[T], /) -> asyncio.Future[T]: ...

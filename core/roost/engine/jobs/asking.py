@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import from_json, to_json
 
-from ...author.asking import QuestionWork, ResultWork
+from ...author.asking import QuestionWork, ResultWork, question_id
 from ...contract.errors import LimitExceeded, from_problem
 from ...contract.job import Job, Question
 from ...contract.job_refusals import no_job
@@ -42,7 +42,7 @@ class Asking(Hold):
 
     def question_id(self, call: str) -> str:
         """Of a call's question: no other question of the agent ever has it."""
-        return f"{self.uid}-{self.job.run}-{call.replace(':', '-')}"
+        return question_id(self.uid, self.job.run, call)
 
     async def hear(self, execution: Execution) -> None:
         """What was told to the job."""

@@ -172,6 +172,9 @@ class Body:
     def branch(self) -> str:
         return self.loop.branch()
 
+    def here(self) -> bool:
+        return asyncio._get_running_loop() is self.loop
+
     def ask(
         self,
         name: str,

@@ -65,7 +65,8 @@ async def attempt(
         if isinstance(work, StepWork):
             seconds = work.options.timeout
             keys = StepKeys(path, tries)
-            scope = StepScope(runtime, address, path, host.monotonic() + seconds, keys, say)
+            tries_so_far = int(said.get("n", 0)) + 1
+            scope = StepScope(runtime, address, path, host.monotonic() + seconds, keys, say, tries_so_far)
             try:
                 data = await _step(runtime, work, scope, seconds)
             finally:

@@ -12,6 +12,7 @@ import asyncio
 import gc
 import logging
 import sys
+import warnings
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import suppress
@@ -29,6 +30,8 @@ TURNS: Final = 100_000
 """Callbacks that one fact may cause. Counted, never timed, so that a replay ends where the first run did."""
 ROOT: Final = "0"
 """The branch of the body itself; the k-th task that a branch makes is `{branch}.{k}`."""
+_ROUNDS: Final = 3
+"""How often what is put away is cancelled: a `finally` may wait again."""
 _DONE_TASKS: Final = 64
 """Tasks at which the list of them is first cleared of those that are done."""
 _CALLBACK: Final = "-"
@@ -208,7 +211,7 @@ class BodyLoop(OrderedLoop):
             seat = f"{parent}.{branch.children}"
         else:
             self._rooted, seat = True, ROOT
-        task = OrderedTask(coro, self, seat, name=name, context=context, **more)
+        task = OrderedTask(coro, self, seat, context, name=name, **more)
         self._tasks.append(task)
         if len(self._tasks) > self._room:
             self._tasks = [t for t in self._tasks if not t.done()]
@@ -252,9 +255,6 @@ class BodyLoop(OrderedLoop):
     def end(self) -> None:
         """The body is done: what it left behind is cancelled, in order, and may ask for nothing more."""
         self.over = True
-        for task in self._tasks:
-            if not task.done():
-                task.cancel()
         self._close()
 
     def put_away(self) -> None:
@@ -263,9 +263,23 @@ class BodyLoop(OrderedLoop):
         self._close()
 
     def _close(self) -> None:
+        """Cancel all that runs, so that what waits in a `finally` (task groups, streams of libraries) comes to its end
+        on its own loop; what does not end so is closed where it stands."""
         self.silent = True
+        with warnings.catch_warnings():  # a coroutine that its owner, cut off here, never came to await
+            warnings.simplefilter("ignore", RuntimeWarning)
+            self._cut()
+
+    def _cut(self) -> None:
+        alive = [task for task in self._tasks if not task.done()]
         try:
-            self.pump()
+            for _ in range(_ROUNDS):
+                for task in self._tasks:
+                    if not task.done():
+                        task.cancel()
+                self.pump()
+            for task in alive:
+                _forget(task)
         except AgentError:
             self._ready.clear()
         host = asyncio._get_running_loop()
@@ -273,7 +287,7 @@ class BodyLoop(OrderedLoop):
         try:
             for task in reversed(self._tasks):
                 if not task.done():
-                    _shut(cast("Coroutine[Any, Any, Any]", task.get_coro()).close)
+                    self._shut(task)
             for generator in self._generators:
                 _shut(partial(_close_generator, generator))
         finally:
@@ -282,6 +296,14 @@ class BodyLoop(OrderedLoop):
         self.timers.clear()
         self._generators.clear()
         self._tasks.clear()
+
+    def _shut(self, task: OrderedTask) -> None:
+        """Close what a task runs, as the task: what it holds (context variables, scopes of anyio) asks who runs."""
+        asyncio.tasks._enter_task(self, task)
+        try:
+            task.context.run(_shut, cast("Coroutine[Any, Any, Any]", task.get_coro()).close)
+        finally:
+            asyncio.tasks._leave_task(self, task)
 
     def _let_go(self, generator: AsyncGenerator[Any, Any]) -> None:
         """The last reference to an async generator is gone.
@@ -325,6 +347,15 @@ def _refuse_unordered() -> None:
         if frame.f_back is None:
             return
         frame = frame.f_back
+
+
+def _forget(task: OrderedTask) -> None:
+    """What a task that was cut off ended with keeps its frames, in a circle: they go now."""
+    if task.cancelled():
+        made: Any = task
+        made._make_cancelled_error().__traceback__ = None
+    elif task.done() and (error := task.exception()) is not None:
+        error.__traceback__ = None
 
 
 def _shut(close: Callable[[], Any]) -> None:

@@ -38,10 +38,13 @@ class OrderedFuture(asyncio.Future[Any]):
 class OrderedTask(asyncio.Task[Any]):
     """A task of a job's body: one branch of it."""
 
-    def __init__(self, coro: Coroutine[Any, Any, Any], loop: OrderedLoop, branch: str, **named: Any) -> None:
+    def __init__(
+        self, coro: Coroutine[Any, Any, Any], loop: OrderedLoop, branch: str, context: Context | None, **named: Any
+    ) -> None:
         self.made = loop.count()
         self.branch = branch
-        super().__init__(coro, loop=loop, **named)
+        self.context = copy_context() if context is None else context  # get_context() is there since 3.12
+        super().__init__(coro, loop=loop, context=self.context, **named)
         quiet: Any = self
         quiet._log_destroy_pending = False  # a body that is put away is no bug of its author
 

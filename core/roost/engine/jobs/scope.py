@@ -52,6 +52,7 @@ class StepScope:
         deadline: float,
         keys: StepKeys,
         say: Callable[[str, bytes], None],
+        attempt: int,
     ) -> None:
         self.runtime = runtime
         self.address = address
@@ -61,6 +62,7 @@ class StepScope:
         """By `Host.monotonic`."""
         self.keys = keys
         self._say = say
+        self.attempt = attempt
         self.count = 0
 
     def act(self, work: TickWork | CallWork) -> Coroutine[Any, Any, bytes]:
