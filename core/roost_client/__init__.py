@@ -11,6 +11,7 @@ from .events import Event
 from .frames import Identity
 from .handle import AgentHandle, Snapshot
 from .job import Job, SyncJob
+from .job_stream import Said, said_items
 from .link import Closed
 from .retry import Backoff
 from .stream import Stream
@@ -28,10 +29,12 @@ __all__ = [
     "Event",
     "Identity",
     "Job",
+    "Said",
     "Snapshot",
     "Stream",
     "SyncAgentHandle",
     "SyncClient",
     "SyncConnection",
     "SyncJob",
+    "said_items",
 ]

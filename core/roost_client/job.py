@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ from roost.contract.errors import from_problem
 
 from .faults import bad_answer
 from .http import Http
+from .job_stream import Said, follow_stream
 from .portal import Portal
 from .wire import action_path, encode
 
@@ -71,6 +73,23 @@ class Job:
         path, key = f"{self._path}/signals/{quote(name, safe='')}", self._http.retries.key(idempotency_key)
         await self._http.fetch("POST", path, body=encode({"value": value}), key=key)
 
+    def stream(self, name: str = "default", *, after: str = "") -> AsyncGenerator[Said, None]:
+        """What its steps emit in a stream, from a cursor on: items, resets, gaps; then `end`, and it is over.
+
+        It reconnects by itself, where it was. `said_items` makes of them what the stream says.
+        """
+        path = f"{action_path(self.address, 'streams', self.id)}/{quote(name, safe='')}"
+        return follow_stream(self._http, path, after)
+
+    async def streams(self) -> list[str]:
+        """Names of the streams of which something is kept."""
+        path = action_path(self.address, "streams", self.id)
+        found = await self._http.fetch("GET", path)
+        try:
+            return [str(one["name"]) for one in found["streams"]]
+        except (TypeError, KeyError):
+            raise bad_answer(f"{path}: the answer holds no streams") from None
+
     async def hold(self) -> None:
         """Operators: it begins no step until `resume`."""
         await self._http.fetch("POST", f"{self._path}/hold")
@@ -109,6 +128,14 @@ class SyncJob:
     def signal(self, name: str, value: Any = None, *, idempotency_key: str | None = None) -> None:
         """`Job.signal`."""
         self._portal.run(lambda: self._job.signal(name, value, idempotency_key=idempotency_key))
+
+    def stream(self, name: str = "default", *, after: str = "") -> Iterator[Said]:
+        """`Job.stream`."""
+        return self._portal.iterate(self._job.stream(name, after=after))
+
+    def streams(self) -> list[str]:
+        """`Job.streams`."""
+        return self._portal.run(self._job.streams)
 
     def hold(self) -> None:
         """`Job.hold`."""

@@ -84,6 +84,17 @@ ANSWERS: Final[dict[str, Node]] = {
             "expires": TIME,
         }
     ),
+    "Streams": _object({"streams": {"type": "array", "items": _object({"name": TEXT})}}),
+    "Stream": _object(
+        {
+            "entries": {
+                "type": "array",
+                "items": _object({"kind": {"enum": ["item", "reset", "gap", "end"]}, "cursor": TEXT, "data": {}}),
+            },
+            "cursor": {**TEXT, "description": "`after` of whoever comes back."},
+            "ended": {"type": "boolean"},
+        }
+    ),
     "Held": _object({"id": TEXT, "held": {"type": "boolean"}}),
     "Result": _object({"result": {}}),
     "Told": _object({"id": {**TEXT, "description": "Of the letter: the idempotency key if there is one."}}),

@@ -105,6 +105,18 @@ def jobs(kinds: list[str]) -> dict[str, Node]:
             body=body({**value, "required": ["value"]}, required=True),
         )
     }  # fmt: skip
+    job_id = _path("job", "Its id, or the key of one that lives.")
+    found[f"{base}/streams/{{job}}"] = {
+        "get": operation("streams", "What its steps say: names.", ref("Streams"), REFUSED, parameters=[*whose, job_id])
+    }
+    later: Node = {"type": "string", "description": "A cursor: `claim.offset`. The header Last-Event-ID wins."}
+    more: Node = {**whole(0, WAIT), "description": "Seconds, for the first entry."}
+    found[f"{base}/streams/{{job}}/{{name}}"] = {
+        "get": operation(
+            "stream", "What its steps say, from a cursor on, until its end.", ref("Stream"), REFUSED, stream=True,
+            parameters=[*whose, job_id, _path("name", "Of the stream."), query("after", later), query("wait", more)],
+        )
+    }  # fmt: skip
     for verb, summary in (("hold", "It begins no step until it is resumed."), ("resume", "It goes on.")):
         problems = (*REFUSED, 409)
         found[f"{base}/jobs/{{id}}/{verb}"] = {

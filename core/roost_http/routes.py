@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from . import agents, events, jobs, operate, tickets
+from . import agents, events, jobs, operate, streams, tickets
 from .answer import Answer
 from .exchange import Exchange
 
@@ -73,6 +73,7 @@ NAMED: Final[Mapping[bytes, Methods]] = {
     b"start": {"POST": Route(jobs.start)},
     b"jobs": {"GET": Route(jobs.job)},
     b"questions": {"POST": Route(jobs.answer)},
+    b"streams": {"GET": Route(streams.streams)},
 }
 """/v1/agents/{kind}/{key}/{verb}/{name}: of an action, a job or a question. The surface
 answers calls before it looks here."""
@@ -83,6 +84,9 @@ JOB: Final[Mapping[bytes, Methods]] = {
     b"resume": {"POST": Route(jobs.resume, admin=True)},
 }
 """/v1/agents/{kind}/{key}/jobs/{id}/{verb}"""
+
+STREAM: Final[Methods] = {"GET": Route(streams.stream)}
+"""/v1/agents/{kind}/{key}/streams/{job}/{name}"""
 
 SIGNAL: Final[Methods] = {"POST": Route(jobs.signal)}
 """/v1/agents/{kind}/{key}/jobs/{id}/signals/{name}"""
@@ -104,6 +108,8 @@ def find(parts: list[bytes], more: Mapping[bytes, Methods]) -> Methods | None:
         return NAMED.get(parts[5])
     if count == 8 and parts[5] == b"jobs" and parts[6]:
         return JOB.get(parts[7])
+    if count == 8 and parts[5] == b"streams" and parts[6] and parts[7]:
+        return STREAM
     if count == 9 and parts[5:8:2] == [b"jobs", b"signals"] and parts[6] and parts[8]:
         return SIGNAL
     return None

@@ -190,6 +190,8 @@ def _operation(x: Exchange, parts: list[bytes]) -> str:
         return "status" if len(parts) == 5 else parts[5].decode()
     if parts[5] == b"jobs":
         return "jobs" if len(parts) == 7 else "jobs.signal" if len(parts) == 9 else f"jobs.{parts[7].decode()}"
+    if parts[5] == b"streams":
+        return "streams"
     if parts[5] == b"questions":
         return "questions.answer"
     x.action = path.text(parts[6], "the action's name")

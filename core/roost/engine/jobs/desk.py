@@ -19,6 +19,7 @@ from ...contract.job_refusals import no_question
 from ...contract.journal import read
 from ...contract.stream import NAME as NAME_OF_STREAM
 from ...contract.stream import cursor
+from ...contract.stream import read as read_stream
 from .reading import Reader
 
 if TYPE_CHECKING:
@@ -166,6 +167,17 @@ class JobDesk:
         place = cursor(after)
         uid = (await self._seen(address, id, caller, "streams.read")).live.uid
         return self.reader(address, uid, name, place)
+
+    async def streams(self, address: Address, id: str, caller: Caller | None) -> list[dict[str, Any]]:
+        """The job's streams of which something is stored: {"name"}, in the order in which they began."""
+        uid = (await self._seen(address, id, caller, "streams.read")).live.uid
+        names: dict[str, None] = {}
+        after = 0
+        while page := [x for x in await self._journal.streamed(address, uid, after) if x.last > after]:
+            for line in page:
+                names.update((entry.name, None) for entry in read_stream(line).entries if entry.name)
+            after = page[-1].last
+        return [{"name": name} for name in names]
 
     def reader(self, address: Address, uid: str, name: str, place: Cursor) -> Reader:
         def local() -> Streams | None:

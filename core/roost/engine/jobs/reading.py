@@ -81,7 +81,7 @@ class Reader:
     async def wait(self, seconds: float) -> None:
         """Until there may be more, `seconds` at most."""
         streams = self._local()
-        if streams is None:
+        if streams is None or streams.over:
             self._more = None
             await self._host.sleep(min(seconds, self._pause))
             self._pause = min(LATEST, 1.5 * self._pause)
@@ -99,7 +99,7 @@ class Reader:
     def _near(self) -> list[Told] | None:
         """From the memory of this host. None: it does not know."""
         streams = self._local()
-        if streams is None or not streams.number or streams.number < self.place.claim:
+        if streams is None or streams.over or not streams.number or streams.number < self.place.claim:
             return None
         told = self._void(streams.number, streams.cut(self.place.claim))
         entries = streams.after(self.place.offset)

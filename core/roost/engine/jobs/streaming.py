@@ -291,10 +291,7 @@ class Streams:
         return [entry for entry in self.near if entry.offset > offset]
 
     def told(self) -> Future[None]:
-        """Done when something more was said, or nothing will be."""
+        """Done when something more was said, or nothing will be. Not to be asked once that is so (`over`)."""
         future: Future[None] = self._host.future()
-        if self.over:
-            future.set_result(None)
-        else:
-            self._readers.append(future)
+        self._readers.append(future)
         return future
