@@ -127,8 +127,12 @@ class Journal(Protocol):
         """
         ...
 
-    async def hold(self, address: Address, uid: str, held: bool, now: float) -> Rung:
-        """Hold a job or let it go on, and raise the bell. NotFound `no-job`; Rejected 409 `job-ended`."""
+    async def hold(self, address: Address, uid: str, held: bool, now: float, until: float = 0.0) -> Rung:
+        """Hold a job or let it go on, and raise the bell. NotFound `no-job`; Rejected 409 `job-ended`.
+
+        `until`: hold it no longer than that, for an export (`Job.held_until`): one that nobody has is due then, and a
+        bell does not make it due sooner. A job that an operator holds stays so.
+        """
         ...
 
     # Whoever looks -----------------------------------------------------------------------------------

@@ -85,6 +85,11 @@ class Store(Protocol):
         """The inbox row, expired ones included: the caller compares `expires` with its own clock."""
         ...
 
+    async def handled(self, address: Address, prefix: str) -> Sequence[Handled]:
+        """Inbox rows of what the agent did to itself (source "agent", its own address) under ids with `prefix`;
+        expired ones too."""
+        ...
+
     async def commit(self, commit: Commit) -> Committed | AlreadyHandled:
         """Conflict, Fenced: nothing was written. Unknown: settle by `outcome` or `load`."""
         ...

@@ -265,8 +265,8 @@ class AgentHandle:
     async def destroy(self, exported: Mapping[str, Any] | None = None) -> None:
         """Admin: end the agent. A later call starts a fresh one.
 
-        `exported`: what `export` gave; then only if nothing was committed or arrived since. Rejected `changed`: export
-        it again.
+        `exported`: what `export` gave; then only if nothing was committed, arrived, or was told to a job since.
+        Rejected `changed`: export it again.
         """
         await self._http.fetch("DELETE", self._path if exported is None else f"{self._path}?{self._seen(exported)}")
 
@@ -277,7 +277,8 @@ class AgentHandle:
         if whose != self.address or type(version) is not int or type(letters) is not list:
             raise ValueError(f"this is no export of {self.address}, but of {whose}")
         waiting = len(exported.get("letters", ()))
-        return f"version={version}&letters={waiting}"
+        jobs = ",".join(f"{x['id']}:{x['claim']}:{x['bell']}" for x in exported.get("jobs", ()))
+        return f"version={version}&letters={waiting}" + (f"&jobs={jobs}" if jobs else "")
 
     async def export(self) -> Document:
         """Admin: everything of the agent in a portable, checksummed document."""

@@ -121,6 +121,7 @@ def _agents(kinds: list[str]) -> dict[str, Node]:
     destroy_query = [
         query("version", {**whole(0, 2**53), "description": "Of the export; 409 `changed` if it is another now."}),
         query("letters", {**whole(0, 2**53), "description": "How many wait, 0 unless said; with `version` only."}),
+        query("jobs", {**text, "description": "`id:claim:bell` of each live job of the export; with `version` only."}),
     ]
     version, seen = ref("Version"), ANY_ADDRESS
     one: Node = {"type": "object", "properties": {"id": {"type": ["string", "null"]}}, "additionalProperties": False}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from roost.contract.encoding import DEPTH, DOCUMENT
@@ -14,6 +14,9 @@ from roost.contract.trigger import NOTHING, Destroy, Import, Purge, Trigger, Tri
 from . import body, query
 from .answer import JSON, NO_SNIFF, NO_STORE, Answer, as_json
 from .exchange import Exchange
+
+if TYPE_CHECKING:
+    from roost.contract.job import JobMark
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _CHECKSUM: Final = re.compile(rb'"sha256":"([0-9a-f]{64})"}\Z')
@@ -96,23 +99,38 @@ async def reset(x: Exchange) -> Answer:
 
 
 async def destroy(x: Exchange) -> Answer:
-    """DELETE .../{key}[?version=[&letters=]]: leaves a tombstone; a later call starts a fresh agent.
+    """DELETE .../{key}[?version=[&letters=][&jobs=]]: leaves a tombstone; a later call starts a fresh agent.
 
-    With a version only if it is still the agent's, and no more letters wait than were seen: what is exported and then
-    destroyed loses nothing that came between. A condition that is not understood must not be passed over.
+    With a version only if it is still the agent's, no more letters wait than were seen, and its live jobs are as they
+    were: what is exported and then destroyed loses nothing that came between. A condition that is not understood must
+    not be passed over.
     """
     for name in x.query:
-        if name not in ("version", "letters"):
-            raise query.bad(name, "a destruction takes `version` and `letters`")
+        if name not in ("version", "letters", "jobs"):
+            raise query.bad(name, "a destruction takes `version`, `letters` and `jobs`")
     if b"if-match" in x.given or b"if-unmodified-since" in x.given:
         raise Rejected(
             "agents have no entity tags: DELETE ...?version=N destroys one only as it was at version N",
             code="bad-condition", status=422,
         )  # fmt: skip
     if "version" not in x.query:
-        if "letters" in x.query:
-            raise query.bad("letters", "it goes with `version`")
+        for name in x.query:
+            raise query.bad(name, "it goes with `version`")
         return Answer(200, await x.dispatch(_trigger(x, "destroy")))
     most = 2**53
-    seen = Destroy(query.number(x.query, "version", 0, 0, most), query.number(x.query, "letters", 0, 0, most))
+    version, letters = query.number(x.query, "version", 0, 0, most), query.number(x.query, "letters", 0, 0, most)
+    seen = Destroy(version, letters, _marks(x.query["jobs"]) if "jobs" in x.query else ())
     return Answer(200, await x.dispatch(Trigger("destroy", seen, source="admin", caller=x.caller, lane="urgent")))
+
+
+def _marks(given: str) -> tuple[JobMark, ...]:
+    """`id:claim:bell` of each live job, as its export says, with commas between them."""
+    from roost.contract.job import JobMark
+
+    found: list[JobMark] = []
+    for one in filter(None, given.split(",")):
+        uid, *counts = one.split(":")
+        if len(counts) != 2 or not all(x.isdecimal() and len(x) < 16 for x in counts):
+            raise query.bad("jobs", "it is id:claim:bell of each live job of the export, with commas between")
+        found.append(JobMark(uid, int(counts[0]), int(counts[1])))
+    return tuple(found)

@@ -30,18 +30,6 @@ from .ending import ended
 from .noted import RAN, Ledger, Notes
 
 
-async def test_an_agent_with_live_jobs_is_not_exported() -> None:
-    async with world(App(ALL)) as w:
-        agent = w.agent(Patient, "a")
-        await agent.begin(10.0)
-        exported = await w.backend.wake(Address("patient", "a"), Trigger("export", NOTHING, source="admin"))
-        assert exported.error is not None
-        assert (exported.error.code, exported.error.status) == ("jobs-under-way", 409)
-        await w.advance(minutes=1)
-        exported = await w.backend.wake(Address("patient", "a"), Trigger("export", NOTHING, source="admin"))
-        assert exported.error is None
-
-
 async def test_a_quarantined_agent_keeps_its_job() -> None:
     async with world(App(ALL)) as w:
         agent = w.agent(Research, "a")

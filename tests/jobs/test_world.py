@@ -277,3 +277,8 @@ async def test_an_end_that_on_job_refuses_is_an_end_all_the_same() -> None:
         await w.crash()
         await w.advance(hours=3)
         assert (await w.state(Patient, "a"))["ended"] == []
+        assert await w.backend.runtime.redrive(Address("patient", "a"), dead["id"]) == 1
+        await w.advance(hours=3)
+        (dead,) = await w.backend.runtime.dead_letters(Address("patient", "a"))
+        assert dead["id"] == f"{id}/end", "it was refused again"
+        assert (await w.job(Patient, "a", id)).outcome == "slept"

@@ -65,7 +65,7 @@ class JobModel:
                 if commit.state is None:
                     self.broken("failed", f"{me}: it begins the job {one.live.uid}, and no run took effect")
                 self._began(commit, one)
-            else:
+            elif isinstance(one, JobEnd):
                 self._over(commit, one)
         if commit.destroy:
             for address, uid in [x for x in self.live if x[0] == commit.address]:

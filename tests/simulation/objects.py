@@ -146,6 +146,9 @@ class Objects:
     async def scan(self, address: Address, prefix: str, after: str, limit: int) -> Sequence[tuple[str, bytes]]:
         return await self.at(address).scan(address, prefix, after, limit)
 
+    async def handled(self, address: Address, prefix: str) -> Sequence[Handled]:
+        return await self.at(address).handled(address, prefix)
+
     async def outcome(self, address: Address, source: Source, principal: str, id: str) -> Handled | None:
         return await self.at(address).outcome(address, source, principal, id)
 

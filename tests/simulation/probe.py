@@ -149,6 +149,9 @@ class ProbeStore:
     async def scan(self, address: Address, prefix: str, after: str, limit: int) -> Sequence[tuple[str, bytes]]:
         return await self.real.scan(address, prefix, after, limit)
 
+    async def handled(self, address: Address, prefix: str) -> Sequence[Handled]:
+        return await self.real.handled(address, prefix)
+
     async def outcome(self, address: Address, source: Source, principal: str, id: str) -> Handled | None:
         return await self.real.outcome(address, source, principal, id)
 

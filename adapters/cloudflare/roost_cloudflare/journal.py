@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from roost.contract.address import Address
 from roost.contract.commit import Busy, Commit
-from roost.contract.job import Claim, Claimed, EndedJob, Job, JournalLine, LiveJob, Note, Question, Rung
+from roost.contract.job import Claim, Claimed, EndedJob, Job, JobMark, JournalLine, LiveJob, Note, Question, Rung
 from roost.contract.job_refusals import no_job, not_ours
+from roost.contract.refusals import moved_on
 from roost.contract.stream import StreamLine
 
 from . import rows
@@ -72,6 +73,13 @@ class ObjectJournal:
                 self._sql.run(one)
         self._due = UNKNOWN
         self._change.commit((), c)
+
+    def seen(self, address: Address, marks: Sequence[JobMark]) -> None:
+        """Rejected `changed`: the live jobs are not as they are said to be."""
+        if self.there:
+            self._change.seen((), address, marks)
+        elif marks:
+            raise moved_on(address)
 
     def destroy(self) -> None:
         """In the transaction of the agent's end."""
@@ -156,10 +164,10 @@ class ObjectJournal:
             raise no_job(address, uid)
         return self._write(lambda: self._change.ring((), address, uid, note, now))
 
-    async def hold(self, address: Address, uid: str, held: bool, now: float) -> Rung:
+    async def hold(self, address: Address, uid: str, held: bool, now: float, until: float = 0.0) -> Rung:
         if not self.there:
             raise no_job(address, uid)
-        return self._write(lambda: self._change.hold((), address, uid, held, now))
+        return self._write(lambda: self._change.hold((), address, uid, held, now, until))
 
     async def job(self, address: Address, uid: str) -> Job | EndedJob | None:
         return self._look.job((), uid) if self.there else None

@@ -29,6 +29,9 @@ _SIZE: Final = rows.SQL.size("length(CAST({} AS BLOB))")
 _OUTCOME: Final = rows.SQL.outcome(",".join(rows.HANDLED))
 
 
+_DID: Final = f"SELECT {','.join(rows.HANDLED)} FROM inbox WHERE id>=? AND id<? AND source='agent' AND principal=?"
+
+
 def number(value: Any) -> float | None:
     return None if value is None else float(value)
 
@@ -83,6 +86,10 @@ class Reads:
     def outcome(self, source: Source, principal: str, id: str) -> Handled | None:
         found = self._sql.rows(_OUTCOME, id, source, principal)
         return rows.handled(found[0]) if found else None
+
+    def handled(self, prefix: str) -> list[Handled]:
+        found = self._sql.rows(_DID, prefix, beyond(prefix), str(self._address))
+        return list(map(rows.handled, found))
 
     def parked(self, after: int, limit: int) -> list[Letter]:
         return list(map(rows.letter, self._sql.rows(_LETTERS, after, limit)))

@@ -115,6 +115,9 @@ class ObjectStore:
     async def scan(self, address: Address, prefix: str, after: str, limit: int) -> Sequence[tuple[str, bytes]]:
         return self._reads.scan(prefix, after, limit)
 
+    async def handled(self, address: Address, prefix: str) -> Sequence[Handled]:
+        return self._reads.handled(prefix)
+
     async def outcome(self, address: Address, source: Source, principal: str, id: str) -> Handled | None:
         return self._reads.outcome(source, principal, id)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from roost.contract.address import Address
-from roost.contract.commit import AlreadyHandled, Commit, Committed, DeadLetter, Gone, Letter, Unschedule
+from roost.contract.commit import AlreadyHandled, Commit, Committed, DeadLetter, Gone, Handled, Letter, Unschedule
 from roost.contract.refusals import arrived, check, full, joined
 from roost.contract.room import hogged, share_of
 
@@ -66,7 +66,7 @@ class Writes:
         """The whole commit, or AlreadyHandled, Fenced, Conflict and not a row."""
         fills = bool(
             c.kv or c.log or c.outbox or c.schedules or c.connections or c.dead or c.consumed is not None
-            or c.deferred is not None or c.letters or c.jobs
+            or c.deferred is not None or c.letters or c.jobs or c.inbox
         )  # fmt: skip
         if self._made and not (fills or c.destroy or c.restored or c.handled is not None):
             return Committed(c.version) if self._head(c) else self._refuse(c)
@@ -123,8 +123,10 @@ class Writes:
         )  # fmt: skip
 
     def _handle(self, c: Commit, version: int, generation: int) -> int:
-        h = c.handled
-        assert h is not None
+        assert c.handled is not None
+        return self._put(c.handled, version, generation, c)
+
+    def _put(self, h: Handled, version: int, generation: int, c: Commit) -> int:
         return self._sql.run(
             _HANDLE, h.id, h.source, h.principal, plain(h.fingerprint), h.outcome, plain(h.value), h.expires, version,
             generation, c.fence, c.at,
@@ -151,6 +153,8 @@ class Writes:
             waiting: int = self._sql.rows("SELECT count(*) FROM mail")[0][0]
             if waiting != c.waiting:
                 raise arrived(c.address, waiting, c.waiting)
+        if c.jobs_seen is not None:
+            self._journal.seen(c.address, c.jobs_seen)
         values = (c.schema, c.fence, c.version, c.at, c.next_due, c.armed, c.released)
         if not self._sql.run(rows.SQL.bury, *values, c.base, c.generation, c.fence):
             return self._refuse(c)
@@ -187,6 +191,8 @@ class Writes:
             self._gone("conn", "cid", [r.cid for r in c.connections if isinstance(r, Gone)])
         if c.jobs:
             self._journal.commit(c)
+        for h in c.inbox:
+            self._put(h, c.version, c.generation, c)
         if c.consumed is not None and not self._sql.run(rows.SQL.consume, c.consumed):
             self._sql.run(rows.SQL.missed)  # it was not there: `head` counted it all the same
         if (x := c.deferred) is not None:

@@ -194,7 +194,7 @@ class Carried(Carrying):
 
     async def _let_go(self, bell: int | None, due: float | None) -> bool:
         if await super()._let_go(bell, due):
-            self.left = None if self.held or self.job.held else due
+            self.left = None if self.job.held else due
         return self.free
 
     async def _over(self, outcome: bytes) -> None:

@@ -65,6 +65,12 @@ class Change:
         else:
             self.when(f"{name} = {self.value(value)}")
 
+    def check(self, table: str, pk: str, sk: str) -> dict[str, Any]:
+        """Its conditions alone, as a line of a transaction."""
+        whole = {**self.params(), "TableName": table, "Key": key(pk, sk)}
+        del whole["UpdateExpression"]
+        return {"ConditionCheck": whole}
+
     def params(self) -> dict[str, Any]:
         """As UpdateItem takes it."""
         update = ""

@@ -5,14 +5,15 @@ A note's number is the bell it raises, and the bell is the job's, so both are wr
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from random import SystemRandom
-from typing import Final
+from typing import Final, TypeAlias
 
 from roost.contract.address import Address
 from roost.contract.errors import TransientError
 from roost.contract.job import SIGNALS, Job, Note, Rung
-from roost.contract.job_refusals import answerable, crowded, no_job, over
+from roost.contract.job_refusals import answerable, crowded, held_as, no_job, over, soonest
 
 from . import job_items as items
 from . import keys, rows
@@ -22,6 +23,8 @@ from .columns import WAKE_AT, WAKE_SHARD
 from .job_look import JobLook, Seen
 
 TRIES: Final = 24
+Held: TypeAlias = Callable[[Job], Job]
+"""What becomes of a job that is held or let go on; of one that is rung for: the same."""
 
 
 class JobBells:
@@ -32,12 +35,12 @@ class JobBells:
         self.table = look.table
 
     async def ring(self, address: Address, uid: str, note: Note | None, now: float) -> Rung:
-        return await self._tell(address, uid, note, None, now)
+        return await self._tell(address, uid, note, lambda job: job, now)
 
-    async def hold(self, address: Address, uid: str, held: bool, now: float) -> Rung:
-        return await self._tell(address, uid, None, held, now)
+    async def hold(self, address: Address, uid: str, held: bool, now: float, until: float) -> Rung:
+        return await self._tell(address, uid, None, lambda job: held_as(job, held, now, until), now)
 
-    async def _tell(self, address: Address, uid: str, note: Note | None, held: bool | None, now: float) -> Rung:
+    async def _tell(self, address: Address, uid: str, note: Note | None, held: Held, now: float) -> Rung:
         nonce = SystemRandom().randbytes(8)
         for _ in range(TRIES):
             done = await self._try(address, uid, note, held, now, nonce)
@@ -46,7 +49,7 @@ class JobBells:
         raise TransientError(f"the job {uid!r} of {address} is told too much at once", code="store-busy")
 
     async def _try(
-        self, address: Address, uid: str, note: Note | None, held: bool | None, now: float, nonce: bytes
+        self, address: Address, uid: str, note: Note | None, held: Held, now: float, nonce: bytes
     ) -> Rung | None:
         """None: the job moved between reading and writing."""
         pk = keys.partition(address)
@@ -67,7 +70,7 @@ class JobBells:
                 raise over(address, uid)
             raise no_job(address, uid)
         until = job.until if job.owner and job.until > now else 0.0
-        change = self._change(pk, job, until, now, job.held if held is None else held)
+        change = self._change(pk, job, until, now, held(job))
         change.put(items.NONCE, nonce)
         lines: list[Item] = []
         rung = Rung(None, until)
@@ -87,8 +90,8 @@ class JobBells:
         return rung
 
     @staticmethod
-    def _change(pk: str, job: Job, until: float, now: float, held: bool) -> Change:
-        """One more ring of a job that is as it was read."""
+    def _change(pk: str, job: Job, until: float, now: float, after: Job) -> Change:
+        """One more ring of a job that is as it was read. `after`: held, or let go on."""
         change = Change()
         change.expect(items.BELL, job.bell or None)
         change.expect(items.CLAIM, job.claim or None)
@@ -97,15 +100,17 @@ class JobBells:
         change.equal("en", None)
         change.when("attribute_exists(pk)")
         change.put(items.BELL, job.bell + 1)
-        if held != job.held:
-            change.put(items.HELD, True if held else None)
-        due = job.due
+        if after.held != job.held:
+            change.put(items.HELD, True if after.held else None)
+        if after.held_until != job.held_until:
+            change.put(items.HELD_UNTIL, after.held_until or None)
+        due = after.due
         if not until:
-            due = now if due is None else min(due, now)
+            due = soonest(after, now)
         if job.owner:  # its claim may be put off meanwhile: that moves `due` too
             change.expect(items.UNTIL, job.until or None)
         change.put(WAKE_AT, due)
-        change.put(WAKE_SHARD, None if due is None or held else keys.shard(pk))
+        change.put(WAKE_SHARD, None if due is None or after.held else keys.shard(pk))
         return change
 
     def _note(

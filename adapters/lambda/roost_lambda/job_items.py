@@ -17,13 +17,24 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from roost.contract.commit import Commit
-from roost.contract.job import KEPT, Claim, EndedJob, Job, JobStart, JournalLine, LiveJob, Note, Question
+from roost.contract.job import (
+    KEPT,
+    Claim,
+    EndedJob,
+    Job,
+    JobMoved,
+    JobStart,
+    JournalLine,
+    LiveJob,
+    Note,
+    Question,
+    numbers,
+)
 from roost.contract.stream import StreamLine
-from roost.hosting.jobs.tables import numbers
 
 from . import rows
 from .client import Item
-from .columns import WAKE_AT, Layout, data, flag, real, text, whole
+from .columns import WAKE_AT, WAKE_SHARD, Layout, data, flag, real, text, whole
 from .keys import LAST, LONGEST
 
 SMALL: Final = 400
@@ -78,6 +89,7 @@ OWNER: Final = text("ow", "")
 UNTIL: Final = real("u")
 BELL: Final = whole("b")
 HELD: Final = flag("h")
+HELD_UNTIL: Final = real("hu")
 ENDED: Final = real("en", None)
 RUN: Final = whole("rn", 1)
 BASE: Final = whole("ba")
@@ -88,7 +100,7 @@ WAITING: Final = whole("nw")
 
 JOB: Final = Layout(lambda fields: Job(_live(fields), **fields), {
     **_LIVE, "run": RUN, "base": BASE, "claim": CLAIM, "owner": OWNER, "until": UNTIL, "due": WAKE_AT, "bell": BELL,
-    "held": HELD, "ended": ENDED,
+    "held": HELD, "held_until": HELD_UNTIL, "ended": ENDED,
 })  # fmt: skip
 END: Final = Layout(lambda fields: EndedJob(_live(fields), **fields), {
     **_LIVE, "ended": real("en"), "outcome": data("d"),
@@ -157,12 +169,43 @@ def born(pk: str, epoch: str, commit: Commit, one: JobStart, shard: str) -> list
     return [{**item, ARGS: rows.b(one.args)}]
 
 
-def ended(pk: str, epoch: str, commit: Commit, place: int, live: LiveJob, outcome: bytes) -> list[Item]:
-    """What is kept of a job that a commit ends."""
-    uid = live.uid
-    gone = rows.n(int(commit.at + KEPT + GRACE))
+def moved(pk: str, epoch: str, commit: Commit, one: JobMoved, shard: str) -> tuple[Item, list[Item]]:
+    """A job that an import brings: its row, which the index of wakes shows at once, and what belongs to it."""
+    live, run = one.job.live, one.job.run
+    key, gone = job_key(epoch, live.uid), ttl(live.deadline)
+    job = replace(one.job, owner="", until=0.0, due=commit.at, held_until=0.0)
+    item = rows.row(pk, key, JOB.write(job))
+    if not job.held:
+        item[WAKE_SHARD.name] = rows.s(shard)
+    if signals := sum(note.kind == "signal" for note in one.notes):
+        item[WAITING.name] = rows.n(signals)
+    rest: list[Item] = []
+    if run == 1 and len(one.args) <= SMALL:
+        item[ARGS] = rows.b(one.args)
+    else:
+        rest += pieces(pk, key, f"a{run}", one.args, live.deadline)
+    for x in one.lines:
+        row = rows.bare(pk, position_key(key, x.position), c=rows.n(x.claim), ttl=gone)
+        if len(x.data) > rows.PIECE:
+            what = f"p{x.position}.{x.claim}"
+            staged = pieces(pk, key, what, x.data, live.deadline)
+            row |= {"pn": rows.n(len(staged)), "px": rows.s(what)}
+            rest += staged
+        elif x.data:
+            row["d"] = rows.b(x.data)
+        rest.append(row)
+    for letter, notes in (("Y", one.notes), ("W", one.taken)):
+        rest += [rows.row(pk, of_job(letter, key, x.id), {**NOTE.write(x), "ttl": gone}) for x in notes]
+    for q in one.questions:
+        said = {} if q.answer is None else {ANSWER + name: value for name, value in NOTE.write(q.answer).items()}
+        rest.append(rows.row(pk, of_job("U", key, q.id), {**QUESTION.write(q), **said, "rn": rows.n(run), "ttl": gone}))
+    return item, rest
+
+
+def kept(pk: str, epoch: str, commit: Commit, place: int, one: EndedJob) -> list[Item]:
+    """What is kept of a job that ended."""
+    uid = one.live.uid
+    gone = rows.n(int(one.ended + KEPT + GRACE))
     order = f"X#{epoch}#{ORDER - commit.version:016d}.{9999 - place:04d}"
-    kept = rows.row(
-        pk, of_job("Z", job_key(epoch, uid)), {**END.write(EndedJob(live, commit.at, outcome)), "ttl": gone}
-    )
-    return [kept, rows.bare(pk, order, i=rows.s(uid), ttl=gone)]
+    row = rows.row(pk, of_job("Z", job_key(epoch, uid)), {**END.write(one), "ttl": gone})
+    return [row, rows.bare(pk, order, i=rows.s(uid), ttl=gone)]

@@ -363,8 +363,8 @@ class DynamoJournal:
     async def ring(self, address: Address, uid: str, note: Note | None, now: float) -> Rung:
         return await self.bells.ring(address, uid, note, now)
 
-    async def hold(self, address: Address, uid: str, held: bool, now: float) -> Rung:
-        return await self.bells.hold(address, uid, held, now)
+    async def hold(self, address: Address, uid: str, held: bool, now: float, until: float = 0.0) -> Rung:
+        return await self.bells.hold(address, uid, held, now, until)
 
     async def job(self, address: Address, uid: str) -> Job | EndedJob | None:
         return await self.look.job(address, uid)

@@ -56,7 +56,9 @@ from .memory import Held, Memory
 from .table import Table
 
 if TYPE_CHECKING:
-    from roost.contract.job import LiveJob
+    from collections.abc import Sequence
+
+    from roost.contract.job import JobMark, LiveJob
 
 INLINE: Final = 2048
 """Bytes of a state that lives in the head: every update is charged for the whole item."""
@@ -82,9 +84,11 @@ class Desk:
     """Lines a transaction may have."""
 
 
-Meaning = Literal["", "head", "outcome", "awaited", "deferred"]
+HEAVY: Final = 3 << 20
+"""Bytes of the values in one transaction of an import, at most."""
+Meaning = Literal["", "head", "outcome", "awaited", "deferred", "job"]
 """What it says when a line is refused: the head is another one; there is an outcome of the same id; who waited for the
-answer took the trigger back; the letter to be put off is gone. "": nothing."""
+answer took the trigger back; the letter to be put off is gone; a job is not as it was seen. "": nothing."""
 
 
 class Write(NamedTuple):
@@ -124,8 +128,10 @@ class Plan:
         self._handled()
         if not commit.destroy:
             self._effects()
+        elif commit.jobs_seen:
+            self._unmoved(commit.jobs_seen)
         self._post()
-        self.many = commit.restored and len(self.lines) + len(self.rows) > desk.items
+        self.many = commit.restored and (len(self.lines) + len(self.rows) > desk.items or self._heavy())
         if self.many:
             return
         self.lines += [Write(self.table.put_line(x)) for x in self.rows]
@@ -177,13 +183,15 @@ class Plan:
         if commit.connections:
             after.peered = commit.version
         if commit.jobs:
-            from roost.contract.job import JobStart
+            from roost.contract.job import JobEnd, JobMoved, JobStart
 
             self.jobs = dict(known.jobs) if self.found.jobbed is not None else {}
             for one in commit.jobs:
                 if isinstance(one, JobStart):
                     self.jobs[one.live.uid] = one.live
-                else:
+                elif isinstance(one, JobMoved):
+                    self.jobs[one.job.live.uid] = one.job.live
+                elif isinstance(one, JobEnd):
                     self.jobs.pop(one.uid, None)
             after.jobbed = commit.version if self.jobs else None
         return after
@@ -298,14 +306,17 @@ class Plan:
                 out.append(rows.put_peer(pk, epoch, row))
         if commit.jobs:
             self._jobs()
+        for done in commit.inbox:
+            sk = keys.inbox(epoch, done.source, done.principal, done.id)
+            out.append(rows.put_handled(pk, sk, done, done.expires + rows.GRACE))
         ring = self.desk.ring
         out += [rows.put_entry(pk, epoch, ring, x) for x in commit.log[-ring:]]
         out += [rows.put_dead(pk, epoch, commit.version * DEAD + i, x) for i, x in enumerate(commit.dead, 1)]
 
     def _jobs(self) -> None:
-        from roost.contract.job import JobStart
+        from roost.contract.job import EndedJob, JobKept, JobMoved, JobStart
 
-        from .job_items import born, ended, job_key
+        from .job_items import born, job_key, kept, moved
 
         commit, pk, out = self.commit, self.pk, self.rows
         known = self.desk.memory.of(commit.address).jobs if self.found.jobbed is not None else {}
@@ -313,10 +324,34 @@ class Plan:
             if isinstance(one, JobStart):
                 self._fits(len(one.args), "arguments", "the arguments of its job")
                 out += born(pk, self.epoch, commit, one, keys.shard(pk))
+            elif isinstance(one, JobMoved):
+                item, rest = moved(pk, self.epoch, commit, one, keys.shard(pk))
+                # The index of wakes shows it before the head does, and what no head names is taken for rubbish.
+                self.lines.append(Write(self.table.put_line(item)))
+                out += rest
+            elif isinstance(one, JobKept):
+                out += kept(pk, self.epoch, commit, place, one.ended)
             elif (live := known.get(one.uid)) is not None:
                 self._fits(len(one.outcome), "result", "the outcome of its job")
                 self.lines.append(Write(self.table.delete_line(pk, job_key(self.epoch, one.uid))))
-                out += ended(pk, self.epoch, commit, place, live, one.outcome)
+                out += kept(pk, self.epoch, commit, place, EndedJob(live, commit.at, one.outcome))
+
+    def _unmoved(self, seen: Sequence[JobMark]) -> None:
+        """Only if nobody claimed or told a job anything since it was looked at."""
+        from .job_items import BELL as RUNG
+        from .job_items import CLAIM, job_key
+
+        for one in seen:
+            change = Change()
+            change.expect(CLAIM, one.claim or None)
+            change.expect(RUNG, one.bell or None)
+            change.when("attribute_exists(pk)")
+            check = change.check(self.table.name, self.pk, job_key(self.found.epoch, one.uid))
+            self.lines.append(Write(check, "job"))
+
+    def _heavy(self) -> bool:
+        """An import larger than DynamoDB takes in one transaction."""
+        return sum(len(v.get("B", b"")) for row in self.rows for v in row.values()) > HEAVY
 
     def _post(self) -> None:
         """Letters and envelopes."""

@@ -245,6 +245,13 @@ class Reads:
             return rows.handled(early[1])
         return rows.handled(await self.table.get(keys.partition(address), sk))
 
+    async def handled(self, address: Address, prefix: str) -> Sequence[Handled]:
+        pk, epoch, own = keys.partition(address), await self.epoch(address), str(address)
+        items = await self.table.range(pk, *keys.whole(f"I#{epoch}#agent#{len(own)}#{own}#{prefix}"))
+        items += await self.table.range(pk, *keys.whole(f"I#{epoch}~"))  # long ids are hashed
+        found = [one for one in map(rows.handled, items) if one is not None]
+        return [x for x in found if x.id.startswith(prefix) and (x.source, x.principal) == ("agent", own)]
+
     async def parked(self, address: Address, after: int, limit: int) -> Sequence[Letter]:
         known = self.memory.of(address).head or await self.head(address)
         return (await self._page(keys.partition(address), known, after, limit))[0]

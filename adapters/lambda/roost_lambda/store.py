@@ -85,6 +85,9 @@ class DynamoStore:
     async def outcome(self, address: Address, source: Source, principal: str, id: str) -> Handled | None:
         return await self.reads.outcome(address, source, principal, id)
 
+    async def handled(self, address: Address, prefix: str) -> Sequence[Handled]:
+        return await self.reads.handled(address, prefix)
+
     async def commit(self, commit: Commit) -> Committed | AlreadyHandled:
         return await self.writes.commit(commit)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from roost.contract.address import Address
 from roost.contract.commit import AlreadyHandled, Commit, Committed
 from roost.contract.errors import Conflict, LimitExceeded, TransientError, Unknown
-from roost.contract.refusals import arrived, check
+from roost.contract.refusals import arrived, check, moved_on
 
 from . import keys, rows
 from .change import Change
@@ -15,6 +17,9 @@ from .client import Item, Refused
 from .head import Head, head
 from .plan import Desk, Plan
 from .reads import Reads
+
+if TYPE_CHECKING:
+    from roost.contract.job import JobMark
 
 
 class Writes:
@@ -31,7 +36,7 @@ class Writes:
         address = commit.address
         known = self.memory.of(address)
         found = known.head
-        if commit.waiting is not None:
+        if commit.waiting is not None or commit.jobs_seen is not None:
             found = None  # the bell may have rung since
         if found is None or found.version != commit.base or found.generation != commit.generation:
             found = await self.reads.head(address)
@@ -45,6 +50,8 @@ class Writes:
                 return refusal
             if commit.waiting is not None:
                 await self._seen(commit, commit.waiting, found)
+            if commit.jobs_seen is not None:
+                await self._unmoved(commit, commit.jobs_seen, found)
             done = await self._try(commit, found)
             if isinstance(done, Head):
                 found = done
@@ -80,6 +87,18 @@ class Writes:
         waiting = await self.reads.waiting(keys.partition(commit.address), found, None, tr=None)
         if waiting != known:
             raise arrived(commit.address, waiting, known)
+
+    async def _unmoved(self, commit: Commit, seen: Sequence[JobMark], found: Head) -> None:
+        """Refused if a job was claimed or told something since; if it is later, its item says so to the commit."""
+        from roost.contract.job import mark
+
+        from .job_items import JOB
+
+        items: list[Item] = []
+        if found.jobbed is not None:
+            items = await self.table.range(keys.partition(commit.address), *keys.whole(f"J#{found.epoch}#"))
+        if {mark(JOB.read(x)) for x in items} != set(seen):
+            raise moved_on(commit.address)
 
     async def _try(self, commit: Commit, found: Head) -> Committed | AlreadyHandled | Head:
         """Write it; a head is what stood in the way, to be judged."""
@@ -129,6 +148,8 @@ class Writes:
             if first is not None:
                 return AlreadyHandled(first)
         if stood is None:
+            if "job" in reasons:
+                return plan.found
             if "awaited" in reasons:
                 raise Conflict(f"{commit.address}: who waited for this took it back", code="withdrawn")
             if "deferred" in reasons:

@@ -95,8 +95,8 @@ class SqliteJournal:
         size = 0 if note is None else len(note.data)
         return await self._write(address, lambda me: self._change.ring(me, address, uid, note, now), size)
 
-    async def hold(self, address: Address, uid: str, held: bool, now: float) -> Rung:
-        return await self._write(address, lambda me: self._change.hold(me, address, uid, held, now))
+    async def hold(self, address: Address, uid: str, held: bool, now: float, until: float = 0.0) -> Rung:
+        return await self._write(address, lambda me: self._change.hold(me, address, uid, held, now, until))
 
     async def job(self, address: Address, uid: str) -> Job | EndedJob | None:
         return self._look.job(self._mine(address), uid)

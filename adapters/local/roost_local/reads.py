@@ -40,9 +40,9 @@ _OUTBOX: Final = rows.SQL.outbox(rows.ENVELOPE)
 _JOBS: Final = f"SELECT {LIVE} FROM job WHERE aid=? ORDER BY v,i"
 _JOBS_DUE: Final = (
     "SELECT head.kind,head.key,min(job.due) FROM job INDEXED BY job_due JOIN head USING(aid) "
-    "WHERE job.due<=? AND held=0 GROUP BY aid ORDER BY 3 LIMIT ?"
+    "WHERE job.due<=? AND held<>1 GROUP BY aid ORDER BY 3 LIMIT ?"
 )
-_NEXT_JOB: Final = "SELECT min(due) FROM job INDEXED BY job_due WHERE due>? AND held=0"
+_NEXT_JOB: Final = "SELECT min(due) FROM job INDEXED BY job_due WHERE due>? AND held<>1"
 _LETTERS: Final = rows.SQL.letters(rows.LETTER)
 _DEAD: Final = rows.SQL.dead(rows.DEAD)
 _SIZE: Final = rows.SQL.size(
@@ -54,6 +54,7 @@ _SIZE: Final = rows.SQL.size(
     job_end=("outcome",),
 )
 _OUTCOME: Final = rows.SQL.outcome(rows.HANDLED)
+_DID: Final = f"SELECT {rows.HANDLED} FROM inbox WHERE aid=? AND id>=? AND id<? AND source='agent' AND principal=?"
 _ADDRESSED: Final = "typeof(kind)='text' AND typeof(key)='text'"
 """Of a blob there is no agent."""
 _NUMBERED: Final = "seq<1e18"
@@ -221,6 +222,10 @@ class Reads:
         end = beyond(prefix)
         sql, values = f"{sql} AND k<?", [*values, b"" if end is None else end]  # a blob, which is no key, is greater
         return [(k, rows.back(v)) for k, v in self._keyed(address, f"{sql} ORDER BY k LIMIT ?", [*values, limit])]
+
+    def handled(self, address: Address, prefix: str) -> list[Handled]:
+        found = self.ask(_DID, (self.aid(address), prefix, beyond(prefix), str(address)))
+        return list(map(rows.handled, found))
 
     def outcome(self, address: Address, source: Source, principal: str, id: str) -> Handled | None:
         found = self.ask(_OUTCOME, (self.aid(address), id, source, principal))

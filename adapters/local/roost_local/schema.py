@@ -17,14 +17,14 @@ from roost.contract.errors import RoostError, TransientError
 from roost.hosting.jobs.tables import tables
 
 C = TypeVar("C", bound=sqlite3.Connection)
-VERSION: Final = 2
+VERSION: Final = 3
 """`PRAGMA user_version` of files this code writes."""
 APPLICATION: Final = 0x526F6F73
 """`PRAGMA application_id`: tells our files from any other SQLite file."""
 _JOBS: Final = f"""{tables(shared=True)}
-CREATE INDEX job_due ON job(due) WHERE due IS NOT NULL AND held=0;
+CREATE INDEX job_due ON job(due) WHERE due IS NOT NULL AND held<>1;
 """
-MIGRATIONS: Final[Mapping[int, str]] = {1: _JOBS}
+MIGRATIONS: Final[Mapping[int, str]] = {1: _JOBS, 2: f"DROP INDEX IF EXISTS job_due;{_JOBS}"}
 """Version -> the script that makes it the next one."""
 OLDEST: Final = (3, 35, 0)
 """SQLite with RETURNING."""

@@ -139,6 +139,9 @@ class SqliteStore:
     async def outcome(self, address: Address, source: Source, principal: str, id: str) -> Handled | None:
         return self._reads.outcome(address, source, principal, id)
 
+    async def handled(self, address: Address, prefix: str) -> Sequence[Handled]:
+        return self._reads.handled(address, prefix)
+
     async def parked(self, address: Address, after: int, limit: int) -> Sequence[Letter]:
         return self._reads.parked(address, after, limit)
 

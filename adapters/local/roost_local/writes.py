@@ -149,6 +149,8 @@ class Writes:
             waiting: int = execute("SELECT count(*) FROM mail WHERE aid=?", (aid,)).fetchone()[0]
             if waiting != c.waiting:
                 raise arrived(c.address, waiting, c.waiting)
+        if c.jobs_seen is not None:
+            self.jobs.seen((aid,), c.address, c.jobs_seen)
         execute(rows.SQL.bury, (c.schema, c.fence, c.version, c.at, c.next_due, c.armed, c.released, *guard))
         if not self.cursor.rowcount:
             return self._refuse(aid, c)
@@ -177,6 +179,8 @@ class Writes:
         if c.jobs:
             self.book.jobs = True
             self.jobs.commit((aid,), c)
+        for row in c.inbox:
+            self._handle(aid, c, row)
         if c.consumed is not None or c.deferred is not None or c.dead or c.letters:
             self._post(aid, c)
         return Committed(c.version)

@@ -14,7 +14,14 @@ from .record import record
 from .trigger import Lane, Source
 
 if TYPE_CHECKING:
-    from .job import JobEnd, JobStart, LiveJob  # a process whose agents have no jobs never loads it
+    from .job import (
+        JobEnd,
+        JobKept,
+        JobMark,
+        JobMoved,
+        JobStart,
+        LiveJob,
+    )  # a process whose agents have no jobs never loads it
 
 SCHEMA: Final = 1
 """Version of the stored records. A store that holds a newer one answers TransientError (rule 12)."""
@@ -220,8 +227,12 @@ class Commit:
     """An import: the limits of one commit don't apply."""
     letters: tuple[Letter, ...] = ()
     """Of an import: what waited where it was exported, parked in this order; the store numbers it."""
-    jobs: tuple[JobStart | JobEnd, ...] = ()
-    """Jobs that begin, born due at `at`, and jobs that are no more."""
+    inbox: tuple[Handled, ...] = ()
+    """Of an import: what its jobs did to it that their journals do not say."""
+    jobs: tuple[JobStart | JobEnd | JobMoved | JobKept, ...] = ()
+    """Jobs that begin, born due at `at`, and jobs that are no more; of an import those that it brings."""
+    jobs_seen: tuple[JobMark, ...] | None = None
+    """With `destroy`: refused (`refusals.moved_on`) unless these are the live jobs, and they are as they were."""
     answer: bytes | None = None
     """What the guest that `consumed` names came to. Conflict when whoever parked it took it back meanwhile."""
     yield_lease: bool = False

@@ -6,7 +6,7 @@ neither touches the agent's version nor waits for its mailbox.
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from .address import Address
 from .record import record
@@ -70,6 +70,38 @@ class JobEnd:
 
 
 @record
+class JobMoved:
+    """In the commit of an import: a live job as it was where it was exported, due at the commit's `at`."""
+
+    job: Job
+    """Of its claim only the number counts: nobody has it."""
+    args: bytes
+    """Of this run."""
+    lines: tuple[JournalLine, ...] = ()
+    """Rows of this run."""
+    notes: tuple[Note, ...] = ()
+    """What waits to be taken."""
+    taken: tuple[Note, ...] = ()
+    """Whose ids go on to dedupe; nothing else of them counts."""
+    questions: tuple[Question, ...] = ()
+
+
+@record
+class JobKept:
+    """In the commit of an import: what a job came to that had ended, the newest last."""
+
+    ended: EndedJob
+
+
+class JobMark(NamedTuple):
+    """What a live job was like: another claim or bell, and something happened since."""
+
+    uid: str
+    claim: int
+    bell: int
+
+
+@record
 class Job:
     """A live job's row: what claims, journal and bells change."""
 
@@ -90,6 +122,8 @@ class Job:
     """How often somebody rang."""
     held: bool = False
     """An operator holds it: its `due` stands, and counts for nobody."""
+    held_until: float = 0.0
+    """An export holds it until then, and it is due no sooner."""
     ended: float | None = None
     """When its last row was written. Its agent's commit is still to come."""
 
@@ -183,6 +217,23 @@ class Rung:
     """The job is claimed until then, and its executor will see the bell; 0 = nobody has it, so wake somebody."""
     fresh: bool = True
     """False: this id was known, nothing was written but the bell."""
+
+
+def holds(job: Job, now: float) -> bool:
+    """Whether it may not go on."""
+    return job.held or job.held_until > now
+
+
+def mark(job: Job) -> JobMark:
+    return JobMark(job.live.uid, job.claim, job.bell)
+
+
+def numbers(uid: str) -> tuple[int, int]:
+    """The two numbers of a uid; (-1, -1), which no job has, where it is none."""
+    version, _, i = uid.partition(".")
+    if version.isdecimal() and i.isdecimal() and len(uid) < 30 and f"{int(version)}.{int(i)}" == uid:
+        return int(version), int(i)
+    return -1, -1
 
 
 def live_bytes(live: LiveJob) -> int:

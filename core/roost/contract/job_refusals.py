@@ -1,6 +1,8 @@
-"""What a journal refuses, and in which words: the same in every store."""
+"""What a journal refuses, and in which words, and what a hold and a bell make of a job: the same in every store."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from .address import Address
 from .errors import Fenced, LimitExceeded, NotFound, Rejected
@@ -35,6 +37,21 @@ def ours(claim: Claim, job: Job | None) -> Job:
 def let_go_already(claim: Claim, job: Job) -> bool:
     """The claim was given back, and nobody took the job since."""
     return job.claim == claim.number and not job.owner
+
+
+def held_as(job: Job, held: bool, now: float, until: float) -> Job:
+    """A job that is held or let go on. For an export: one that nobody has is due when that is over."""
+    if not held or not until:
+        return replace(job, held=held, held_until=0.0)
+    if job.owner and job.until > now:
+        return replace(job, held_until=until)
+    return replace(job, held_until=until, due=until)
+
+
+def soonest(job: Job, now: float) -> float:
+    """When a job is due that nobody has, and that somebody rings for."""
+    wake = max(now, job.held_until)
+    return wake if job.due is None else min(job.due, wake)
 
 
 def size(claim: Claim, data: bytes) -> None:

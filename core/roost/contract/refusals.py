@@ -28,6 +28,11 @@ def arrived(address: Address, waiting: int, known: int) -> Rejected:
     return changed(address, f"{waiting} letters wait in its mailbox, not {known}")
 
 
+def moved_on(address: Address) -> Rejected:
+    """Its jobs are not those that whoever would destroy the agent has seen, or one of them went on."""
+    return changed(address, "its jobs are others, or went on, or were told something")
+
+
 def changed(address: Address, how: str) -> Rejected:
     """The agent is not as whoever would destroy it has seen it; nothing was done."""
     return Rejected(

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from .address import Address
 from .record import record
+
+if TYPE_CHECKING:
+    from .job import JobMark
 
 TriggerKind: TypeAlias = Literal[
     "start", "request", "call", "message", "connect", "disconnect", "alarm",
@@ -154,6 +157,10 @@ class JobOver:
     uid: str
     outcome: bytes
     """{"value": ...} or {"error": problem document}, as JSON."""
+    name: str = ""
+    """Of the job, where its end was committed before: `on_job` was refused then, and is tried again. "" = it lives."""
+    key: str | None = None
+    """Beside a name."""
 
 
 @record
@@ -162,6 +169,8 @@ class Destroy:
 
     version: int
     letters: int = 0
+    jobs: tuple[JobMark, ...] = ()
+    """The live ones, as they were seen."""
 
 
 @record

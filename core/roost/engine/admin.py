@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..contract.commit import Commit
     from ..tick.image import Image
     from .cell import Cell
+    from .jobs.leaving import Leaving
     from .mailbox import Waiting
 
 PURGE: Final = 10.0
@@ -99,6 +100,8 @@ def _commit(cell: Cell, waiting: Waiting, image: Image) -> Commit:
         export.check(payload.document, cell.address)
         commit = export.restore(payload.document, image, at)
         load_state(cell.kind, commit.state, commit.state_version)
+        if commit.jobs:
+            cell.runtime.journaled()
         return commit
     commit = image.next_commit(at)
     if kind == "destroy":
@@ -107,6 +110,8 @@ def _commit(cell: Cell, waiting: Waiting, image: Image) -> Commit:
             if image.version != payload.version:
                 raise changed(cell.address, f"it is at version {image.version}, not {payload.version}")
             commit.waiting = payload.letters
+            if cell.runtime.has_jobs:
+                commit.jobs_seen = payload.jobs
     elif kind == "reset":
         commit.state, commit.state_version = cell.kind.default, cell.kind.state_version
     else:
@@ -140,6 +145,8 @@ async def _write(cell: Cell, image: Image, commit: Commit) -> None:
         cell.forget()
     elif commit.restored:
         cell.forget()
+        if commit.jobs:
+            cell.runtime.look_at_jobs(cell.address)
     else:
         if cell.status == "quarantined":
             cell.status = move(cell.status, "awake")
@@ -172,12 +179,25 @@ async def _export(cell: Cell, image: Image) -> bytes:
             f"{address} still has {len(image.outbox)} tells under way; export it when they are delivered",
             code="outbox-not-empty", status=409, retry_after=1.0,
         )  # fmt: skip
-    if await store.journal.jobs(address):
-        raise Rejected(
-            f"{address} has jobs under way, which can't be exported yet; export it when they have ended",
-            code="jobs-under-way", status=409, retry_after=1.0,
-        )  # fmt: skip
-    size = 0
+    if not cell.runtime.has_jobs:
+        return await _document(cell, image, None)
+    from .jobs.leaving import Leaving
+
+    leaving = Leaving(cell.runtime, address, lambda size: _fits(size, address, limit))
+    try:
+        await leaving.gather(bool(await store.journal.jobs(address)))
+        raw = await _document(cell, image, leaving)
+        await leaving.check()
+    except RoostError as error:
+        if error.code != "jobs-under-way":
+            await leaving.release()
+        raise
+    return raw
+
+
+async def _document(cell: Cell, image: Image, leaving: Leaving | None) -> bytes:
+    store, address, limit = cell.runtime.store, cell.address, cell.runtime.limits.export
+    size = 0 if leaving is None else leaving.size
     kv: list[tuple[str, bytes]] = []
     while page := list(await store.scan(address, "", kv[-1][0] if kv else "", 500)):
         kv += page
@@ -203,7 +223,8 @@ async def _export(cell: Cell, image: Image) -> bytes:
         now = await cell.runtime.snapshot(address)
         if (now.generation, now.version) != (image.generation, image.version):
             raise Conflict(f"{address} changed while it was exported; export it again")
-    document = export.dump(image, kv, log, [x for x in letters if x.forwarded is None], dead)
+    mail = [x for x in letters if x.forwarded is None]
+    document = export.dump(image, kv, log, mail, dead, None if leaving is None else leaving.found())
     raw = encode(document, f"the export of {address}", STORED_DEPTH)
     _fits(len(raw), address, limit)
     return raw

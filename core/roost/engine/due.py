@@ -88,8 +88,8 @@ def _broken(letter: Letter, error: Exception) -> Waiting:
 def _told(kind: Kind, letter: Letter) -> Waiting:
     given: Mapping[str, Any] = from_json(letter.args)
     if letter.source == "admin" and letter.action == JOB_END:
-        uid, outcome = given["args"]
-        over = JobOver(str(uid), to_json(outcome))
+        uid, outcome, *of = given["args"]
+        over = JobOver(str(uid), to_json(outcome), *of)
         return Waiting(Trigger("completed", over, letter.id, "admin", None, letter.lane), letter=letter)
     trigger = Trigger(
         "call",
@@ -148,7 +148,8 @@ def missing(image: Image, trigger: Trigger, now: float) -> TickResult | None:
 def _job_missing(image: Image, trigger: Trigger) -> TickResult | None:
     """Nothing of a job runs once it is no more: ended, or of a life before (rule 28)."""
     if isinstance(trigger.payload, JobOver):
-        return None if trigger.payload.uid in image.jobs else TickResult("stale", version=image.version)
+        due = image.exists if trigger.payload.name else trigger.payload.uid in image.jobs
+        return None if due else TickResult("stale", version=image.version)
     begins = f"{image.address}/job:"
     uid = (trigger.id or "").removeprefix(begins).partition("/")[0]
     if uid in image.jobs:

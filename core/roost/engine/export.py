@@ -7,7 +7,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from functools import cache
 from hashlib import sha256
-from typing import Annotated, Any, Final, NotRequired
+from typing import TYPE_CHECKING, Annotated, Any, Final, NotRequired
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
@@ -17,17 +17,22 @@ from ..author.action import describe
 from ..author.schedule import Spec
 from ..contract.address import Address, check_key
 from ..contract.commit import Commit, DeadLetter, Entry, Letter, Put, Schedule
-from ..contract.encoding import ARGUMENTS, DEPTH, encode
+from ..contract.encoding import encode
 from ..contract.errors import AgentError, Rejected
 from ..contract.export_keys import CHECKSUM, SIGNATURE
 from ..contract.legible import carried, legible
 from ..contract.trigger import Lane, Source
 from ..contract.unsent import FORWARD, unsent
 from ..tick.image import Image
+from .export_values import Count, Instant, levels, member
+
+if TYPE_CHECKING:
+    from .export_jobs import Jobs
 
 FORMAT: Final = "roost-export"
-VERSION: Final = 2
-"""2: letters travel, and the claims of dead ones; what is no JSON travels as base64."""
+VERSION: Final = 3
+"""2: letters travel, and the claims of dead ones; what is no JSON travels as base64. 3: with jobs, where there are any;
+a document without is of schema 2, which older versions read too."""
 
 
 def checksum(document: Mapping[str, Any]) -> str:
@@ -42,56 +47,48 @@ def dump(
     log: Sequence[Entry],
     letters: Sequence[Letter],
     dead: Sequence[DeadLetter],
+    jobs: Jobs | None = None,
 ) -> dict[str, Any]:
     """The document of an agent. `letters`: all that wait, but guests, whose callers are waiting here."""
     document: dict[str, Any] = {
         "format": FORMAT,
-        "schema": VERSION,
+        "schema": VERSION if jobs else VERSION - 1,
         "kind": image.address.kind,
         "key": image.address.key,
         "version": image.version,
         "at": image.at,
         "seq": image.seq,
         "state_version": image.state_version,
-        **_member("state", image.state or b"null"),
+        **member("state", image.state or b"null"),
         "kv": [_pair(key, value) for key, value in kv],
         "schedules": [
             {
-                "key": s.key, "due": s.due, **_member("spec", s.spec), "target": s.target, **_member("args", s.args),
+                "key": s.key, "due": s.due, **member("spec", s.spec), "target": s.target, **member("args", s.args),
                 "attempts": s.attempts, "next": s.next,
             }
             for s in sorted(image.schedules.values(), key=lambda s: s.key)
         ],
-        "log": [{"seq": e.seq, "kind": e.kind, **_member("data", e.data), "at": e.at} for e in log],
+        "log": [{"seq": e.seq, "kind": e.kind, **member("data", e.data), "at": e.at} for e in log],
         "letters": [_letter(x) for x in letters],
-        "dead_letters": [{**_letter(d.letter), **_member("error", d.error), "at": d.at} for d in dead],
+        "dead_letters": [{**_letter(d.letter), **member("error", d.error), "at": d.at} for d in dead],
     }  # fmt: skip
+    if jobs:
+        document |= jobs.dump()
     document[CHECKSUM] = checksum(document)
     return document
 
 
 def _letter(x: Letter) -> dict[str, Any]:
     return {
-        "id": x.id, "source": x.source, "principal": x.principal, "action": x.action, **_member("arguments", x.args),
+        "id": x.id, "source": x.source, "principal": x.principal, "action": x.action, **member("arguments", x.args),
         "lane": x.lane, "internal": x.internal, "attempts": x.attempts, "next": x.next, "keyed": x.keyed,
-        **({} if x.claims is None else _member("claims", x.claims)),
+        **({} if x.claims is None else member("claims", x.claims)),
     }  # fmt: skip
 
 
 def _pair(key: str, raw: bytes) -> list[Any]:
     whole, data = carried(raw)
     return [key, data] if whole else [key, None, b64encode(raw or b"").decode()]
-
-
-def levels(name: str) -> int:
-    """Levels that a member may have: those of a value, and of what is around it."""
-    return DEPTH + (ARGUMENTS if name in ("args", "arguments", "error") else 0)
-
-
-def _member(name: str, raw: bytes) -> dict[str, Any]:
-    """Stored JSON as a member; its bytes, where a document can't hold it as it is."""
-    whole, data = carried(raw, levels(name))
-    return {name: data} if whole else {f"{name}_base64": b64encode(raw or b"").decode()}
 
 
 def dead_letter(dead: DeadLetter) -> dict[str, Any]:
@@ -126,7 +123,7 @@ def check(document: Mapping[str, Any], address: Address) -> None:
     """Rejected names what is wrong with a document."""
     if document.get("format") != FORMAT:
         raise _bad("it is no Roost export: the member `format` is missing or another")
-    if document.get("schema") not in (1, VERSION):
+    if document.get("schema") not in range(1, VERSION + 1):
         raise _bad(f"its schema is {document.get('schema')!r}; this version reads 1 to {VERSION}")
     if document.get(CHECKSUM) != checksum(document):
         raise _bad("its checksum does not match: it was changed or cut")
@@ -141,12 +138,16 @@ def restore(document: Mapping[str, Any], image: Image, at: float) -> Commit:
         for line in doc["schedules"]:
             if "spec" in line:
                 Spec.load(line["spec"])
+        version = max(image.version, doc["version"]) + 1
+        commit = Commit(image.address, image.generation, image.version, version, max(at, doc["at"]), image.fence)
+        if document.get("schema") == VERSION:
+            from .export_jobs import restore as restore_jobs
+
+            restore_jobs(commit, document, _bytes)
     except ValidationError as error:
         raise _bad(describe(error)) from None
     except ValueError as error:
         raise _bad(str(error)) from None
-    version = max(image.version, doc["version"]) + 1
-    commit = Commit(image.address, image.generation, image.version, version, max(at, doc["at"]), image.fence)
     commit.state, commit.state_version = _bytes(doc, "state"), doc["state_version"]
     commit.kv = tuple(Put(check_key(key, what="a key of kv"), _value(rest)) for key, *rest in doc["kv"])
     commit.schedules = tuple(
@@ -196,12 +197,6 @@ def _restored(x: _Letter) -> Letter:
         x["id"], x["source"], x["principal"], x["action"], _bytes(x, "arguments"), x["lane"], x["internal"],
         x["attempts"], x.get("next", 0.0), claims=claims, keyed=x.get("keyed", True),
     )  # fmt: skip
-
-
-Count = Annotated[int, Field(ge=0, le=2**52)]
-"""Counted on by every store: one keeps 64 bits, another 53."""
-Instant = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
-"""Epoch seconds."""
 
 
 class _Arguments(TypedDict):

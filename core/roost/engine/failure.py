@@ -79,7 +79,7 @@ def attempted(kind: Kind, waiting: Waiting, tick: Tick, error: RoostError, now: 
             commit.dead = (DeadLetter(_again(letter, attempts, 0.0), _epitaph(kind, error), tick.at),)
             if keyed(waiting):
                 commit.handled = handled(waiting, tick.at, outcome_of(error), problem_bytes(error))
-            if over is not None:
+            if over is not None and not over.name:
                 from ..tick.jobs import given_up
 
                 given_up(commit, image, over)

@@ -235,6 +235,13 @@ class Runtime(Operating):
             self.jobs = Executor(self)
         return self.jobs
 
+    @property
+    def has_jobs(self) -> bool:
+        return self.capabilities.jobs
+
+    def carries(self, address: Address, uid: str) -> bool:
+        return self.jobs is not None and (address, uid) in self.jobs.carried
+
     def look_at_jobs(self, address: Address) -> None:
         if (executor := self.executor()) is not None:
             executor.look(address)

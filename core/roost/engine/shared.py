@@ -82,6 +82,15 @@ class Shared(AgentServices[Tick]):
         needs = self._needs.get(kind.name)
         return await self.resources.need(needs) if needs else {}
 
+    @property
+    def has_jobs(self) -> bool:
+        """Jobs run on this backend."""
+        raise NotImplementedError
+
+    def carries(self, address: Address, uid: str) -> bool:
+        """This host carries the job out."""
+        raise NotImplementedError
+
     def look_at_jobs(self, address: Address) -> None:
         """Jobs of an agent may be due."""
         raise NotImplementedError

@@ -52,6 +52,9 @@ class FaultyStore:
     async def outcome(self, address: Address, source: Source, principal: str, id: str) -> Handled | None:
         return await self._strike.on("store.outcome", self._store.outcome, address, source, principal, id)
 
+    async def handled(self, address: Address, prefix: str) -> Sequence[Handled]:
+        return await self._strike.on("store.handled", self._store.handled, address, prefix)
+
     async def commit(self, commit: Commit) -> Committed | AlreadyHandled:
         return await self._strike.on("store.commit", self._store.commit, commit)
 

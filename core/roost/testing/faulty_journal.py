@@ -62,8 +62,8 @@ class FaultyJournal:
     async def ring(self, address: Address, uid: str, note: Note | None, now: float) -> Rung:
         return await self._strike.on("journal.ring", self._journal.ring, address, uid, note, now)
 
-    async def hold(self, address: Address, uid: str, held: bool, now: float) -> Rung:
-        return await self._strike.on("journal.hold", self._journal.hold, address, uid, held, now)
+    async def hold(self, address: Address, uid: str, held: bool, now: float, until: float = 0.0) -> Rung:
+        return await self._strike.on("journal.hold", self._journal.hold, address, uid, held, now, until)
 
     async def job(self, address: Address, uid: str) -> Job | EndedJob | None:
         return await self._strike.on("journal.job", self._journal.job, address, uid)

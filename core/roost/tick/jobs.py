@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json, to_json
@@ -10,7 +11,7 @@ from pydantic_core import from_json, to_json
 from ..author.job import JobDone
 from ..contract.commit import Commit, Entry, Snapshot
 from ..contract.errors import NotFound, Rejected, Unreadable, from_problem
-from ..contract.job import JobEnd, JobStart, LiveJob, Note
+from ..contract.job import JobEnd, JobStart, Note
 from .image import Image
 from .job_effects import ended
 
@@ -22,9 +23,13 @@ if TYPE_CHECKING:
 
 async def job_over(agent: Agent[Any, Any], tick: Tick, over: JobOver) -> None:
     """Tell the agent, and with the same commit the job is no more."""
-    tick.job_effects().end(tick, over)
+    name, key = over.name, over.key
+    if not name:
+        tick.job_effects().end(tick, over)
+        live = tick.image.jobs[over.uid]
+        name, key = live.name, live.key
     if "on_job" in tick.kind.hooks:
-        await agent.on_job(_done(tick.image.jobs[over.uid], over))
+        await agent.on_job(_done(name, key, over))
 
 
 async def tell_job(agent: Agent[Any, Any], tick: Tick, call: Call) -> None:
@@ -41,22 +46,25 @@ async def tell_job(agent: Agent[Any, Any], tick: Tick, call: Call) -> None:
 
 
 def given_up(commit: Commit, image: Image, over: JobOver) -> None:
-    """`on_job` failed for the last time: the job is no more all the same."""
+    """`on_job` failed for the last time: the job is no more all the same. Its dead letter, redriven, runs it again."""
+    live, (dead,) = image.jobs[over.uid], commit.dead
+    args = to_json({"args": [live.uid, from_json(over.outcome), live.name, live.key], "kwargs": {}})
+    commit.dead = (replace(dead, letter=replace(dead.letter, args=args)),)
     commit.jobs = (JobEnd(over.uid, over.outcome),)
     commit.seq = image.seq + 1
     commit.log = (Entry(commit.seq, "job-ended", ended(image, over), commit.at),)
 
 
-def _done(live: LiveJob, over: JobOver) -> JobDone:
+def _done(name: str, key: str | None, over: JobOver) -> JobDone:
     try:
         found: Any = from_json(over.outcome)
         if "error" in found:
-            return JobDone(live.uid, live.name, live.key, error=from_problem(found["error"]))
+            return JobDone(over.uid, name, key, error=from_problem(found["error"]))
         value: Any = found["value"]
     except Exception as error:  # whatever stored bytes can raise
-        why = Unreadable(f"what the job {live.name} came to can't be read: {type(error).__name__}")
-        return JobDone(live.uid, live.name, live.key, error=why)
-    return JobDone(live.uid, live.name, live.key, value, raw=to_json(value))
+        why = Unreadable(f"what the job {name} came to can't be read: {type(error).__name__}")
+        return JobDone(over.uid, name, key, error=why)
+    return JobDone(over.uid, name, key, value, raw=to_json(value))
 
 
 class JobImage(Image):
@@ -79,6 +87,6 @@ class JobImage(Image):
         for change in commit.jobs:
             if isinstance(change, JobStart):
                 self.jobs[change.live.uid] = change.live
-            else:
+            elif isinstance(change, JobEnd):
                 self.jobs.pop(change.uid, None)
         self._rang()

@@ -25,6 +25,7 @@ from roost import (
     job,
     step,
 )
+from roost.contract.errors import Unreadable
 
 from .gate import Gate
 from .ledger import Ledger
@@ -34,6 +35,7 @@ class Shift(BaseModel):
     total: int = 0
     kept: list[Any] = []
     ended: list[dict[str, Any]] = []
+    refusing: bool = False
 
 
 class Found(BaseModel):
@@ -101,7 +103,13 @@ class Worker(Agent[Shift]):
     async def hold(self, gate: str) -> None:
         await stand(self, gate)
 
+    @action
+    async def refuse_ends(self, refusing: bool) -> None:
+        self.state.refusing = refusing
+
     async def on_job(self, done: JobDone) -> None:
+        if self.state.refusing:
+            raise Unreadable("not now")  # hopeless, so it is not tried five times
         self.state.ended.append({
             "id": done.id, "name": done.name, "key": done.key, "value": done.value,
             "error": None if done.error is None else done.error.code,

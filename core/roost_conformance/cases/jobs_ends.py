@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
-from ..probes.jobs import Jobs, job_case
+from ..probes.jobs import TAKEN_OVER, Jobs, job_case
 from ..probes.pace import paced
 from ..probes.refusal import refusal
 from ..probes.witness import Witness
@@ -125,16 +126,37 @@ async def job_timer_creates_no_agent(stage: Stage) -> None:
         await paced(attempt)
 
 
-@job_case("29", "an agent with live jobs is not exported; when they have ended it is")
-async def export_with_live_jobs_is_refused(stage: Stage) -> None:
+@job_case(
+    "42", "an end that `on_job` refused for good is a dead letter, and the job is no more; redriven it is told, once"
+)
+async def refused_end_is_told_when_redriven(stage: Stage) -> None:
     async with stage.client() as client:
         jobs = Jobs(stage, client)
-        id = await jobs.begin("nap", 3600.0)
-        error = await refusal(jobs.agent.export(), "jobs-under-way")
-        assert error.status == 409, repr(error)
-        await jobs.agent.call("stop", id)
-        await jobs.ended(id)
-        assert (await jobs.agent.export())["state"]["ended"][0]["id"] == id
+        await jobs.agent.call("refuse_ends", True)
+        id = await jobs.begin("large", 3, key="thing")
+
+        async def died() -> list[dict[str, Any]]:
+            return await jobs.agent.dead_letters()
+
+        async def two() -> list[dict[str, Any]] | None:
+            found = await jobs.agent.dead_letters()
+            return found if len(found) == 2 else None
+
+        (dead,) = await stage.until(died, within=TAKEN_OVER)
+        assert dead["id"] == f"{id}/end"
+        assert await jobs.agent.call("listed") == []
+        assert (await jobs.agent.job(id).status())["value"] == "xxx"
+        other = await jobs.begin("large", 4, key="thing")
+        assert other != id, "the key is free"
+        (_, also) = await stage.until(two, within=TAKEN_OVER)
+        await jobs.agent.call("refuse_ends", False)
+        assert await jobs.agent.redrive(dead["id"]) == 1
+        done = await jobs.ended(id)
+        assert (done["name"], done["key"], done["value"], done["error"]) == ("large", "thing", "xxx", None)
+        assert await jobs.agent.redrive() == 1
+        assert (await jobs.ended(other))["value"] == "xxxx" and also["id"] == f"{other}/end"
+        assert [x["id"] for x in (await jobs.agent.state())["ended"]] == [id, other]
+        assert await jobs.agent.dead_letters() == []
 
 
 @job_case("36", "many jobs of many agents go on beside each other")

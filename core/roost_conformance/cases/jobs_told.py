@@ -12,6 +12,7 @@ from ..probes.jobs import TAKEN_OVER, job_case
 from ..probes.refusal import refusal
 from ..probes.told import ANN, Told
 from ..stage import Stage
+from .moves import exported
 
 YES = {"approved": True}
 
@@ -178,6 +179,43 @@ async def held_job_does_nothing(stage: Stage) -> None:
         assert await jobs.http("POST", "jobs", id, "resume") == (200, {"id": id, "held": False})
         assert await jobs.value(id) == ["now"]
         assert (await jobs.http("POST", "jobs", id, "hold"))[1]["code"] == "job-ended"
+
+
+@job_case(
+    "48", "an export holds the jobs, is refused while a step runs, and carries those that wait: they go on where it is "
+    "imported; what was told since is never lost",
+)  # fmt: skip
+async def export_holds_and_carries_waiting_jobs(stage: Stage) -> None:
+    async with stage.client() as client:
+        jobs = Told(stage, client)
+        over = await jobs.begin("ask")
+        assert (await jobs.http("POST", "questions", (await jobs.question(over))["id"], value=YES))[0] == 200
+        assert await jobs.value(over) == [True, "admin", "operator"]
+        hearing, asking, busy = await jobs.begin("hear", 2), await jobs.begin("ask"), await jobs.begin(
+            "ask_and_act", jobs.ledger.key, jobs.gate.key
+        )  # fmt: skip
+        question = await jobs.question(asking)
+        assert (await jobs.http("POST", "questions", (await jobs.question(busy))["id"], value=YES))[0] == 200
+        await jobs.gate.arrived(1)
+        error = await refusal(jobs.agent.export(), "jobs-under-way")
+        assert error.status == 409, repr(error)
+        await jobs.gate.open()
+        document = await exported(stage, jobs.agent)
+        assert (await jobs.http("POST", "jobs", hearing, "signals", "word", value="a"))[0] == 202
+        error = await refusal(jobs.agent.destroy(document), "changed")
+        assert error.status == 409, repr(error)
+        await refusal(jobs.agent.destroy({**document, "jobs": []}), "changed")
+        document = await exported(stage, jobs.agent)
+        await jobs.agent.destroy(document)
+        assert (await jobs.http("GET", "questions"))[0] == 404
+        await jobs.agent.restore(document)
+        assert await jobs.value(busy) == [0, "admin"]
+        assert (await jobs.http("POST", "questions", question["id"], value=YES))[0] == 200
+        assert await jobs.value(asking) == [True, "admin", "operator"]
+        assert (await jobs.http("POST", "jobs", hearing, "signals", "word", value="b"))[0] == 202
+        assert await jobs.value(hearing) == ["a", "b"]
+        assert await jobs.ledger.lines() == ["acted"], "a step ran again"
+        assert (await jobs.http("GET", "jobs", over))[1]["value"] == [True, "admin", "operator"]
 
 
 @job_case("http", "clients start a job, await what it returns or ends with, read its steps, and answer it")

@@ -5,6 +5,7 @@ Whether a question was answered or is over is decided where it is kept, by one c
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +13,7 @@ from pydantic_core import from_json, to_json
 
 from ...author.asking import QuestionWork, ResultWork, question_id
 from ...contract.errors import LimitExceeded, from_problem
-from ...contract.job import Job, Question
+from ...contract.job import Job, Question, holds
 from ...contract.job_refusals import no_job
 from .body import failure
 from .hold import Hold
@@ -40,6 +41,11 @@ class Asking(Hold):
     _took: set[str]
     """Ids of signals that the body has taken, and the store need not show any more."""
 
+    @staticmethod
+    def rests(job: Job) -> float:
+        """When a held job is looked at, if nobody lets it go on before."""
+        return min(job.live.deadline, math.inf if job.held else job.held_until)
+
     def question_id(self, call: str) -> str:
         """Of a call's question: no other question of the agent ever has it."""
         return question_id(self.uid, self.job.run, call)
@@ -48,8 +54,9 @@ class Asking(Hold):
         """What was told to the job."""
         job, now = await self._as_it_is(), self.host.now()
         self.bell = job.bell
-        self.held = job.held
+        self.held = holds(job, now)
         if self.held:
+            self.job = job
             self.draining = True
             return
         if self._known is None:

@@ -16,7 +16,7 @@ from pydantic_core import from_json
 
 from ...author.run import RUNNING, Run
 from ...contract.errors import AgentError, RoostError, Unreadable
-from ...contract.job import JOURNAL_BYTES, ROWS
+from ...contract.job import JOURNAL_BYTES, ROWS, holds
 from ...contract.journal import JournalRow, read, write
 from .body import Body, Diverged
 from .doing import Done, attempt, failure_of
@@ -80,8 +80,8 @@ class Carrying(Ending):
 
     async def _live(self) -> None:
         job = self.job
-        if job.held:
-            await self._let_go(None, job.live.deadline)
+        if holds(job, self.host.now()):
+            await self._let_go(None, self.rests(job))
             return
         try:
             await self._read()
@@ -172,7 +172,7 @@ class Carrying(Ending):
             if self.stopping:
                 self._stop_steps()
                 await self.streams.settle()
-                await self._let_go(None, self.host.now())
+                await self._let_go(None, self.rests(self.job) if self.held else self.host.now())
                 return
             for call in execution.to_stop():
                 self._stop(call)

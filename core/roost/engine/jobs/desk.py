@@ -14,7 +14,7 @@ from ...author.may import starter_may
 from ...contract.caller import source_of
 from ...contract.encoding import encode
 from ...contract.errors import NotFound, Rejected
-from ...contract.job import EndedJob, Job, Note
+from ...contract.job import EndedJob, Job, Note, holds
 from ...contract.job_refusals import no_question
 from ...contract.journal import read
 from ...contract.stream import NAME as NAME_OF_STREAM
@@ -73,7 +73,8 @@ class JobDesk:
         await self._runtime.existing(address)
         found: list[Job | EndedJob] = [*await self._journal.jobs(address)]
         found += await self._journal.ended(address, limit)
-        return [described(job) for job in found if await self._may(caller, "jobs.read", address, job.live)]
+        now = self._runtime.host.now()
+        return [described(job, now) for job in found if await self._may(caller, "jobs.read", address, job.live)]
 
     async def one(self, address: Address, id: str, caller: Caller | None, wait: float = 0.0) -> dict[str, Any]:
         """A job by its id, or a live one by its key; waits up to `wait` seconds for its end. NotFound `no-job`."""
@@ -83,7 +84,7 @@ class JobDesk:
             job = await self._seen(address, id, caller, "jobs.read")
             left = edge - host.monotonic()
             if isinstance(job, EndedJob) or left <= 0 or self._runtime.closing:
-                return described(job)
+                return described(job, host.now())
             id = job.live.uid
             await host.sleep(min(pause, left))
             pause = min(LATEST, 1.5 * pause)
@@ -236,7 +237,7 @@ def _no_job(address: Address, id: str) -> NotFound:
     return NotFound(f"{address} has no job {id!r} that you may reach", code="no-job")
 
 
-def described(job: Job | EndedJob) -> dict[str, Any]:
+def described(job: Job | EndedJob, now: float) -> dict[str, Any]:
     """A job as JSON data; times are epoch seconds. `value` or `error` (a problem): of one that ended."""
     live = job.live
     told: dict[str, Any] = {
@@ -245,5 +246,8 @@ def described(job: Job | EndedJob) -> dict[str, Any]:
     }  # fmt: skip
     if isinstance(job, EndedJob):
         return {**told, "ended": job.ended, **from_json(job.outcome)}
-    status = "ending" if job.ended else "held" if job.held else "running" if job.owner else "waiting"
-    return {**told, "status": status, "run": job.run, "due": None if job.held or job.owner else job.due}
+    held = holds(job, now)
+    status = "ending" if job.ended else "held" if held else "running" if job.owner else "waiting"
+    if held and not job.held:
+        told["held_until"] = job.held_until
+    return {**told, "status": status, "run": job.run, "due": None if held or job.owner else job.due}

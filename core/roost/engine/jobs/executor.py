@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ...contract.errors import RoostError
+from ...contract.job import holds
 from ..cell import REARM
 from ..retries import Retries
 from ..waking import ready
@@ -135,11 +136,13 @@ class Executor:
             which = address, job.live.uid
             carried = self.carried.get(which)
             if carried is not None:
-                if job.bell != carried.bell or job.held:
+                if job.bell != carried.bell or holds(job, now):
                     carried.rang()
                 if self.sole and job.due is not None and job.due <= now:
                     await carried.put_off()
-            elif which not in self._resting and not job.held and self._wanted(job, self.troubles.get(which), now):
+            elif (
+                which not in self._resting and not holds(job, now) and self._wanted(job, self.troubles.get(which), now)
+            ):
                 self._carry(address, job.live.uid)
         await self.armed(address)
 
@@ -206,7 +209,7 @@ class Executor:
             if (carrying is not None and not carrying.free) or (job.owner != "" and which not in self.troubles):
                 times.append(now + CLAIM)
             elif job.due is not None and not job.held:
-                times.append(job.due)
+                times.append(max(job.due, job.held_until))
         return min(times, default=None)
 
     async def _arm(self, address: Address, due: float | None) -> None:

@@ -16,14 +16,21 @@ from ...contract.job import (
     Claimed,
     EndedJob,
     Job,
+    JobKept,
+    JobMark,
+    JobMoved,
     JobStart,
+    LiveJob,
     Note,
     Question,
     Rung,
+    mark,
+    numbers,
 )
 from ...contract.job_refusals import (
     answerable,
     crowded,
+    held_as,
     inquisitive,
     let_go_already,
     no_job,
@@ -32,10 +39,12 @@ from ...contract.job_refusals import (
     ours,
     over,
     size,
+    soonest,
 )
+from ...contract.refusals import moved_on
 from ...contract.stream import STREAM_KEPT, StreamLine
 from .look import Look, Me
-from .tables import LIVE, NAMES, NOTE, Dialect, Sql, live_row, numbers
+from .tables import LIVE, NAMES, NOTE, Dialect, Sql, live_row
 
 _OF_RUN = NAMES[1:4]
 """What one job leaves behind."""
@@ -59,6 +68,11 @@ class Change:
         self._bury = say(
             f"INSERT INTO job_end({{aid}}{LIVE},done,place,ended,outcome) "
             f"SELECT {{aid}}{LIVE},?,?,?,? FROM job WHERE {{own}}v=? AND i=?"
+        )
+        self._line = say("INSERT INTO job_row({aid}v,i,position,claim,data) VALUES({mark}?,?,?,?,?)")
+        self._as_it_was = say("UPDATE job SET run=?,base=?,claim=?,bell=?,held=?,ended=? WHERE {own}v=? AND i=?")
+        self._keep = say(
+            f"INSERT INTO job_end({{aid}}{LIVE},done,place,ended,outcome) VALUES({{mark}}?,?,?,?,?,?,?,?,?,?,?,?,?)"
         )
         self._claim = say("UPDATE job SET claim=?,owner=?,until=?,due=? WHERE {own}v=? AND i=?")
         self._renew = say("UPDATE job SET until=?,due=? WHERE {own}v=? AND i=?")
@@ -93,15 +107,55 @@ class Change:
         """What the commit says of jobs."""
         for place, one in enumerate(c.jobs):
             if isinstance(one, JobStart):
-                values = live_row(one.live, self._put)
-                self._run(self._start, *me, *values, c.generation, c.at)
-                self._run(self._args, *me, *values[:2], -1, self._put(one.args))
+                self._born(me, one.live, c, one.args, 1)
+                continue
+            if isinstance(one, JobMoved):
+                self._moved(me, one, c)
+                continue
+            if isinstance(one, JobKept):
+                kept = one.ended
+                values = live_row(kept.live, self._put)
+                self._run(self._keep, *me, *values, c.version, place, kept.ended, self._put(kept.outcome))
                 continue
             which = numbers(one.uid)
             if self._run(self._bury, c.version, place, c.at, self._put(one.outcome), *me, *which):
                 for table in ("job", *_OF_RUN):
                     self._run(self._say(f"DELETE FROM {table} WHERE {{own}}v=? AND i=?"), *me, *which)
                 self._trim(me, c.at)
+
+    def _born(self, me: Me, live: LiveJob, c: Commit, args: bytes, run: int) -> None:
+        values = live_row(live, self._put)
+        self._run(self._start, *me, *values, c.generation, c.at)
+        self._run(self._args, *me, *values[:2], -run, self._put(args))
+
+    def _moved(self, me: Me, one: JobMoved, c: Commit) -> None:
+        job, put = one.job, self._put
+        which = numbers(job.live.uid)
+        self._born(me, job.live, c, one.args, job.run)
+        self._run(self._as_it_was, job.run, job.base, job.claim, job.bell, int(job.held), job.ended, *me, *which)
+        for line in one.lines:
+            self._run(self._line, *me, *which, line.position, line.claim, put(line.data))
+        taken = {x.id: x for x in one.taken} | {q.answer.id: q.answer for q in one.questions if q.answer is not None}
+        for x in one.notes:
+            self._note(me, which, x)
+            taken.pop(x.id, None)
+        for id, x in taken.items():
+            self._note(me, which, x)
+            self._run(self._take, *me, *which, id)
+        for q in one.questions:
+            self._run(self._ask, *me, *which, q.id, q.name, q.asked, q.expires, put(q.data))
+            if q.closed is not None:
+                self._run(self._close, q.closed, None if q.answer is None else q.answer.id, *me, *which, q.id)
+
+    def _note(self, me: Me, which: tuple[int, int], x: Note) -> None:
+        self._run(
+            self._tell, *me, *which, x.id, x.kind, x.name, self._put(x.data), x.at, x.source, x.principal, x.n
+        )  # fmt: skip
+
+    def seen(self, me: Me, address: Address, marks: Sequence[JobMark]) -> None:
+        """Rejected `changed`: the live jobs are not as they are said to be."""
+        if set(map(mark, self.look.jobs(me))) != set(marks):
+            raise moved_on(address)
 
     def _trim(self, me: Me, at: float) -> None:
         """Outcomes whose time is over, and all but the newest; streams of jobs that ended a while ago."""
@@ -234,18 +288,15 @@ class Change:
             raise crowded(address, uid)
         note = replace(note, n=job.bell + 1)
         which = numbers(uid)
-        self._run(
-            self._tell, *me, *which, note.id, note.kind, note.name, self._put(note.data), note.at, note.source,
-            note.principal, note.n,
-        )  # fmt: skip
+        self._note(me, which, note)
         if note.kind == "answer":
             self._run(self._close, note.at, note.id, *me, *which, note.name)
         return self._ring(me, job, note, now)
 
-    def hold(self, me: Me, address: Address, uid: str, held: bool, now: float) -> Rung:
-        job = self._open(me, address, uid)
+    def hold(self, me: Me, address: Address, uid: str, held: bool, now: float, until: float) -> Rung:
+        job = held_as(self._open(me, address, uid), held, now, until)
         sql = self._say("UPDATE job SET held=? WHERE {own}v=? AND i=?")
-        self._run(sql, int(held), *me, *numbers(uid))
+        self._run(sql, 1 if job.held else job.held_until, *me, *numbers(uid))
         return self._ring(me, job, None, now)
 
     def _open(self, me: Me, address: Address, uid: str) -> Job:
@@ -260,6 +311,6 @@ class Change:
         until = job.until if job.owner and job.until > now else 0.0
         due = job.due
         if not until:
-            due = now if due is None else min(due, now)
+            due = soonest(job, now)
         self._run(self._bell, due, *me, *numbers(job.live.uid))
         return Rung(note, until, fresh)

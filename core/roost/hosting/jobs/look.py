@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, TypeAlias
 
-from ...contract.job import EndedJob, Job, JournalLine, LiveJob, Note, Question
+from ...contract.job import EndedJob, Job, JournalLine, LiveJob, Note, Question, numbers
 from ...contract.stream import StreamLine
 from .tables import (
     JOB,
@@ -18,7 +18,6 @@ from .tables import (
     line,
     live,
     note,
-    numbers,
     question,
     stream_line,
 )  # fmt: skip
@@ -70,7 +69,7 @@ class Look:
             "SELECT first,last,claim,data FROM job_stream WHERE {own}v=? AND i=? AND first>=? AND first<=? "
             "ORDER BY first"
         )
-        self._due = say("SELECT min(due) FROM job WHERE {own}NOT held")
+        self._due = say("SELECT min(due) FROM job WHERE {own}held<>1")
 
     def lives(self, me: Me) -> tuple[LiveJob, ...]:
         return tuple(live(row, self._back) for row in self._sql.rows(self._lives, *me))

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol, cast
 
-from ...contract.job import EndedJob, Job, JournalLine, LiveJob, Note, NoteKind, Question
+from ...contract.job import EndedJob, Job, JournalLine, LiveJob, Note, NoteKind, Question, numbers
 from ...contract.stream import StreamLine
 from ...contract.trigger import Source
 
 NAMES: Final = ("job", "job_row", "job_note", "job_question", "job_stream", "job_end")
 LIVE: Final = "v,i,key,name,fp,started,deadline,source,principal"
 JOB: Final = f"{LIVE},run,base,claim,owner,until,due,bell,held,ended"
+"""`held`: 1 = an operator holds it, a greater number = an export does, until then."""
 NOTE: Final = "id,kind,name,data,at,source,principal,n"
 QUESTION: Final = "q.id,q.name,q.data,q.asked,q.expires,q.closed"
 _TABLES: Final = """
@@ -74,14 +75,6 @@ class Dialect:
         return sql.format(own="", aid="", mark="")
 
 
-def numbers(uid: str) -> tuple[int, int]:
-    """The two numbers of a uid; (-1, -1), which no job has, where it is none."""
-    version, _, i = uid.partition(".")
-    if version.isdecimal() and i.isdecimal() and len(uid) < 30 and f"{int(version)}.{int(i)}" == uid:
-        return int(version), int(i)
-    return -1, -1
-
-
 def live(row: Sequence[Any], back: Callable[[Any], bytes]) -> LiveJob:
     v, i, key, name, fp, started, deadline, source, principal = row[:9]
     return LiveJob(f"{v}.{i}", key, name, back(fp), float(started), float(deadline), cast("Source", source), principal)
@@ -97,8 +90,8 @@ def live_row(one: LiveJob, put: Callable[[bytes], Any]) -> tuple[Any, ...]:
 def job(row: Sequence[Any], back: Callable[[Any], bytes]) -> Job:
     run, base, claim, owner, until, due, bell, held, ended = row[9:18]
     return Job(
-        live(row, back), run, base, claim, owner, float(until), None if due is None else float(due), bell, bool(held),
-        None if ended is None else float(ended),
+        live(row, back), run, base, claim, owner, float(until), None if due is None else float(due), bell, held == 1,
+        0.0 if held == 1 else float(held), None if ended is None else float(ended),
     )  # fmt: skip
 
 

@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from ...contract.job import ENDED, EndedJob, Job, JobEnd, JobStart, JournalLine, Note, Question
+from ...contract.job import (
+    ENDED,
+    EndedJob,
+    Job,
+    JobEnd,
+    JobKept,
+    JobMark,
+    JobMoved,
+    JobStart,
+    JournalLine,
+    Note,
+    Question,
+    mark,
+)
 from ...contract.stream import STREAM_KEPT, StreamLine
 
 
@@ -13,9 +27,9 @@ class JobRows:
 
     __slots__ = ("args", "job", "lines", "notes", "questions", "waiting")
 
-    def __init__(self, start: JobStart, at: float) -> None:
-        self.job = Job(start.live, due=at)
-        self.args = start.args
+    def __init__(self, job: Job, args: bytes) -> None:
+        self.job = job
+        self.args = args
         self.lines: dict[int, JournalLine] = {}
         self.notes: dict[str, Note] = {}
         """By id; those that were taken too."""
@@ -34,11 +48,15 @@ class Jobs:
         self.streams: dict[str, dict[int, StreamLine]] = {}
         """Of live jobs, and for a while of those that ended: rows by their first offset."""
 
-    def apply(self, changes: Sequence[JobStart | JobEnd], at: float) -> None:
+    def apply(self, changes: Sequence[JobStart | JobEnd | JobMoved | JobKept], at: float) -> None:
         """What a commit says of them."""
         for change in changes:
             if isinstance(change, JobStart):
-                self.live[change.live.uid] = JobRows(change, at)
+                self.live[change.live.uid] = JobRows(Job(change.live, due=at), change.args)
+            elif isinstance(change, JobMoved):
+                self._moved(change, at)
+            elif isinstance(change, JobKept):
+                self.ended[change.ended.live.uid] = change.ended
             elif (gone := self.live.pop(change.uid, None)) is not None:
                 self.ended[change.uid] = EndedJob(gone.job.live, at, change.outcome)
                 while len(self.ended) > ENDED:
@@ -46,6 +64,17 @@ class Jobs:
         for uid in [uid for uid in self.streams if uid not in self.live]:
             if uid not in self.ended or self.ended[uid].ended < at - STREAM_KEPT:
                 del self.streams[uid]
+
+    def _moved(self, change: JobMoved, at: float) -> None:
+        job = replace(change.job, owner="", until=0.0, due=at, held_until=0.0)
+        rows = self.live[job.live.uid] = JobRows(job, change.args)
+        rows.lines = {line.position: line for line in change.lines}
+        rows.waiting = {note.id: note for note in change.notes}
+        rows.notes = {note.id: note for note in (*change.taken, *change.notes)}
+        rows.questions = {question.id: question for question in change.questions}
+
+    def marks(self) -> list[JobMark]:
+        return [mark(rows.job) for rows in self.live.values()]
 
     def times(self) -> list[float]:
         """When they want somebody."""

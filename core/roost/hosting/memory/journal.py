@@ -22,6 +22,7 @@ from ...contract.job import (
 from ...contract.job_refusals import (
     answerable,
     crowded,
+    held_as,
     inquisitive,
     let_go_already,
     no_job,
@@ -30,6 +31,7 @@ from ...contract.job_refusals import (
     ours,
     over,
     size,
+    soonest,
 )
 from ...contract.stream import StreamLine
 from .jobs import JobRows
@@ -192,9 +194,9 @@ class MemoryJournal:
             found.questions[note.name] = replace(question, closed=note.at, answer=note)
         return self._ring(found, note, now)
 
-    async def hold(self, address: Address, uid: str, held: bool, now: float) -> Rung:
+    async def hold(self, address: Address, uid: str, held: bool, now: float, until: float = 0.0) -> Rung:
         found = self._open(address, uid)
-        found.job = replace(found.job, held=held)
+        found.job = held_as(found.job, held, now, until)
         return self._ring(found, None, now)
 
     def _open(self, address: Address, uid: str) -> JobRows:
@@ -211,7 +213,7 @@ class MemoryJournal:
         until = job.until if job.owner and job.until > now else 0.0
         due = job.due
         if not until:
-            due = now if due is None else min(due, now)
+            due = soonest(job, now)
         found.job = replace(job, bell=job.bell + 1, due=due)
         return Rung(note, until, fresh)
 

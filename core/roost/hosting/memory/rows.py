@@ -21,7 +21,7 @@ from ...contract.commit import (
     Snapshot,
     Unschedule,
 )
-from ...contract.refusals import arrived, check
+from ...contract.refusals import arrived, check, moved_on
 from .jobs import Jobs
 
 InboxKey: TypeAlias = tuple[str, str, str]
@@ -94,6 +94,8 @@ class Rows:
             waiting = sum(x.forwarded is None for x in self.letters.values())
             if waiting != commit.waiting:
                 raise arrived(self.address, waiting, commit.waiting)
+        if commit.jobs_seen is not None and set(self.jobs.marks()) != set(commit.jobs_seen):
+            raise moved_on(self.address)
 
     def apply(self, commit: Commit, log_limit: int) -> None:
         """Cannot fail: `check` came first."""
@@ -130,6 +132,8 @@ class Rows:
             self.log[entry.seq] = entry
         if commit.jobs:
             self.jobs.apply(commit.jobs, commit.at)
+        for done in commit.inbox:
+            self.inbox[inbox_key(done)] = done
         if commit.log:
             for seq in [s for s in self.log if s <= self.seq - log_limit]:
                 del self.log[seq]

@@ -60,6 +60,10 @@ class MemoryStore:
     async def outcome(self, address: Address, source: Source, principal: str, id: str) -> Handled | None:
         return self._rows(address).inbox.get((source, principal, id))
 
+    async def handled(self, address: Address, prefix: str) -> Sequence[Handled]:
+        own = "agent", str(address)
+        return [x for (*who, id), x in self._rows(address).inbox.items() if tuple(who) == own and id.startswith(prefix)]
+
     async def commit(self, commit: Commit) -> Committed | AlreadyHandled:
         """The inbox is looked at first: whoever lost the race for an id also lost that for the version."""
         rows, handled = self._rows(commit.address), commit.handled
