@@ -103,7 +103,8 @@ async def destroyed_life_reaches_no_new_one(stage: Stage) -> None:
         await asyncio.sleep(1.0)
         lines = await jobs.ledger.calm(0.5)
         assert lines == ["step 0", "step 1"], f"steps went on after the end of their agent: {lines}"
-        assert await jobs.agent.state() == {"total": 10, "kept": [], "ended": []}
+        state = await jobs.agent.state()
+        assert (state["total"], state["kept"], state["ended"]) == (10, [], [])
         id = await jobs.begin("write", jobs.ledger.key, "anew")
         await jobs.ended(id)
 
