@@ -73,7 +73,7 @@ class Streams:
         """Step and stream -> the first offset of what the step said there, and that is not void."""
         self._names: set[str] = set()
         self._timer: Timer | None = None
-        self._writer: Timer | None = None
+        self._writing = False
         self._settled: Future[None] | None = None
         self._readers: list[Future[None]] = []
         self.over = False
@@ -177,7 +177,7 @@ class Streams:
                 reader.set_result(None)
         if self._waiting >= BATCH_BYTES:
             self._write()
-        elif self._timer is None and self._writer is None:
+        elif self._timer is None and not self._writing:
             self._timer = self._host.call_later(BATCH_SECONDS, self._write)
 
     def _remember(self, entry: Entry) -> None:
@@ -196,8 +196,9 @@ class Streams:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._writer is None and not self.over:
-            self._writer = self._host.spawn(self._through())
+        if not (self._writing or self.over):
+            self._writing = True  # a host may run it to its end at once
+            self._host.spawn(self._through())
 
     async def _through(self) -> None:
         try:
@@ -207,7 +208,7 @@ class Streams:
             self.close()
             self._lost()
         finally:
-            self._writer = None
+            self._writing = False
             settled, self._settled = self._settled, None
             if settled is not None and not settled.done():
                 settled.set_result(None)
