@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from roost.contract.commit import AlreadyHandled, Commit, Committed, Gone, Unschedule
 from roost.contract.errors import Conflict
-from roost.contract.job import ENDED, KEPT, JobStart
 from roost.contract.refusals import arrived, check
-from roost.contract.stream import STREAM_KEPT
 
 from . import rows
-from .job_rows import LIVE, OF_RUN, TABLES, live_row, numbers
-from .rows import raw
+from .job_commits import change_jobs, seen
+from .job_rows import TABLES
+from .rows import marks, raw
 
 if TYPE_CHECKING:
     from .links import Connection
@@ -25,10 +24,6 @@ _HANDLED: Final = (
 )
 _LOST: Final = ("kv", "sched", "inbox", "log", "mail", "dead", "conn", *TABLES)
 """Tables that a destroyed agent leaves nothing in."""
-
-
-def marks(count: int, first: int = 1) -> str:
-    return ",".join(f"${n}" for n in range(first, first + count))
 
 
 HANDLE: Final = (
@@ -68,21 +63,6 @@ _BURY: Final = (
 _MAKE: Final = (
     "INSERT INTO roost.head(aid,kind,key,schema,gen,fence,version,at,seq,sgen,released,ticket,waiting,dead,token,"
     "state_version) VALUES($1,$2,$3,1,1,0,0,0,0,0,0,0,0,0,'',1) ON CONFLICT(kind,key) DO NOTHING"
-)
-_START: Final = (
-    f"INSERT INTO roost.job(aid,{LIVE},gen,run,base,claim,owner,until,due,bell,held) "
-    f"VALUES({marks(10)},$11,1,0,0,'',0,$12,0,false)"
-)
-_ROW: Final = "INSERT INTO roost.job_row(aid,v,i,position,claim,data) VALUES($1,$2,$3,$4,0,$5)"
-_END: Final = (
-    f"INSERT INTO roost.job_end(aid,{LIVE},done,place,ended,outcome) SELECT aid,{LIVE},$4::int8,$5::int4,$6::float8,"
-    "$7::bytea FROM roost.job WHERE aid=$1 AND v=$2 AND i=$3 RETURNING 1"
-)
-
-_OVER: Final = (
-    "DELETE FROM roost.job_stream s WHERE aid=$1 AND NOT EXISTS(SELECT 1 FROM roost.job j WHERE j.aid=s.aid AND "
-    "j.v=s.v AND j.i=s.i) AND NOT EXISTS(SELECT 1 FROM roost.job_end e WHERE e.aid=s.aid AND e.v=s.v AND e.i=s.i "
-    "AND ended>=$2)"
 )
 
 
@@ -140,6 +120,8 @@ async def _bury(link: Connection, aid: int, c: Commit, token: bytes) -> None:
         )  # fmt: skip
         if waiting != c.waiting:
             raise arrived(c.address, waiting, c.waiting)
+    if c.jobs_seen is not None:
+        await seen(link, aid, c.address, c.jobs_seen)
     await link.execute(
         _BURY, aid, c.schema, c.fence, c.version, float(c.at), c.next_due, c.armed, c.released, token, c.yield_lease
     )
@@ -181,9 +163,10 @@ async def _fill(link: Connection, aid: int, c: Commit, token: bytes, log_limit: 
         await link.execute(
             "UPDATE roost.mail SET attempts=$3,next=$4 WHERE aid=$1 AND n=$2", aid, x.n, x.attempts, float(x.next)
         )
+    await link.executemany(HANDLE, [(aid, *rows.handled_row(h)) for h in c.inbox])
     await _post(link, aid, c)
     if c.jobs:
-        await _jobs(link, aid, c)
+        await change_jobs(link, aid, c)
 
 
 def trim(c: Commit, limit: int) -> int:
@@ -204,29 +187,3 @@ async def _post(link: Connection, aid: int, c: Commit) -> None:
     await link.executemany(MAIL, [(aid, *rows.letter_row(x, first + i)) for i, x in enumerate(c.letters)])
     first += len(c.letters)
     await link.executemany(_DEAD, [(aid, *rows.dead_row(x, first + i)) for i, x in enumerate(c.dead)])
-
-
-async def _jobs(link: Connection, aid: int, c: Commit) -> None:
-    for place, one in enumerate(c.jobs):
-        if isinstance(one, JobStart):
-            values = live_row(one.live)
-            await link.execute(_START, aid, *values, c.generation, float(c.at))
-            await link.execute(_ROW, aid, *values[:2], -1, one.args)
-            continue
-        which = numbers(one.uid)
-        await link.fetchval("SELECT 1 FROM roost.job WHERE aid=$1 AND v=$2 AND i=$3 FOR UPDATE", aid, *which)
-        if await link.fetchval(_END, aid, *which, c.version, place, float(c.at), one.outcome):
-            for table in OF_RUN:
-                await link.execute(f"DELETE FROM roost.{table} WHERE aid=$1 AND v=$2 AND i=$3", aid, *which)
-            await _forget(link, aid, c.at)
-
-
-async def _forget(link: Connection, aid: int, at: float) -> None:
-    """Outcomes of jobs whose time is over, and all but the newest; streams of jobs that ended a while ago."""
-    await link.execute(_OVER, aid, float(at) - STREAM_KEPT)
-    await link.execute("DELETE FROM roost.job_end WHERE aid=$1 AND ended<$2", aid, float(at) - KEPT)
-    edge: Any = await link.fetchrow(
-        f"SELECT done,place FROM roost.job_end WHERE aid=$1 ORDER BY done DESC,place DESC LIMIT 1 OFFSET {ENDED}", aid
-    )
-    if edge is not None:
-        await link.execute("DELETE FROM roost.job_end WHERE aid=$1 AND (done,place)<=($2,$3)", aid, edge[0], edge[1])

@@ -4,29 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
-from roost.contract.job import EndedJob, Job, JournalLine, LiveJob, Note, NoteKind, Question
+from roost.contract.job import EndedJob, Job, JournalLine, LiveJob, Note, NoteKind, Question, numbers
 from roost.contract.stream import StreamLine
 from roost.contract.trigger import Source
 
 from .rows import Values, maybe_raw, raw
 
 LIVE: Final = "v,i,key,name,fp,started,deadline,source,principal"
-JOB: Final = f"{LIVE},run,base,claim,owner,until,due,bell,held,ended"
+JOB: Final = f"{LIVE},run,base,claim,owner,until,due,bell,held,held_until,ended"
 NOTE: Final = "id,kind,name,data,at,source,principal,n"
 QUESTION: Final = "q.id,q.name,q.data,q.asked,q.expires,q.closed"
 OF_RUN: Final = ("job", "job_row", "job_note", "job_question")
 """Tables in which an ended job leaves nothing."""
 TABLES: Final = (*OF_RUN, "job_stream", "job_end")
-
-
-def numbers(uid: str) -> tuple[int, int]:
-    """The two numbers of a uid; (-1, -1), which no job has, where it is none."""
-    version, _, i = uid.partition(".")
-    if version.isdecimal() and i.isdecimal() and len(uid) < 30 and f"{int(version)}.{int(i)}" == uid:
-        found = int(version), int(i)
-        if max(found) < 2**63:
-            return found
-    return -1, -1
 
 
 def live_row(x: LiveJob) -> tuple[Any, ...]:
@@ -45,8 +35,8 @@ def live(row: Values) -> LiveJob:
 
 
 def job(row: Values) -> Job:
-    run, base, claim, owner, until, due, bell, held, ended = row[9:18]
-    return Job(live(row), run, base, claim, owner.decode(), until, due, bell, held, ended)
+    run, base, claim, owner, until, due, bell, held, held_until, ended = row[9:19]
+    return Job(live(row), run, base, claim, owner.decode(), until, due, bell, held, held_until, ended)
 
 
 def ended(row: Values) -> EndedJob:

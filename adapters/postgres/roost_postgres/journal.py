@@ -19,10 +19,12 @@ from roost.contract.job import (
     Note,
     Question,
     Rung,
+    numbers,
 )
 from roost.contract.job_refusals import (
     answerable,
     crowded,
+    held_as,
     inquisitive,
     let_go_already,
     no_job,
@@ -31,11 +33,13 @@ from roost.contract.job_refusals import (
     ours,
     over,
     size,
+    soonest,
 )
 from roost.contract.stream import StreamLine
 
 from . import job_rows
-from .job_rows import JOB, LIVE, NOTE, QUESTION, numbers
+from .job_commits import TELL
+from .job_rows import JOB, LIVE, NOTE, QUESTION
 from .reads import names
 from .rows import raw
 
@@ -56,9 +60,6 @@ _ASKED: Final = (
     "ON n.aid=q.aid AND n.v=q.v AND n.i=q.i AND n.id=q.answer"
 )
 _NOTE: Final = f"SELECT {NOTE} FROM roost.job_note WHERE {_THIS} AND id=$4"
-_TELL: Final = (
-    f"INSERT INTO roost.job_note(aid,v,i,{NOTE},taken) VALUES($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,false)"
-)  # fmt: skip
 _APPEND: Final = (
     f"INSERT INTO roost.job_row(aid,v,i,position,claim,data) SELECT aid,v,i,$4,$5,$6 FROM roost.job WHERE {_THIS} "
     "AND base<$4 ON CONFLICT DO NOTHING RETURNING 1"
@@ -116,8 +117,8 @@ class Locked:
         until = job.until if job.owner and job.until > now else 0.0
         due = job.due
         if not until:
-            due = now if due is None else min(due, now)
-        await self.set("bell=bell+1,due=$4", due)
+            due = soonest(job, now)
+        await self.set("bell=bell+1,due=$4", None if due is None else float(due))
         return Rung(note, until, fresh)
 
 
@@ -291,17 +292,18 @@ class PostgresJournal:
                 if waiting >= SIGNALS:
                     raise crowded(address, uid)
             told = replace(note, n=found.job.bell + 1)
-            await link.execute(_TELL, *found.me, *job_rows.note_row(told, told.n))
+            await link.execute(TELL, *found.me, *job_rows.note_row(told, told.n), False)
             if note.kind == "answer":
                 await _close(found, note.name, note.at, note.id)
             return await found.rung(told, now)
 
         return await self._access.write(change)
 
-    async def hold(self, address: Address, uid: str, held: bool, now: float) -> Rung:
+    async def hold(self, address: Address, uid: str, held: bool, now: float, until: float = 0.0) -> Rung:
         async def change(link: Connection) -> Rung:
             found = await self._open(link, address, uid)
-            await found.set("held=$4", held)
+            found.job = held_as(found.job, held, now, until)
+            await found.set("held=$4,held_until=$5", found.job.held, float(found.job.held_until))
             return await found.rung(None, now)
 
         return await self._access.write(change)

@@ -11,9 +11,9 @@ from roost.contract.refusals import full, joined
 from roost.contract.room import hogged, share_of
 
 from . import rows
-from .alone import MAIL, make, marks
+from .alone import MAIL, make
 from .reads import LOAD, names, snapshot
-from .rows import raw
+from .rows import marks, raw
 
 if TYPE_CHECKING:
     from .book import Book

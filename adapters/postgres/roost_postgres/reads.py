@@ -41,6 +41,10 @@ LOAD: Final = (
 _LETTERS: Final = f"SELECT {rows.LETTER} FROM roost.mail WHERE aid={_OF} AND n>$3 ORDER BY n LIMIT $4"
 _DEAD: Final = f"SELECT {rows.DEAD} FROM roost.dead WHERE aid={_OF} AND n>$3 ORDER BY n LIMIT $4"
 _OUTCOME: Final = f"SELECT {rows.HANDLED} FROM roost.inbox WHERE aid={_OF} AND id=$3 AND source=$4 AND principal=$5"
+_OWN: Final = (
+    f"SELECT {rows.HANDLED} FROM roost.inbox WHERE aid={_OF} AND id>=$3 AND ($4::bytea IS NULL OR id<$4) "
+    "AND source='agent' AND principal=$5"
+)
 _LOG: Final = (
     "SELECT h.seq, (SELECT min(seq) FROM roost.log WHERE aid=h.aid AND seq>h.seq-$3), (SELECT array_agg(ROW(seq,kind,"
     "data,at) ORDER BY seq) FROM (SELECT seq,kind,data,at FROM roost.log WHERE aid=h.aid AND seq>greatest($4,h.seq-$3) "
@@ -107,6 +111,12 @@ async def scan(link: Connection, address: Address, prefix: str, after: str, limi
 async def outcome(link: Connection, address: Address, source: Source, principal: str, id: str) -> Handled | None:
     row = await link.fetchrow(_OUTCOME, *names(address), raw(id), source, raw(principal))
     return None if row is None else rows.handled(row)
+
+
+async def own(link: Connection, address: Address, prefix: str) -> list[Handled]:
+    """What the agent did to itself under ids with the prefix."""
+    found = await link.fetch(_OWN, *names(address), raw(prefix), after_all(raw(prefix)), raw(str(address)))
+    return list(map(rows.handled, found))
 
 
 async def parked(link: Connection, address: Address, after: int, limit: int) -> list[Letter]:

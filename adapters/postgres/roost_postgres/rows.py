@@ -23,6 +23,11 @@ SCHEDULE: Final = "k,gen,due,spec,target,args,attempts,next"
 CONNECTION: Final = "cid,label,opened,principal,claims,attachment"
 
 
+def marks(count: int, first: int = 1) -> str:
+    """$1,$2,..."""
+    return ",".join(f"${n}" for n in range(first, first + count))
+
+
 def raw(text: str) -> bytes:
     return text.encode()
 

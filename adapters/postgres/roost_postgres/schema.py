@@ -66,7 +66,8 @@ CREATE TABLE roost.conn(
     aid int8 NOT NULL, cid bytea NOT NULL, label bytea NOT NULL, opened float8 NOT NULL, principal bytea, claims bytea,
     attachment bytea, PRIMARY KEY(aid, cid));
 CREATE TABLE roost.job({_LIVE}, gen int8 NOT NULL, run int8 NOT NULL, base int8 NOT NULL, claim int8 NOT NULL,
-    owner bytea NOT NULL, until float8 NOT NULL, due float8, bell int8 NOT NULL, held bool NOT NULL, ended float8,
+    owner bytea NOT NULL, until float8 NOT NULL, due float8, bell int8 NOT NULL, held bool NOT NULL,
+    held_until float8 NOT NULL, ended float8,
     PRIMARY KEY(aid, v, i));
 CREATE INDEX job_due ON roost.job(due) WHERE due IS NOT NULL AND NOT held;
 CREATE TABLE roost.job_row(

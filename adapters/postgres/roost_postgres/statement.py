@@ -217,4 +217,4 @@ def _some(out: dict[str, list[tuple[Any, ...]]], arm: str, found: list[tuple[Any
 
 def common(c: Commit) -> bool:
     """It can go in a group; the rest is rare, and goes alone."""
-    return not (c.destroy or c.restored or c.letters or c.dead or c.jobs)
+    return not (c.destroy or c.restored or c.letters or c.dead or c.jobs or c.inbox)

@@ -137,6 +137,9 @@ class PostgresStore:
     async def outcome(self, address: Address, source: Source, principal: str, id: str) -> Handled | None:
         return await self._access.read(lambda link: reads.outcome(link, address, source, principal, id))
 
+    async def handled(self, address: Address, prefix: str) -> Sequence[Handled]:
+        return await self._access.read(lambda link: reads.own(link, address, prefix))
+
     async def parked(self, address: Address, after: int, limit: int) -> Sequence[Letter]:
         return await self._access.read(lambda link: reads.parked(link, address, after, limit))
 
