@@ -4,12 +4,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .agent import ChatAgent
+    from .calls import source
+    from .directory import ChatSessions
     from .durability import RoostDurability
+    from .events import Event
+    from .policy import Policy
+    from .records import Approval, Delegated, Message, Sent, SessionView, Settlement, TurnDone, Usage
+    from .tools import Calling, run, tool
 
-__all__ = ["RoostDurability"]
+__all__ = [
+    "Approval", "Calling", "ChatAgent", "ChatSessions", "Delegated", "Event",
+    "Message", "Policy", "RoostDurability", "Sent", "SessionView",
+    "Settlement", "TurnDone", "Usage", "run", "source", "tool",
+]  # fmt: skip
 
-_WHERE = {"RoostDurability": "durability"}
-"""Names -> their modules, which load pydantic-ai: only who asks for them does."""
+_WHERE = {
+    "Approval": "records", "Calling": "tools",
+    "ChatAgent": "agent", "ChatSessions": "directory", "Delegated": "records", "Event": "events", "Message": "records",
+    "Policy": "policy", "RoostDurability": "durability", "Sent": "records", "SessionView": "records",
+    "Settlement": "records", "TurnDone": "records", "Usage": "records", "run": "tools", "source": "calls",
+    "tool": "tools",
+}  # fmt: skip
+"""Names -> their modules: none of them is loaded before it is asked for, and pydantic-ai by turns alone."""
 
 
 def __getattr__(name: str) -> Any:

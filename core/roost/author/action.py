@@ -225,9 +225,9 @@ class Action:
                 _same(altered(value, named[name], name), what)
         return data, copy
 
-    def schema(self) -> dict[str, Any]:
-        """JSON schema of the keyword arguments; of the array when some are positional only."""
-        return self._adapter.json_schema(ref_template="#/components/schemas/{model}")
+    def schema(self, refs: str = "#/components/schemas/{model}") -> dict[str, Any]:
+        """JSON schema of the keyword arguments; of the array when some are positional only. `refs`: of models."""
+        return self._adapter.json_schema(ref_template=refs)
 
     def result_schema(self) -> dict[str, Any]:
         """JSON schema of the result; of one chunk for a stream; {} when the annotation says nothing."""

@@ -210,6 +210,17 @@ class Agent(Generic[S, C]):
         self._roost.journaled()
         return self._tick.tell_job(job if isinstance(job, str) else job.id, "answer", question, value)
 
+    def hold_job(self, job: JobRef[Any] | str, /) -> bool:
+        """Have a job of this agent held, after the commit: its step that runs ends and is stored, then nothing of it
+        begins, and no timer of it fires, until `resume_job`. Whether it lives."""
+        self._roost.journaled()
+        return self._tick.tell_job(job if isinstance(job, str) else job.id, "hold", "", None)
+
+    def resume_job(self, job: JobRef[Any] | str, /) -> bool:
+        """Let a job that is held go on, after the commit. Whether it lives."""
+        self._roost.journaled()
+        return self._tick.tell_job(job if isinstance(job, str) else job.id, "resume", "", None)
+
     @property
     def jobs(self) -> Sequence[JobRef[Any]]:
         """The jobs of this agent that have not ended, in the order of their start."""
@@ -350,6 +361,9 @@ class AgentServices(Generic[E]):
         raise NotImplementedError
 
     async def tell_job(self, address: Address, uid: str, note: Note) -> Rung:
+        raise NotImplementedError
+
+    async def hold_job(self, address: Address, uid: str, held: bool) -> None:
         raise NotImplementedError
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..contract.address import Address
     from ..contract.commit import Row
     from ..contract.errors import AgentError
-    from ..contract.job import NoteKind
+    from ..contract.job import TellKind
     from ..contract.trigger import Trigger
     from .action import Action
     from .job_method import JobMethod, JobRef
@@ -66,7 +66,7 @@ class Effects(Data, Protocol):
         """The live job of that key, or a new one. LimitExceeded `jobs`; Rejected `job-arguments`."""
         ...
 
-    def tell_job(self, job: str, kind: NoteKind, name: str, value: Any) -> bool:
+    def tell_job(self, job: str, kind: TellKind, name: str, value: Any) -> bool:
         """`job`: uid or key; `name`: of a signal, or the id of a question. Whether the job lives."""
         ...
 

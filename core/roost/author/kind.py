@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 HOOKS: Final = frozenset({"on_start", "on_connect", "on_message", "on_disconnect", "on_request", "on_job"})
 JOB: Final = "__roost_job__"
 """The mark of `@job`, whose module only kinds with jobs load."""
+HOOK: Final = "__roost_hook__"
+"""The mark of a hook that a base class of a package declares: `on_turn` of chat agents."""
 
 
 class Empty(BaseModel):
@@ -93,7 +95,7 @@ class Kind:
                 if not inspect.iscoroutinefunction(value):
                     raise TypeError(f"{cls.__name__}.{name} must be `async def`")
                 hooks.add(name)
-            elif name.startswith("on_") and callable(value):
+            elif name.startswith("on_") and callable(value) and not _declared(bases, name, value):
                 raise TypeError(
                     f"{cls.__name__}.{name}: no such hook; the hooks are {', '.join(sorted(HOOKS))}. "
                     "For a method of your own choose a name without `on_`"
@@ -199,6 +201,11 @@ class Kind:
             why = self.helpers.get(attr, "it must be an `async def` method")
             raise AgentError(f"{self.cls.__name__}.{attr} can't be scheduled or told: {why}")
         return found.name
+
+
+def _declared(bases: tuple[type, ...], name: str, value: Any) -> bool:
+    """Whether a base class says that there is this hook."""
+    return hasattr(value, HOOK) or any(hasattr(vars(base).get(name), HOOK) for base in bases)
 
 
 def _own(cls: type) -> dict[str, Any]:

@@ -66,10 +66,11 @@ class KV:
         """Delete with the commit; a missing key is no error."""
         self._tick.put(check_key(key, what=KEY), _MISSING, delete=True)
 
-    async def scan(self, type: type[T], /, *, prefix: str = "") -> AsyncIterator[tuple[str, T]]:
-        """(key, value) in key order. Pages through the store: large sets cost reads, not memory."""
+    async def scan(self, type: type[T], /, *, prefix: str = "", after: str = "") -> AsyncIterator[tuple[str, T]]:
+        """(key, value) in key order, of the keys beyond `after`. Pages through the store: large sets cost reads, not
+        memory."""
         tick = self._tick
-        after, pages = "", Pages()
+        pages = Pages()
         while True:
             wanted = pages.size
             page = list(await tick.reader().scan(tick.address, prefix, after, wanted))

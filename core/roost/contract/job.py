@@ -174,6 +174,8 @@ class JournalLine:
 
 
 NoteKind: TypeAlias = Literal["signal", "answer", "cancel"]
+TellKind: TypeAlias = Literal["signal", "answer", "cancel", "hold", "resume"]
+"""What an agent tells a job of its own: notes, and whether it is held."""
 
 
 @record

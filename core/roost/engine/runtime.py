@@ -256,6 +256,11 @@ class Runtime(Operating):
         self.look_at_jobs(address)
         return rung
 
+    async def hold_job(self, address: Address, uid: str, held: bool) -> None:
+        """A job is held, or goes on. NotFound `no-job`; Rejected 409 `job-ended`."""
+        await self.store.journal.hold(address, uid, held, self.host.now())
+        self.look_at_jobs(address)
+
     def job_desk(self) -> JobDesk:
         """What those outside see of jobs, and do to them. NotSupported: this backend runs none."""
         self.journaled()

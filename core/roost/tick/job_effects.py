@@ -19,7 +19,7 @@ from ..contract.trigger import JOB_TELL
 
 if TYPE_CHECKING:
     from ..contract.commit import Commit
-    from ..contract.job import NoteKind
+    from ..contract.job import TellKind
     from ..contract.limits import Limits
     from ..contract.trigger import JobOver, Trigger
     from .image import Image
@@ -103,7 +103,7 @@ class JobEffects:
         tick.log.append(("job-started", to_json({"id": one.uid, "job": one.name, "key": one.key})))
         return JobRef(one.uid, one.name, one.key)
 
-    def tell(self, tick: Recorder, job: str, kind: NoteKind, name: str, value: Any) -> bool:
+    def tell(self, tick: Recorder, job: str, kind: TellKind, name: str, value: Any) -> bool:
         """`job`: uid or key. AgentError `bad-signal`; LimitExceeded `arguments`."""
         if kind == "signal":
             wait_work(name)

@@ -37,11 +37,14 @@ async def tell_job(agent: Agent[Any, Any], tick: Tick, call: Call) -> None:
     uid, kind, name, value, source, principal = call.args
     services = agent._roost  # pyright: ignore[reportPrivateUsage]
     assert tick.trigger.id is not None
-    note = Note(tick.trigger.id, kind, name, to_json(value), tick.at, source, principal)
     try:
+        if kind in ("hold", "resume"):
+            await services.hold_job(tick.address, uid, kind == "hold")
+            return
+        note = Note(tick.trigger.id, kind, name, to_json(value), tick.at, source, principal)
         await services.tell_job(tick.address, uid, note)
     except (NotFound, Rejected) as error:
-        if kind != "cancel":  # the job has ended, as it was to
+        if kind in ("signal", "answer"):  # another's end is what was to come of it, or makes it no matter
             services.logger(tick).warning("a %s was not taken: %s", kind, error.message)
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..author.action import Action
     from ..author.job_method import JobMethod, JobRef
     from ..author.kind import Kind
-    from ..contract.job import NoteKind
+    from ..contract.job import TellKind
     from ..contract.limits import Limits
     from ..contract.trigger import Occurrence, Trigger
     from ..ports import Store
@@ -268,7 +268,7 @@ class Tick:
         self._may_write(f"start {job.name}")
         return self.job_effects().start(self, job, key, args, kwargs)
 
-    def tell_job(self, job: str, kind: NoteKind, name: str, value: Any) -> bool:
+    def tell_job(self, job: str, kind: TellKind, name: str, value: Any) -> bool:
         self._may_write(f"tell the job {job}")
         return self.job_effects().tell(self, job, kind, name, value)
 

@@ -58,7 +58,7 @@ class Asked(Protocol):
 
     async def existing(self, address: Address) -> Snapshot: ...
     async def tell_job(self, address: Address, uid: str, note: Note) -> Rung: ...
-    def look_at_jobs(self, address: Address) -> None: ...
+    async def hold_job(self, address: Address, uid: str, held: bool) -> None: ...
 
 
 class JobDesk:
@@ -142,8 +142,7 @@ class JobDesk:
     async def hold(self, address: Address, id: str, held: bool) -> dict[str, Any]:
         """An operator holds a job, or lets it go on. NotFound `no-job`; Rejected 409 `job-ended`."""
         uid = (await self._found(address, id)).live.uid
-        await self._journal.hold(address, uid, held, self._runtime.host.now())
-        self._runtime.look_at_jobs(address)
+        await self._runtime.hold_job(address, uid, held)
         return {"id": uid, "held": held}
 
     async def steps(self, address: Address, id: str, caller: Caller | None) -> list[dict[str, Any]]:
