@@ -14,7 +14,7 @@ from roost import ANONYMOUS, Agent, App, Caller, Connection, Credentials, action
 from roost.contract.caller import caller_of, document, from_document, lapses, stored
 from roost.contract.trigger import CallerSource
 from roost.testing import World, world
-from roost.testing.world import Peer
+from roost.testing.peer import Peer
 from roost_http import Surface
 
 pytestmark = pytest.mark.anyio

@@ -14,7 +14,8 @@ from roost.engine.jobs.executor import Executor
 from roost.hosting.resident import Resident
 from roost.journal import Journal
 from roost.testing import world
-from roost.testing.world import WORLD, NoFetch, World, WorldWire
+from roost.testing.peer import WorldWire
+from roost.testing.world import WORLD, NoFetch, World
 
 from .agents import ALL, CLOCK, Slow
 from .noted import RAN

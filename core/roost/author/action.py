@@ -229,11 +229,14 @@ class Action:
         """JSON schema of the keyword arguments; of the array when some are positional only. `refs`: of models."""
         return self._adapter.json_schema(ref_template=refs)
 
+    @property
+    def chunk(self) -> Any:
+        """The type of what a stream gives, as annotated; Any when the annotation says nothing."""
+        return next(iter(getattr(self.result, "__args__", ())), Any)
+
     def result_schema(self) -> dict[str, Any]:
         """JSON schema of the result; of one chunk for a stream; {} when the annotation says nothing."""
-        kind = self.result
-        if self.streams:
-            kind = next(iter(getattr(kind, "__args__", ())), Any)
+        kind = self.chunk if self.streams else self.result
         try:
             return TypeAdapter[Any](kind).json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
         except Exception:  # an annotation pydantic can't describe is no reason to have no OpenAPI

@@ -6,7 +6,7 @@ commit; reads are awaited. Nothing set on `self` besides `state` survives hibern
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from logging import LoggerAdapter
 from random import Random
@@ -43,6 +43,8 @@ C = TypeVar("C", bound=BaseModel, default=Empty)
 P = ParamSpec("P")
 R = TypeVar("R")
 A = TypeVar("A", bound="Agent[Any, Any]")
+Done = Coroutine[Any, Any, Any] | AsyncIterator[Any]
+"""What a method of an agent gives: one that streams gives its chunks."""
 E = TypeVar("E", bound="Effects")
 
 
@@ -139,7 +141,7 @@ class Agent(Generic[S, C]):
         to = Address(kind._kind.name, check_key(key))
         return cast(A, Remote(self._roost.asker(self._tick), kind._kind, to, timeout, idempotency_key))
 
-    def tell(self, do: Callable[P, Coroutine[Any, Any, Any]], /, *args: P.args, **kwargs: P.kwargs) -> None:
+    def tell(self, do: Callable[P, Done], /, *args: P.args, **kwargs: P.kwargs) -> None:
         """Durable and one-way: leaves with the commit, runs at least once, applies once."""
         target: Any = do
         if isinstance(target, RemoteAction):
@@ -149,9 +151,7 @@ class Agent(Generic[S, C]):
             self._tick.tell(self._tick.address, found, args, kwargs)
 
     @overload
-    def schedule(
-        self, key: str, when: When, do: Callable[P, Coroutine[Any, Any, Any]], /, *args: P.args, **kwargs: P.kwargs
-    ) -> None: ...
+    def schedule(self, key: str, when: When, do: Callable[P, Done], /, *args: P.args, **kwargs: P.kwargs) -> None: ...
     @overload
     def schedule(
         self,

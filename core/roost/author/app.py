@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..contract.result import TickResult
     from ..ports import Host, Verify
     from .agent import Agent
+    from .chunks import Chunks
     from .may import May
 
 A = TypeVar("A", bound="Agent[Any, Any]")
@@ -85,7 +86,9 @@ class Server(Protocol):
 
     @property
     def host(self) -> Host: ...
-    async def dispatch(self, address: Address, trigger: Trigger) -> TickResult: ...
+    async def dispatch(
+        self, address: Address, trigger: Trigger, live: Callable[[bytes, bytes], None] | None = None
+    ) -> TickResult: ...
 
 
 class App:
@@ -171,7 +174,8 @@ class App:
         return found
 
     def agent(self, kind: type[A], key: str, /, *, timeout: float = 30.0, idempotency_key: str | None = None) -> A:
-        """An agent, typed as `kind`, for code outside any agent (the `web` app): await its actions."""
+        """An agent, typed as `kind`, for code outside any agent (the `web` app): await its actions; iterate over one
+        that streams."""
         found = self.kind(kind._kind.name)  # pyright: ignore[reportPrivateUsage]
         remote = Remote(AppAsker(self, timeout), found, Address(found.name, check_key(key)), timeout, idempotency_key)
         return cast(A, remote)
@@ -191,12 +195,21 @@ class AppAsker:
         self.timeout = timeout
 
     async def ask(self, target: RemoteAction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        runtime, trigger = self._asked(target, args, kwargs)
+        return typed(target, (await runtime.dispatch(target.address, trigger)).raw())
+
+    def stream(self, target: RemoteAction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Chunks:
+        from .chunks import Chunks  # rarely needed
+
+        runtime, trigger = self._asked(target, args, kwargs)
+        return Chunks(runtime, target, trigger)
+
+    def _asked(self, target: RemoteAction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Server, Trigger]:
         runtime = self.app.runtime
         if runtime is None:
             raise AgentError("the app is not being served: app.agent works while a backend runs it", code="not-served")
         _, copy = target.action.pack(args, kwargs, f"{target.address}.{target.action.name}", self.app.limits.arguments)
-        trigger = Trigger(
+        return runtime, Trigger(
             "call", Call(target.action.name, tuple(copy["args"]), copy["kwargs"]), target.idempotency_key,
             source="app", caller=APP, deadline=runtime.host.monotonic() + self.timeout,
         )  # fmt: skip
-        return typed(target, (await runtime.dispatch(target.address, trigger)).raw())

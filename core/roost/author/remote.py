@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from pydantic import ValidationError
@@ -20,6 +20,9 @@ class Asker(Protocol):
     """What carries an ask out: the running tick, or `App.agent` outside any."""
 
     def ask(self, target: RemoteAction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Coroutine[Any, Any, Any]: ...
+    def stream(self, target: RemoteAction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> AsyncIterator[Any]:
+        """NotSupported: from here no stream can be read."""
+        ...
 
 
 class Remote:
@@ -74,13 +77,17 @@ class RemoteAction:
         self.timeout = timeout
         self.idempotency_key = idempotency_key
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any]:
+    def __call__(self, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, Any] | AsyncIterator[Any]:
         if self.action.streams:
-            raise NotSupported(
-                f"{self.address}.{self.action.name} streams; one agent can't read another's stream yet. "
-                "Tell it to send its result when it is done"
-            )
+            return self._asker.stream(self, args, kwargs)
         return self._asker.ask(self, args, kwargs)
+
+    def unread(self) -> NotSupported:
+        """For who is no reader of streams."""
+        return NotSupported(
+            f"{self.address}.{self.action.name} streams, and one agent can't read another's stream: tell it to send "
+            "its result when it is done"
+        )
 
     def __await__(self) -> NoReturn:
         raise AgentError(f"call it: await agent.{self.action.attr}(...)", code="bad-target")

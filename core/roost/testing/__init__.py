@@ -1,6 +1,7 @@
 """The test kit and the conformance suite. Ships with the package, so that anyone can check a deployment."""
 
 from .faults import Faults
-from .world import Peer, World, world
+from .peer import Peer
+from .world import World, world
 
 __all__ = ["Faults", "Peer", "World", "world"]

@@ -10,30 +10,33 @@ async with world(app, seed=1) as w:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 from pydantic_core import from_json
 
+from ..author.app import Credentials
 from ..author.config import resolve
 from ..contract.address import Address
-from ..contract.commit import Frame
 from ..contract.encoding import encode
 from ..contract.errors import TransientError
 from ..contract.event import Event
 from ..contract.job import Note, NoteKind, Question
+from ..contract.operators import Operators
 from ..contract.stream import DEFAULT, cursor
 from ..contract.trigger import Caller
 from ..hosting.memory import MemoryStore
 from ..hosting.resident import Resident
 from ..ports import Capabilities, Outbound
+from ..sockets.admission import authenticate, without_secrets
 from ..sockets.protocol import Session
 from .clock import EPOCH, VirtualHost
 from .faults import Faults, Strike
 from .faulty import faulty
 from .jobs import JobState, StreamSeen, job_state, seen
+from .peer import Peer, WorldWire
 
 if TYPE_CHECKING:
     import httpx
@@ -44,77 +47,6 @@ if TYPE_CHECKING:
 
 A = TypeVar("A", bound="Agent[Any, Any]")
 WORLD = Capabilities("world", jobs=True)
-
-
-class Peer:
-    """The client's end of a connection to an agent: what it was sent, what it says."""
-
-    def __init__(self) -> None:
-        self.frames: list[Any] = []
-        """Everything received, parsed, oldest first; binary as bytes."""
-        self.closed: tuple[int, str] | None = None
-        self.session: Session | None = None
-
-    def send_text_bytes(self, data: bytes) -> None:
-        self.frames.append(from_json(data))
-
-    def take(self, frame: Frame) -> None:
-        try:
-            self.frames.append(frame.data if frame.binary else from_json(frame.data))
-        except ValueError:
-            self.frames.append(frame.data.decode())
-
-    def close(self, code: int, reason: str) -> None:
-        self.closed = self.closed or (code, reason)
-
-    def pause(self) -> None:
-        """Nothing to stop: frames are said one by one."""
-
-    def resume(self) -> None:
-        """Nothing was stopped."""
-
-    @property
-    def state(self) -> Any:
-        """The state as last shown to this client."""
-        return next((f["state"] for f in reversed(self.messages("cf_agent_state"))), None)
-
-    def messages(self, type: str | None = None) -> list[Any]:
-        """Frames of one type; None: the agent's own messages, which are of no protocol type."""
-        own: set[Any] = {"cf_agent_identity", "cf_agent_state", "cf_agent_mcp_servers", "rpc"}
-        kinds = [cast("dict[str, Any]", f).get("type") if isinstance(f, dict) else None for f in self.frames]
-        if type is None:
-            return [f for f, kind in zip(self.frames, kinds, strict=True) if kind not in own]
-        return [f for f, kind in zip(self.frames, kinds, strict=True) if kind == type]
-
-
-class WorldWire:
-    """Fills the port `Wire` with the peers of a world."""
-
-    def __init__(self) -> None:
-        self.peers: dict[Address, dict[str, Peer]] = {}
-        self.versions: dict[Address, int] = {}
-
-    async def send(self, address: Address, frames: Sequence[Frame], version: int) -> Iterable[str]:
-        group = self.peers.get(address, {})
-        self.versions[address] = max(version, self.versions.get(address, 0))
-        gone: list[str] = []
-        for frame in frames:
-            for cid in frame.to:
-                if cid in group:
-                    group[cid].take(frame)
-                else:
-                    gone.append(cid)
-        return gone
-
-    async def close(self, address: Address, cid: str, code: int, reason: str) -> None:
-        peer = self.peers.get(address, {}).pop(cid, None)
-        if peer is not None:
-            peer.close(code, reason)
-            if peer.session is not None:
-                peer.session.closed(code, reason)
-
-    def open(self, address: Address) -> Mapping[str, int] | None:
-        return dict.fromkeys(self.peers.get(address, {}), self.versions.get(address, 0))
 
 
 class NoFetch:
@@ -211,10 +143,21 @@ class World:
         entries, _ = await self.store.log(Address(kind.kind, key), after, frozenset(), 1000)
         return [Event.of(e) for e in entries]
 
-    async def connect(self, kind: type[Agent[Any, Any]], key: str, /, *, caller: Caller | None = None) -> Peer:
-        """Open a WebSocket to an agent; the greeting and `on_connect` are over when it returns."""
+    async def connect(
+        self, kind: type[Agent[Any, Any]], key: str, /, *, caller: Caller | None = None,
+        query: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None,
+    ) -> Peer:  # fmt: skip
+        """Open a WebSocket to an agent; the greeting and `on_connect` are over when it returns.
+
+        Without a `caller` the app's auth hook says who it is, from `query` and `headers`. RoostError: it was refused.
+        """
         address, cid, peer = Address(kind.kind, key), f"{self.host.entropy():016x}", Peer()
-        peer.session = Session(self.backend.runtime, address, cid, cid, caller, {}, peer)
+        runtime, query = self.backend.runtime, dict(query or {})
+        if caller is None and self.app.auth is not None:
+            given = {name.lower(): value for name, value in (headers or {}).items()}
+            seen = Credentials(given, query, address, True, "127.0.0.1", "connect", "GET")
+            caller = await authenticate(runtime, seen, Operators())
+        peer.session = Session(runtime, address, cid, query.get("_pk", cid), caller, without_secrets(query), peer)
         self.wire.peers.setdefault(address, {})[cid] = peer
         await peer.session.open()
         await self.settle()
@@ -275,6 +218,7 @@ class World:
         """The client goes."""
         assert peer.session is not None
         self.wire.peers[peer.session.address].pop(peer.session.cid, None)
+        peer.close(1000, "")
         peer.session.closed(1000, "")
         await self.settle()
 
@@ -294,6 +238,7 @@ class World:
         self.crashes += 1
         self.host.going = True
         self.backend.halt()
+        self.wire.fall()
         if self._falling is None:
             self._falling = asyncio.get_running_loop().create_task(self._restart())
 

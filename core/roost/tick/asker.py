@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from ..author.remote import RemoteAction, typed
 from ..contract.errors import Rejected, TransientError
@@ -34,6 +34,9 @@ class TickAsker:
         self.tick = tick
         self.host = host
         self.courier = courier
+
+    def stream(self, target: RemoteAction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NoReturn:
+        raise target.unread()
 
     async def ask(self, target: RemoteAction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         tick = self.tick

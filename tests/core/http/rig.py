@@ -21,7 +21,8 @@ from roost.hosting.memory import MemoryStore
 from roost.hosting.resident import Resident
 from roost.ports import Capabilities
 from roost.testing import World, world
-from roost.testing.world import NoFetch, WorldWire
+from roost.testing.peer import WorldWire
+from roost.testing.world import NoFetch
 from roost_http import Surface
 
 from .agents import Counter, Named, Quiet

@@ -97,6 +97,9 @@ def scope(what: str, way: str) -> StepScope:
 class _Asker:
     """Carries out what a step asks of other agents."""
 
+    def stream(self, target: RemoteAction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NoReturn:
+        raise target.unread()
+
     async def ask(self, target: RemoteAction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         way = f"In the body: await run.call(self.agent(...).{target.action.attr}, ...)"
         return await scope(f"agent(...).{target.action.attr}()", way).ask(target, args, kwargs)
