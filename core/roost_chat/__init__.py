@@ -9,19 +9,21 @@ if TYPE_CHECKING:
     from .directory import ChatSessions
     from .durability import RoostDurability
     from .events import Event
+    from .models import CONFIGURED, Models, Provider, model
     from .policy import Policy
     from .records import Approval, Delegated, Message, Sent, SessionView, Settlement, TurnDone, Usage
     from .tools import Calling, run, tool
 
 __all__ = [
-    "Approval", "Calling", "ChatAgent", "ChatSessions", "Delegated", "Event",
-    "Message", "Policy", "RoostDurability", "Sent", "SessionView",
-    "Settlement", "TurnDone", "Usage", "run", "source", "tool",
+    "CONFIGURED", "Approval", "Calling", "ChatAgent", "ChatSessions", "Delegated", "Event",
+    "Message", "Models", "Policy", "Provider", "RoostDurability", "Sent", "SessionView",
+    "Settlement", "TurnDone", "Usage", "model", "run", "source", "tool",
 ]  # fmt: skip
 
 _WHERE = {
-    "Approval": "records", "Calling": "tools",
+    "Approval": "records", "CONFIGURED": "models", "Calling": "tools",
     "ChatAgent": "agent", "ChatSessions": "directory", "Delegated": "records", "Event": "events", "Message": "records",
+    "Models": "models", "Provider": "models", "model": "models",
     "Policy": "policy", "RoostDurability": "durability", "Sent": "records", "SessionView": "records",
     "Settlement": "records", "TurnDone": "records", "Usage": "records", "run": "tools", "source": "calls",
     "tool": "tools",

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic_ai.exceptions import UserError
 from pydantic_ai.models import Model
 from pydantic_ai.models.fallback import FallbackModel
 
 from roost.errors import AgentError
 
+from .models import RULES, named
+
 
 def model_of(agent: Any) -> Model[Any]:
     """What its config says, else its class. AgentError `no-model`: there is none of that name."""
-    given: Any = getattr(agent.config, "model", None) or agent.model
+    said: Any = getattr(agent.config, "model", None)
+    given: Any = said or agent.model
+    if given is None and said is not None:
+        return named(RULES, agent.config)
     return _model(agent, given)
 
 
@@ -33,4 +39,7 @@ def _model(agent: Any, given: Any) -> Model[Any]:
 
 
 def _named(agent: Any, name: str) -> Model[Any]:
-    raise AgentError(f"no model {name!r}", code="no-model")
+    try:
+        return named(name, agent.config)
+    except UserError as error:
+        raise AgentError(error.message, code="no-model") from error

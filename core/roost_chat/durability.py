@@ -40,16 +40,18 @@ from pydantic_ai.durable_exec import (
 from pydantic_ai.durable_exec._utils import StreamedModelRequestResult
 from pydantic_ai.exceptions import UserError
 from pydantic_ai.messages import ModelResponse
-from pydantic_ai.models import Model, ModelRequestContext
+from pydantic_ai.models import KnownModelName, Model, ModelRequestContext, ModelResolutionContext
 from pydantic_ai.run import AgentRunResult
 from pydantic_ai.tools import AgentDepsT, RunContext, ToolDefinition
 from pydantic_ai.toolsets import ToolsetTool
 
-from roost import Answer, QuestionExpired, Retry, Run
+from roost import Answer, Fatal, QuestionExpired, Rejected, Retry, Run
 from roost.author.run import RUNNING
 from roost.author.step import StepOptions
 
 from .failures import ERROR, keep, passing, raise_kept
+from .models import named
+from .transport import refusal
 from .upstream import durable_sleep, stamp, with_threads, without_threads
 
 MODEL = StepOptions(retry=Retry(attempts=5, first=1.0), timeout=300.0)
@@ -113,9 +115,12 @@ class _Backend(JournalCallableOperationBackend[StepOptions]):
                     if again is not None and run.attempt < config.retry.attempts and config.once == "at_least":
                         raise again from error
                     kept = keep(error)
-                    if kept is None:
-                        raise
-                    return kept
+                    if kept is not None:
+                        return kept
+                    said = refusal(error)
+                    if said is None or isinstance(said, (Rejected, Fatal)):
+                        raise said or error from None
+                    raise Fatal(said.message, code=said.code) from error
 
         using = run.using(retry=config.retry, timeout=config.timeout, once=config.once, name=name, type=Any)
         found: Any = await using.step(step)
@@ -207,6 +212,15 @@ class RoostDurability(BaseDurabilityCapability[AgentDepsT]):
         if said is False:
             return False
         return tool_options(self._tool_step, said, name)
+
+    async def resolve_model_id(
+        self, ctx: ModelResolutionContext[AgentDepsT], *, model_id: KnownModelName | str
+    ) -> Model | None:
+        """A name is looked up in `models=`, then made as the config of the job's agent says."""
+        found = await super().resolve_model_id(ctx, model_id=model_id)
+        if found is not None or (run := RUNNING.get()) is None:
+            return found
+        return named(model_id, run.config)
 
     def get_default_run_id(self) -> str | None:
         run = job_run()

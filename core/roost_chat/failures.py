@@ -13,6 +13,8 @@ from pydantic_ai import exceptions as ai
 
 from roost import Fatal, TransientError
 
+from .transport import refusal
+
 ERROR: Final = "roost:error"
 """The one key of a record that keeps an error instead of a result."""
 _RETRIED: Final = (408, 409, 425, 429)
@@ -28,6 +30,9 @@ _CATEGORIES: Final = (
 
 def passing(error: BaseException) -> TransientError | None:
     """The same as an error that the step is tried again for; None: it would fail again."""
+    said = refusal(error)
+    if said is not None:
+        return said if isinstance(said, TransientError) else None
     several: Any = getattr(error, "exceptions", None)  # all models of a list failed: once one may do, they are tried
     found: list[BaseException] = [error] if several is None else list(several)
     after = [float(getattr(one, "retry_after", None) or 0.0) for one in found if _passes(one)]
@@ -48,6 +53,8 @@ def _may_pass(error: ai.ModelAPIError) -> bool:
 
 def keep(error: BaseException) -> dict[str, Any] | None:
     """A record of it; None: it is none of pydantic-ai's that the body could get back."""
+    if refusal(error) is not None:
+        return None
     if isinstance(error, ai.FallbackExceptionGroup):
         kept: list[dict[str, Any]] = []
         for one in error.exceptions:

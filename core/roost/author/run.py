@@ -37,6 +37,8 @@ from .remote import RemoteAction, typed
 from .step import Once, StepOptions, StepTarget, step_target
 
 if TYPE_CHECKING:
+    import httpx
+
     from .action import Action
     from .job_method import JobMethod, JobRef
     from .job_stream import JobStream
@@ -97,6 +99,8 @@ class Scope(Protocol):
     attempt: int
     """From 1."""
 
+    def http(self) -> httpx.AsyncClient: ...
+
     def act(self, work: TickWork | CallWork) -> Coroutine[Any, Any, bytes]: ...
     def say(self, name: str, data: bytes) -> None: ...
 
@@ -147,11 +151,14 @@ class Run:
         log: LoggerAdapter[Any] | None = None,
         pack: Callable[[tuple[Any, ...], dict[str, Any]], bytes] | None = None,
         jobs: Mapping[str, JobMethod] | None = None,
+        config: Any = None,
     ) -> None:
         """`pack`: arguments of the job, checked, as JSON. `jobs`: of the agent's class, by name."""
         self._asks = asks
         self._pack = pack
         self._jobs = jobs or {}
+        self.config = config
+        """Of the agent whose job it is: for what has no `self` at hand."""
         self.id = id
         """The job's uid and the number of this run."""
         self._log = log
@@ -200,6 +207,18 @@ class Run:
         """In a step: which attempt of it runs, from 1. In the body 0."""
         scope = INSIDE.get()
         return 0 if scope is None else scope.attempt
+
+    @property
+    def http(self) -> httpx.AsyncClient:
+        """In a step: the agent's outbound HTTP, as `self.http`. AgentError `unjournaled`: in the body."""
+        scope = INSIDE.get()
+        if scope is None:
+            raise AgentError(
+                "run.http is there in a step: what an answer says would be another when the job is replayed; send it "
+                "in await run.step(self.method, ...)",
+                code="unjournaled",
+            )
+        return scope.http()
 
     def using(
         self, *, retry: Retry | None = None, timeout: float | timedelta | None = None, once: Once | None = None,

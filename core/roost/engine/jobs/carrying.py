@@ -120,7 +120,7 @@ class Carrying(Ending):
             raise Diverged(f"the arguments of the job {live.name} do not fit its code: {error}") from error
 
         def make(loop: BodyLoop) -> Coroutine[Any, Any, Any]:
-            run = Run(body, f"{self.uid}/{self.job.run}", log, pack, kind.jobs)
+            run = Run(body, f"{self.uid}/{self.job.run}", log, pack, kind.jobs, self.runtime.config_of(kind))
             RUNNING.set(run)
             return method.fn(self._agent(body, log), run, *args, **kwargs)  # type: ignore[no-any-return]
 

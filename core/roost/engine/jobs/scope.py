@@ -76,6 +76,11 @@ class StepScope:
         self.keys.check()
         self._say(name, data)
 
+    def http(self) -> httpx.AsyncClient:
+        """Requests of this attempt: each carries its key, none outlives it."""
+        self.keys.check()
+        return self.runtime.fetch.client(self.keys, self.deadline)
+
     async def ask(self, target: RemoteAction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         what = f"{target.address}.{target.action.name}"
         _, copy = target.action.pack(args, kwargs, what, self.runtime.limits.arguments)
@@ -138,7 +143,7 @@ class JobServices(AgentServices[Any]):
 
     def http(self, tick: Any) -> httpx.AsyncClient:
         running = scope("http", "Send it in a step: await run.step(self.method, ...)")
-        return self._runtime.fetch.client(running.keys, running.deadline)
+        return running.http()
 
     def asker(self, tick: Any) -> _Asker:
         return _Asker()
