@@ -10,8 +10,9 @@ from pydantic_core import to_json
 
 from roost.contract.address import Address
 from roost.contract.errors import NotFound, RoostError, TransientError
+from roost.contract.job import JobMark
 from roost.contract.result import TickResult
-from roost.contract.trigger import Call, Caller, Import, Lane, Nothing, Trigger
+from roost.contract.trigger import Call, Caller, Destroy, Import, Lane, Nothing, Trigger
 
 from .gateway import Socket
 from .ops import Op, is_a
@@ -294,7 +295,9 @@ class Operator(Client):
         document = await self.admin(address, Trigger("export", Nothing(), source="admin"))
         if document is None:
             return
-        if await self.admin(address, Trigger("destroy", Nothing(), source="admin")) is not None:
+        jobs = tuple(JobMark(x["id"], x["claim"], x["bell"]) for x in document.get("jobs", ()))
+        seen = Destroy(document["version"], len(document["letters"]), jobs) if jobs else Nothing()
+        if await self.admin(address, Trigger("destroy", seen, source="admin")) is not None:
             await self.admin(address, Trigger("import", Import(document), source="admin"))
 
 

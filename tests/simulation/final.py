@@ -36,6 +36,9 @@ async def rest(world: World, clients: list[Client]) -> None:
     await asyncio.sleep(world.patience / 2)
     if suspended:
         world.jump(SUSPENDED)
+    held = max((job.held_until for _, job in world.jobs_left()), default=0.0)
+    if held > world.now():  # an export holds them
+        await asyncio.sleep(held - world.now())
     await asyncio.sleep(world.patience / 2)
 
 

@@ -24,6 +24,7 @@ from roost.engine.jobs.body import Body
 from roost.engine.jobs.carrying import Carrying
 from roost.engine.jobs.execution import Execution
 from roost.engine.jobs.hold import Hold
+from roost.engine.jobs.leaving import Leaving
 from roost.engine.jobs.loop import BodyLoop
 from roost.engine.jobs.ordered import PendingCall
 from roost.hosting.memory import rows
@@ -33,6 +34,20 @@ from roost.tick.job_effects import JobEffects
 from roost.tick.jobs import JobImage
 
 from .mutation import Mutation
+
+
+def _moves_without_rows(m: pytest.MonkeyPatch) -> None:
+    whole = Jobs._moved
+    m.setattr(Jobs, "_moved", lambda self, change, at: whole(self, replace(change, lines=()), at))
+
+
+def _unseen_jobs(m: pytest.MonkeyPatch) -> None:
+    whole = rows.Rows.check
+    m.setattr(rows.Rows, "check", lambda self, commit: whole(self, replace(commit, jobs_seen=None)))
+    m.setattr(Leaving, "_hold", _none)
+
+
+async def _none(self: Leaving) -> None: ...
 
 
 def _forgets_outcomes(m: pytest.MonkeyPatch) -> None:
@@ -295,5 +310,7 @@ JOBS: Final = (
     Mutation("a journal's last row is written anew", _overwrites, jobs=True),
     Mutation("a row whose answer was lost is written again behind itself", _retried_row, jobs=True),
     Mutation("calls of a body are numbered through all branches", _branches_by_time, jobs=True),
+    Mutation("an import begins the journals of its jobs anew", _moves_without_rows, jobs=True),
+    Mutation("an export holds no job, and its destruction does not look at them", _unseen_jobs, jobs=True),
     Mutation("of the facts of a row only the first is kept", _half_a_row, jobs=True),
 )

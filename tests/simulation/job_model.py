@@ -12,7 +12,7 @@ from pydantic_core import from_json
 from roost import JobDone
 from roost.contract.address import Address
 from roost.contract.commit import Commit, Snapshot
-from roost.contract.job import Claim, Job, JobEnd, JobStart
+from roost.contract.job import Claim, Job, JobEnd, JobMoved, JobStart
 from roost.contract.journal import Fact, read
 
 from .history import History
@@ -51,6 +51,10 @@ class JobModel:
         """All that ever were: the generation of their agent."""
         self.recorded: dict[str, str] = {}
         """The step, as it names itself -> what it returned, by its journal."""
+        self.gone: dict[tuple[Address, str], Toils] = {}
+        """Those whose agent was destroyed, the last time that it was: an import may bring them back."""
+        self.adopted: set[tuple[str, int, int]] = set()
+        """(key, generation in which a job was started, a later one into which it moved)."""
         self._keys: dict[tuple[Address, str], str] = {}
 
     def broken(self, rule: str, how: str) -> None:
@@ -65,11 +69,18 @@ class JobModel:
                 if commit.state is None:
                     self.broken("failed", f"{me}: it begins the job {one.live.uid}, and no run took effect")
                 self._began(commit, one)
+            elif isinstance(one, JobMoved):
+                self._came(commit, one)
             elif isinstance(one, JobEnd):
                 self._over(commit, one)
+        if commit.restored:
+            for (address, uid), job in self.gone.items():
+                if address == commit.address and job.generation == commit.generation - 1:
+                    self.broken("job-moved", f"{me}: the job {uid} was not exported")
         if commit.destroy:
-            for address, uid in [x for x in self.live if x[0] == commit.address]:
-                del self.live[address, uid]
+            self.gone = {x: job for x, job in self.gone.items() if x[0] != commit.address}
+            for x in [x for x in self.live if x[0] == commit.address]:
+                self.gone[x] = self.live.pop(x)
         mine = sorted(uid for address, uid in self.live if address == commit.address)
         if (shown := sorted(x.uid for x in after.jobs)) != mine:
             self.broken("atomic", f"{me}: the jobs {shown} live, and {mine} should")
@@ -86,6 +97,22 @@ class JobModel:
             self._keys[key] = one.live.key
         self.started[key] = commit.generation
         self.live[key] = Toils(commit.generation)
+
+    def _came(self, commit: Commit, one: JobMoved) -> None:
+        """It was exported, and is imported as it was when its agent was destroyed."""
+        key = commit.address, one.job.live.uid
+        me = f"{commit.address} v{commit.version}: the job {key[1]}"
+        job = self.gone.pop(key, None)
+        if job is None or job.generation != commit.generation - 1:
+            self.broken("job-moved", f"{me} is imported, and did not live when its agent was destroyed")
+            return
+        if [line.data for line in one.lines] != job.rows:
+            self.broken("job-moved", f"{me} comes with {len(one.lines)} rows, and had {len(job.rows)}, or others")
+        self.history.note("job-moved", f"{commit.address} {key[1]}")
+        born = self.started[key]
+        self.adopted |= {(commit.address.key, born, generation) for generation in range(born, commit.generation + 1)}
+        job.generation = commit.generation
+        self.live[key] = job
 
     def _over(self, commit: Commit, one: JobEnd) -> None:
         self.history.note("job-over", f"{commit.address} {one.uid}")

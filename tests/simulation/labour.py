@@ -55,7 +55,9 @@ class Labours:
 
     def ticks(self, key: str, op: str, generation: int) -> None:
         born = _BORN.search(op)
-        if born is None or int(born[1]) != generation:
+        if born is None:
+            self.model.broken("job-life", f"{key}: {op} is of no job")
+        elif int(born[1]) != generation and (key, int(born[1]), generation) not in self.model.adopted:
             self.model.broken("job-life", f"{key}: {op} runs in the life {generation}")
 
     def ended(self, key: str, done: JobDone) -> None:

@@ -163,6 +163,10 @@ class Model:
             self.broken("failed", f"{me}: {op} failed, and has effects")
         if op in life.applied and not repeats(op) and not self._moved(op):
             self.broken("once", f"{me}: {op} took effect twice")
+        if is_a(op, Op.TOILED) and not self._moved(op):
+            for address, generation, _ in self.effects[op]:
+                if address == life.address and generation != life.generation:
+                    self.broken("once", f"{me}: {op} took effect before its job moved, and after it")
         life.applied[op] = token
         self.effects[op].append((life.address, life.generation, token))
 

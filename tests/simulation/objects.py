@@ -73,7 +73,7 @@ class Tables:
         """And for its jobs: the platform has one alarm, set to the earlier of both."""
         if not self.rows("SELECT 1 FROM sqlite_master WHERE name='job'"):
             return None
-        due: float | None = self.rows("SELECT min(due) FROM job WHERE held=0")[0][0]
+        due: float | None = self.rows("SELECT min(due) FROM job WHERE held<>1")[0][0]
         return due
 
 

@@ -5,7 +5,6 @@ Whether a question was answered or is over is decided where it is kept, by one c
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -38,13 +37,13 @@ class Asking(Hold):
     draining = False
     _known: dict[str, Question] | None = None
     """Questions of this run that were asked before it was replayed here; None = they were not read."""
-    _took: set[str]
-    """Ids of signals that the body has taken, and the store need not show any more."""
+    _took: set[str] | None = None
+    """Ids of signals that the body has taken, and the store need not show any more. None: a held job heard nothing."""
 
     @staticmethod
     def rests(job: Job) -> float:
         """When a held job is looked at, if nobody lets it go on before."""
-        return min(job.live.deadline, math.inf if job.held else job.held_until)
+        return job.live.deadline if job.held else job.held_until
 
     def question_id(self, call: str) -> str:
         """Of a call's question: no other question of the agent ever has it."""
@@ -147,8 +146,9 @@ class Asking(Hold):
     async def took(self, execution: Execution, row: JournalRow) -> None:
         """Notes that the body heard of with this row: the store shows them no more."""
         told = [note for fact in row.facts if (note := note_of(fact)) in execution.heard and note != "deadline"]
-        got = [id for id in execution.body.taken if id not in self._took]
-        self._took.update(got)
+        known = self._took or set[str]()
+        got = [id for id in execution.body.taken if id not in known]
+        self._took = known | {*got}
         await self._forget([*told, *got])
 
     async def _forget(self, ids: list[str]) -> None:

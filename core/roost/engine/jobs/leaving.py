@@ -83,6 +83,8 @@ class Leaving:
         found = [mark(job) for job in await self._journal.jobs(self._address)]
         if found != [mark(one.job) for one in self.live]:
             raise self._changed()
+        if found:
+            self._runtime.look_at_jobs(self._address)  # they are due when the time is over
 
     async def release(self) -> None:
         """Nothing is exported: they go on."""
