@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from .directory import ChatSessions
     from .durability import RoostDurability
     from .events import Event
+    from .may import session_may
     from .models import CONFIGURED, Models, Provider, model
     from .policy import Policy
     from .records import Approval, Delegated, Message, Sent, SessionView, Settlement, TurnDone, Usage
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CONFIGURED", "Approval", "Calling", "ChatAgent", "ChatSessions", "Delegated", "Event",
     "Message", "Models", "Policy", "Provider", "RoostDurability", "Sent", "SessionView",
-    "Settlement", "TurnDone", "Usage", "model", "run", "source", "tool",
+    "Settlement", "TurnDone", "Usage", "model", "run", "session_may", "source", "tool",
 ]  # fmt: skip
 
 _WHERE = {
@@ -26,7 +27,7 @@ _WHERE = {
     "Models": "models", "Provider": "models", "model": "models",
     "Policy": "policy", "RoostDurability": "durability", "Sent": "records", "SessionView": "records",
     "Settlement": "records", "TurnDone": "records", "Usage": "records", "run": "tools", "source": "calls",
-    "tool": "tools",
+    "session_may": "may", "tool": "tools",
 }  # fmt: skip
 """Names -> their modules: none of them is loaded before it is asked for, and pydantic-ai by turns alone."""
 

@@ -75,8 +75,8 @@ class ChatAgent(TurnAgent[S, C], Generic[S, C]):
         self._open(session)
         if self.model is None and getattr(self.config, "model", None) is None:
             raise AgentError(
-                f'{type(self).__name__} has no model: give it one (model = "openai:gpt-5-mini"), in the class or in '
-                "its config",
+                f'{type(self).__name__} has no model: give it one (model = "openai:gpt-5-mini"), or a config that says '
+                "which (ChatAgent[State, Models])",
                 code="no-model",
             )
         if session.live and self.double_text == "reject":

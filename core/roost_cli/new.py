@@ -14,7 +14,7 @@ from .report import put
 from .serve import Commands
 
 TEMPLATES: Final = {
-    "chat": "a chat that remembers what was said, streams its answers and reminds you later",
+    "chat": "a chat agent with two tools, one of which asks first, and a page that streams; a model is one line",
     "counter": "a durable counter with a reminder: the smallest there is",
 }
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}\Z")

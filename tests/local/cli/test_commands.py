@@ -237,7 +237,8 @@ def test_new_makes_a_project_whose_tests_pass(tmp_path: Path, template: str) -> 
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "my-app"
     names = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
-    assert names == {".gitignore", "README.md", "main.py", "pyproject.toml", "tests/test_app.py"}
+    own = {"page.py"} if template == "chat" else set[str]()
+    assert names == {".gitignore", "README.md", "main.py", "pyproject.toml", "tests/test_app.py"} | own
     assert all("{{" not in (folder / name).read_text() for name in names)
     plain = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "roost.testing.plugin"]
     tests = subprocess.run(
