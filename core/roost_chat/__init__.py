@@ -5,29 +5,34 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .agent import ChatAgent
+    from .builtin import FetchTools, NotifyTools
     from .calls import source
+    from .definitions.kinds import defined
     from .directory import ChatSessions
     from .durability import RoostDurability
     from .events import Event
     from .may import session_may
+    from .memory import Memories, MemoryTools
     from .models import CONFIGURED, Models, Provider, model
     from .policy import Policy
     from .records import Approval, Delegated, Message, Sent, SessionView, Settlement, TurnDone, Usage
     from .tools import Calling, run, tool
 
 __all__ = [
-    "CONFIGURED", "Approval", "Calling", "ChatAgent", "ChatSessions", "Delegated", "Event",
-    "Message", "Models", "Policy", "Provider", "RoostDurability", "Sent", "SessionView",
-    "Settlement", "TurnDone", "Usage", "model", "run", "session_may", "source", "tool",
+    "CONFIGURED", "Approval", "Calling", "ChatAgent", "ChatSessions", "Delegated", "Event", "FetchTools", "Memories",
+    "MemoryTools", "Message", "Models", "NotifyTools", "Policy", "Provider", "RoostDurability", "Sent", "SessionView",
+    "Settlement", "TurnDone", "Usage", "defined", "model", "run", "session_may", "source",
+    "tool",
 ]  # fmt: skip
 
 _WHERE = {
-    "Approval": "records", "CONFIGURED": "models", "Calling": "tools",
-    "ChatAgent": "agent", "ChatSessions": "directory", "Delegated": "records", "Event": "events", "Message": "records",
-    "Models": "models", "Provider": "models", "model": "models",
-    "Policy": "policy", "RoostDurability": "durability", "Sent": "records", "SessionView": "records",
-    "Settlement": "records", "TurnDone": "records", "Usage": "records", "run": "tools", "source": "calls",
-    "session_may": "may", "tool": "tools",
+    "Approval": "records", "CONFIGURED": "models", "Calling": "tools", "ChatAgent": "agent",
+    "ChatSessions": "directory", "Delegated": "records", "Event": "events", "FetchTools": "builtin",
+    "Memories": "memory", "MemoryTools": "memory", "Message": "records", "Models": "models", "NotifyTools": "builtin",
+    "Policy": "policy", "Provider": "models", "RoostDurability": "durability", "Sent": "records",
+    "SessionView": "records", "Settlement": "records", "TurnDone": "records", "Usage": "records",
+    "defined": "definitions.kinds", "model": "models", "run": "tools", "session_may": "may",
+    "source": "calls", "tool": "tools",
 }  # fmt: skip
 """Names -> their modules: none of them is loaded before it is asked for, and pydantic-ai by turns alone."""
 

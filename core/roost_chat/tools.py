@@ -205,7 +205,8 @@ def run() -> Calling:
     return found
 
 
-def _tool(found: Any) -> Tool[Any, Any, Any] | None:
+def as_tool(found: Any) -> Tool[Any, Any, Any] | None:
+    """None: it is none."""
     return found if isinstance(found, Tool) else None  # pyright: ignore[reportUnknownVariableType]
 
 
@@ -216,7 +217,7 @@ def tools_of(cls: type[Any]) -> dict[str, Tool[Any, Any, Any]]:
         attrs.update(vars(base))
     found: dict[str, Tool[Any, Any, Any]] = {}
     for each in attrs.values():
-        one = _tool(each)
+        one = as_tool(each)
         if one is None:
             continue
         if one.name in found:

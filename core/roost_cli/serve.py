@@ -8,6 +8,7 @@ import gc
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,12 @@ def add(commands: Commands) -> None:
         "--proxy-header", choices=("x-forwarded", "forwarded"), default="x-forwarded",
         help="the headers that the proxies set (default: %(default)s)",
     )  # fmt: skip
+    parser.add_argument(
+        "--agents-dir",
+        type=Path,
+        metavar="DIR",
+        help="instead of APP: the chat agents that folders define",
+    )
     add_serving(parser)
     parser.set_defaults(run=run)
 
@@ -116,8 +123,11 @@ def run(args: argparse.Namespace) -> int:
             USAGE,
         )
     project = find_project()
-    target = named(args.app, project)
-    app = load_app(target, project)
+    if args.agents_dir is not None:
+        target, app = str(args.agents_dir), defined_app(args)
+    else:
+        target = named(args.app, project)
+        app = load_app(target, project)
     exposed = args.uds is None and not is_loopback(args.host)
     if (exposed or args.proxy) and app.auth is None and not app.public:
         where = f"--host {args.host} can be reached from other machines" if exposed else "a proxy lets others in"
@@ -131,6 +141,29 @@ def run(args: argparse.Namespace) -> int:
     given = options(args, app, data, operators, project.root, Listen(args.host, args.port, args.uds))
     serve_app(app, replace(given, certificate=certificate(args), proxies=proxies(args)), ready)
     return 0
+
+
+def defined_app(args: argparse.Namespace) -> App:
+    """Of --agents-dir: its agents and nothing else. Complaint: a definition is wrong."""
+    if args.app is not None:
+        raise Complaint(
+            f"{args.app} and --agents-dir: give one. An app takes definitions by itself: "
+            f"from roost_chat import defined; App([*defined({str(args.agents_dir)!r}), ...])",
+            USAGE,
+        )
+    if find_spec("pydantic_ai") is None or find_spec("ruamel") is None:
+        raise Complaint("definitions of chat agents need: pip install 'roost[models]'", BROKEN)
+    from roost import App
+    from roost_chat import ChatSessions, defined, session_may
+    from roost_chat.definitions.document import BadDefinition
+
+    try:
+        kinds = defined(args.agents_dir)
+    except BadDefinition as error:
+        raise Complaint(error.message, BROKEN) from None
+    if not kinds:
+        raise Complaint(f"{args.agents_dir} has no folder that defines an agent", BROKEN)
+    return App([*kinds, ChatSessions], may=session_may)
 
 
 def certificate(args: argparse.Namespace) -> Certificate | None:

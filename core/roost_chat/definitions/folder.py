@@ -27,13 +27,18 @@ def definition(folder: Path) -> Definition:
     return _Folder(folder).definition()
 
 
-def definitions(root: Path) -> dict[str, Definition]:
-    """Those of the folders in `root`, by name. BadDefinition: what is wrong in any of them."""
+def folders(root: Path) -> list[Path]:
+    """Those in `root`, each of an agent. BadDefinition: there is no such folder."""
     if not root.is_dir():
         raise BadDefinition([Problem(str(root), 0, 0, "no such folder")])
+    return sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith((".", "_")))
+
+
+def definitions(root: Path) -> dict[str, Definition]:
+    """Those of the folders in `root`, by name. BadDefinition: what is wrong in any of them."""
     found: dict[str, Definition] = {}
     wrong: list[Problem] = []
-    for folder in sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith(".")):
+    for folder in folders(root):
         try:
             one = definition(folder)
         except BadDefinition as error:

@@ -45,11 +45,19 @@ class _Strict(BaseModel):
 
 
 class Model(_Strict):
-    """Which model answers: `name` of `provider`, at `base_url` where that is no provider's own."""
+    """Which model answers: `name` of `provider`."""
 
     provider: Text
     name: Text
-    base_url: Annotated[Text | None, Field(pattern=r"^https?://")] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, data: Any) -> object:
+        if isinstance(data, dict) and "base_url" in data:
+            raise ValueError(
+                "where a provider is, and its key, the operator says: ROOST_<KIND>__PROVIDERS__<PROVIDER>__BASE_URL"
+            )
+        return cast("object", data)
 
     @property
     def id(self) -> str:
