@@ -17,7 +17,8 @@ A session is one agent; a turn is one job of it. Nothing here loads pydantic-ai:
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
+from importlib.util import find_spec
 from typing import Any, ClassVar, Final, Generic, Literal
 
 from pydantic import BaseModel, ValidationError
@@ -50,6 +51,8 @@ class ChatAgent(TurnAgent[S, C], Generic[S, C]):
     """What becomes of a message that is sent while a turn goes on."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
+        if not _installed():
+            raise ImportError(f"{cls.__name__} is a chat agent, which needs pydantic-ai: pip install 'roost[models]'")
         if cls.double_text not in ("enqueue", "reject", "interrupt"):
             raise TypeError(
                 f'{cls.__name__}.double_text = {cls.double_text!r}: it is "enqueue", "reject" or "interrupt"'
@@ -200,6 +203,14 @@ class ChatAgent(TurnAgent[S, C], Generic[S, C]):
     async def session(self) -> SessionView:
         """How the session stands: its turn, and what is asked."""
         return self._view(await self._session())
+
+
+@cache
+def _installed() -> bool:
+    try:
+        return find_spec("pydantic_ai") is not None
+    except ValueError:  # it is None in sys.modules: kept out on purpose
+        return False
 
 
 def _answer(ask: Ask, value: Any) -> Approval | Settlement:

@@ -369,3 +369,12 @@ def test_the_package_loads_no_pydantic_ai() -> None:
 
     code = "import roost_chat, sys; roost_chat.ChatAgent, roost_chat.tool; assert 'pydantic_ai' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_a_chat_agent_without_pydantic_ai_is_refused_by_name() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys; sys.modules['pydantic_ai'] = None; import roost_chat\nclass Desk(roost_chat.ChatAgent): ..."
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert "Desk is a chat agent, which needs pydantic-ai: pip install 'roost[models]'" in done.stderr
