@@ -1,4 +1,4 @@
-"""`roost start`, `jobs`, `job`, `cancel`, `signal`, `answer`: what jobs an agent has, what they ask and are told."""
+"""`roost start`, `jobs`, `job`, `cancel`, `restart`, `signal`, `answer`: jobs of an agent, what they ask and hear."""
 
 from __future__ import annotations
 
@@ -35,12 +35,13 @@ def add(commands: Commands) -> None:
         ("jobs", jobs, "list the jobs of an agent, and what they ask"),
         ("job", job, "show how a job stands, with the steps it has done; --wait for its result"),
         ("cancel", cancel, "have a job cancelled: its body tidies up, and it ends"),
+        ("restart", restart, "have a job begin anew that does not fit its code any more: its journal is dropped"),
         ("signal", signal, "tell a job something: `run.wait(NAME)` gets it"),
         ("answer", answer, "answer a question of a job; `roost jobs` lists them"),
     ):
         parser = command(commands, name, run, about)
         add_address(parser)
-        if name in ("job", "cancel", "signal"):
+        if name in ("job", "cancel", "restart", "signal"):
             parser.add_argument("id", metavar="JOB", help="its id")
         if name == "answer":
             parser.add_argument("question", metavar="QUESTION", help="its id")
@@ -99,7 +100,7 @@ def jobs(args: argparse.Namespace) -> int:
 
 
 def _status(job: dict[str, Any]) -> str:
-    return str(job["error"]["code"]) if "error" in job else str(job["status"])
+    return str(job["error"]["code"]) if "error" in job else str(job.get("trouble", job["status"]))
 
 
 def job(args: argparse.Namespace) -> int:
@@ -134,6 +135,11 @@ def job(args: argparse.Namespace) -> int:
 def cancel(args: argparse.Namespace) -> int:
     _ask(args, lambda handle: handle.job(args.id).cancel())
     return _done(args, "is told that it is cancelled")
+
+
+def restart(args: argparse.Namespace) -> int:
+    _ask(args, lambda handle: handle.job(args.id).restart())
+    return _done(args, "begins anew")
 
 
 def signal(args: argparse.Namespace) -> int:

@@ -98,6 +98,13 @@ class Job:
         """Operators: it goes on."""
         await self._http.fetch("POST", f"{self._path}/resume")
 
+    async def restart(self) -> None:
+        """Operators: its journal is dropped, and it begins anew with its arguments. What it did is done.
+
+        Rejected 409 `job-ended`; `job-running`: it is being carried out.
+        """
+        await self._http.fetch("POST", f"{self._path}/restart")
+
 
 class SyncJob:
     """`Job`, blocking."""
@@ -144,3 +151,7 @@ class SyncJob:
     def resume(self) -> None:
         """`Job.resume`."""
         self._portal.run(self._job.resume)
+
+    def restart(self) -> None:
+        """`Job.restart`."""
+        self._portal.run(self._job.restart)

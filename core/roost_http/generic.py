@@ -53,6 +53,8 @@ _JOB: Final[Node] = _object(
     {
         "run": COUNT,
         "due": MAYBE_TIME,
+        "held_until": {**TIME, "description": "By an export."},
+        "trouble": {**TEXT, "description": "Why it can't go on: `diverged`, `no-code`."},
         "ended": TIME,
         "value": {"description": "What it returned."},
         "error": {"type": "object", "description": "The problem it ended with."},
@@ -96,6 +98,7 @@ ANSWERS: Final[dict[str, Node]] = {
         }
     ),
     "Held": _object({"id": TEXT, "held": {"type": "boolean"}}),
+    "Restarted": _object({"id": TEXT, "run": COUNT}),
     "Result": _object({"result": {}}),
     "Told": _object({"id": {**TEXT, "description": "Of the letter: the idempotency key if there is one."}}),
     "State": _object({"state": {}, "version": COUNT}),

@@ -87,6 +87,11 @@ async def hold(x: Exchange) -> Answer:
     return as_json(await x.runtime.job_desk().hold(x.address, _id(x), held=True))
 
 
+async def restart(x: Exchange) -> Answer:
+    """POST .../jobs/{id}/restart: its journal is dropped, and it begins anew with its arguments."""
+    return as_json(await x.runtime.job_desk().restart(x.address, _id(x)))
+
+
 async def resume(x: Exchange) -> Answer:
     """POST .../jobs/{id}/resume."""
     return as_json(await x.runtime.job_desk().hold(x.address, _id(x), held=False))

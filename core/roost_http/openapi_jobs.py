@@ -117,9 +117,12 @@ def jobs(kinds: list[str]) -> dict[str, Node]:
             parameters=[*whose, job_id, _path("name", "Of the stream."), query("after", later), query("wait", more)],
         )
     }  # fmt: skip
-    for verb, summary in (("hold", "It begins no step until it is resumed."), ("resume", "It goes on.")):
+    for verb, summary, answer in (
+        ("hold", "It begins no step until it is resumed.", "Held"), ("resume", "It goes on.", "Held"),
+        ("restart", "Its journal is dropped, and it begins anew with its arguments.", "Restarted"),
+    ):  # fmt: skip
         problems = (*REFUSED, 409)
         found[f"{base}/jobs/{{id}}/{verb}"] = {
-            "post": operation(f"{verb}Job", summary, ref("Held"), problems, parameters=[*whose, ID], admin=True)
+            "post": operation(f"{verb}Job", summary, ref(answer), problems, parameters=[*whose, ID], admin=True)
         }
     return found

@@ -82,6 +82,7 @@ JOB: Final[Mapping[bytes, Methods]] = {
     b"cancel": {"POST": Route(jobs.cancel)},
     b"hold": {"POST": Route(jobs.hold, admin=True)},
     b"resume": {"POST": Route(jobs.resume, admin=True)},
+    b"restart": {"POST": Route(jobs.restart, admin=True)},
 }
 """/v1/agents/{kind}/{key}/jobs/{id}/{verb}"""
 

@@ -296,7 +296,8 @@ class Operator(Client):
         if document is None:
             return
         jobs = tuple(JobMark(x["id"], x["claim"], x["bell"]) for x in document.get("jobs", ()))
-        seen = Destroy(document["version"], len(document["letters"]), jobs) if jobs else Nothing()
+        counted = self.world.model.jobs is not None  # nothing that came between is to be lost
+        seen = Destroy(document["version"], len(document["letters"]), jobs) if counted else Nothing()
         if await self.admin(address, Trigger("destroy", seen, source="admin")) is not None:
             await self.admin(address, Trigger("import", Import(document), source="admin"))
 

@@ -50,6 +50,7 @@ function jobRow(path, first, changed) {
   const verb = (name, title) => h("button", { type: "button", title, onclick: () => tell(name) }, name[0].toUpperCase() + name.slice(1));
   const cancel = verb("cancel", "its body hears of it, and tidies up"), hold = verb("hold", "what runs ends, and nothing begins");
   const resume = verb("resume", "it goes on");
+  const restart = verb("restart", "its journal is dropped, and it begins anew with its arguments");
   const box = h("details", { ontoggle: () => box.open && timeline() }, h("summary", {}, "Steps"), steps);
 
   async function tell(name) {
@@ -75,15 +76,16 @@ function jobRow(path, first, changed) {
 
   function update(now) {
     job = now;
-    const key = JSON.stringify([job.status, job.run, job.due, job.ended]);
+    const key = JSON.stringify([job.status, job.trouble, job.run, job.due, job.ended]);
     if (shown === key) return;
     shown = key;
     const ended = job.status === "ended", failed = ended && job.error !== undefined;
-    pill.textContent = failed ? job.error.code : job.status;
+    pill.textContent = failed ? job.error.code : job.trouble ?? job.status;
     pill.className = `pill ${failed ? "bad" : ended || job.status === "running" ? "good" : "calm"}`;
     cancel.hidden = ended;
     hold.hidden = ended || job.status === "held";
     resume.hidden = job.status !== "held";
+    restart.hidden = ended || job.status === "running" || job.status === "ending";
     box.hidden = ended;
     if (ended) out.replaceChildren(failed ? problem({ doc: job.error }) : h("pre", { class: "json" }, json(job.value ?? null)));
     else if (box.open) timeline();
@@ -91,7 +93,7 @@ function jobRow(path, first, changed) {
 
   const element = h("li", {},
     h("div", { class: "row" }, h("b", {}, job.name), h("small", {}, job.id, job.key === null ? "" : ` · ${job.key}`), pill, due),
-    h("div", { class: "row" }, cancel, hold, resume), box, out);
+    h("div", { class: "row" }, cancel, hold, resume, restart), box, out);
   update(first);
   return { element, update };
 }

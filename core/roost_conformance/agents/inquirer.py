@@ -82,6 +82,15 @@ class Inquirer(Agent[Heard]):
             run.again(left - 1, told)
         return told
 
+    @job
+    async def fickle(self, run: Run, ledger: str, gate: str) -> str:
+        """Its first run goes another way each time that it is replayed; the next one does not."""
+        if run.id.endswith("/1"):
+            await run.using(name=token_hex(4)).step(self.act, ledger)
+            return await run.wait("word", str)
+        await run.step(self.act, ledger)
+        return f"anew {await run.wait('word', str)}"
+
     async def act(self, ledger: str, gate: str | None = None) -> None:
         await self.agent(Ledger, ledger, idempotency_key=token_hex(8)).write("acted")
         await stand(self, gate)

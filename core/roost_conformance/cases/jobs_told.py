@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from typing import Any
 
 from roost.errors import AgentError
 from roost_client import SyncClient
@@ -179,6 +180,31 @@ async def held_job_does_nothing(stage: Stage) -> None:
         assert await jobs.http("POST", "jobs", id, "resume") == (200, {"id": id, "held": False})
         assert await jobs.value(id) == ["now"]
         assert (await jobs.http("POST", "jobs", id, "hold"))[1]["code"] == "job-ended"
+
+
+@job_case(
+    "41", "a job that does not fit its code is restarted by an operator: its arguments and what waits for it stay"
+)
+async def restarted_job_begins_anew(stage: Stage) -> None:
+    async with stage.client() as client:
+        jobs = Told(stage, client)
+        id = await jobs.begin("fickle", jobs.ledger.key, jobs.gate.key)
+        await jobs.ledger.until(1)
+        await stage.evict("inquirer", jobs.agent.address.key)
+        assert (await jobs.http("POST", "jobs", id, "signals", "word", value="kept"))[0] == 202
+        status, error = await jobs.http("POST", "jobs", id, "restart", who=ANN)
+        assert status in (401, 403), error
+
+        async def probe() -> dict[str, Any] | None:
+            status, told = await jobs.http("POST", "jobs", id, "restart")
+            assert status == 200 or told["code"] == "job-running", told
+            return told if status == 200 else None
+
+        assert await stage.until(probe) == {"id": id, "run": 2}
+        assert await jobs.value(id) == "anew kept"
+        assert await jobs.ledger.lines() == ["acted", "acted"]
+        assert (await jobs.http("POST", "jobs", id, "restart"))[1]["code"] == "job-ended"
+        assert (await jobs.http("POST", "jobs", "9.9", "restart"))[1]["code"] == "no-job"
 
 
 @job_case(

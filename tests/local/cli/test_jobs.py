@@ -57,6 +57,7 @@ def test_a_job_is_listed_answered_told_and_read(shell: Shell) -> None:
     assert json.loads(shell("job", "asker", "a", id, "--wait", "20", "--json")) == {"value": ["True", "bird"]}
     assert json.loads(shell("job", "asker", "a", id, "--json"))["status"] == "ended"
     assert "job-ended" in shell("cancel", "asker", "a", id, code=1)
+    assert "job-ended" in shell("restart", "asker", "a", id, code=1)
     assert "no-job" in shell("job", "asker", "a", "9.9", code=1)
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ...contract.job import LiveJob, NoteKind, Question, Rung
     from ...contract.stream import Cursor
     from ...contract.trigger import Caller
-    from ...ports import Host, Store
+    from ...ports import Host, Leases, Store
     from .executor import Executor
     from .streaming import Streams
 
@@ -55,7 +55,10 @@ class Asked(Protocol):
     log: logging.Logger
     closing: bool
     jobs: Executor | None
+    leases: Leases | None
 
+    def carries(self, address: Address, uid: str) -> bool: ...
+    def look_at_jobs(self, address: Address) -> None: ...
     async def existing(self, address: Address) -> Snapshot: ...
     async def tell_job(self, address: Address, uid: str, note: Note) -> Rung: ...
     async def hold_job(self, address: Address, uid: str, held: bool) -> None: ...
@@ -73,8 +76,7 @@ class JobDesk:
         await self._runtime.existing(address)
         found: list[Job | EndedJob] = [*await self._journal.jobs(address)]
         found += await self._journal.ended(address, limit)
-        now = self._runtime.host.now()
-        return [described(job, now) for job in found if await self._may(caller, "jobs.read", address, job.live)]
+        return [self._told(address, job) for job in found if await self._may(caller, "jobs.read", address, job.live)]
 
     async def one(self, address: Address, id: str, caller: Caller | None, wait: float = 0.0) -> dict[str, Any]:
         """A job by its id, or a live one by its key; waits up to `wait` seconds for its end. NotFound `no-job`."""
@@ -84,10 +86,17 @@ class JobDesk:
             job = await self._seen(address, id, caller, "jobs.read")
             left = edge - host.monotonic()
             if isinstance(job, EndedJob) or left <= 0 or self._runtime.closing:
-                return described(job, host.now())
+                return self._told(address, job)
             id = job.live.uid
             await host.sleep(min(pause, left))
             pause = min(LATEST, 1.5 * pause)
+
+    def _told(self, address: Address, job: Job | EndedJob) -> dict[str, Any]:
+        told = described(job, self._runtime.host.now())
+        executor, which = self._runtime.jobs, (address, job.live.uid)
+        if executor is not None and which in executor.troubles and which not in executor.carried:
+            told |= {"status": "waiting", "trouble": executor.troubles[which].error.code}  # kept for the next boot
+        return told
 
     async def cancel(self, address: Address, id: str, caller: Caller | None, note: str | None) -> dict[str, Any]:
         """Have a job cancelled, once under the note's id. NotFound `no-job`; Rejected 409 `job-ended`."""
@@ -144,6 +153,13 @@ class JobDesk:
         uid = (await self._found(address, id)).live.uid
         await self._runtime.hold_job(address, uid, held)
         return {"id": uid, "held": held}
+
+    async def restart(self, address: Address, id: str) -> dict[str, Any]:
+        """An operator has a job begin anew. NotFound `no-job`; Rejected 409 `job-ended`, `job-running`."""
+        from .restarting import restart
+
+        uid = (await self._found(address, id)).live.uid
+        return {"id": uid, "run": await restart(self._runtime, address, uid)}
 
     async def steps(self, address: Address, id: str, caller: Caller | None) -> list[dict[str, Any]]:
         """What the journal of a live job says, without values: {"at", "kind", "name", "id"}, oldest first."""
