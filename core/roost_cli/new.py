@@ -6,6 +6,7 @@ import argparse
 import re
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,8 @@ TEMPLATES: Final = {
     "chat": "a chat agent with two tools, one of which asks first, and a page that streams; a model is one line",
     "counter": "a durable counter with a reminder: the smallest there is",
 }
+EXTRAS: Final = {"chat": ("pydantic_ai", "pip install 'roost[models]'")}
+"""Templates that need more than Roost: a package that tells, and what installs it."""
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,49}\Z")
 _PLACES: Final = {"gitignore.txt": ".gitignore", "test_app.py.txt": "tests/test_app.py"}
 """Where a template's file goes; others lose a `.txt`, which keeps tools from taking them for the repository's."""
@@ -57,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
         for source in folder.iterdir():
             write(source, target, name)
     put(f"made {name}: {', '.join(sorted(str(p.relative_to(target)) for p in target.rglob('*') if p.is_file()))}")
-    put(f"\n  cd {name}\n  roost dev\n")
+    missing = [] if args.template not in EXTRAS or find_spec(EXTRAS[args.template][0]) else [EXTRAS[args.template][1]]
+    put("\n" + "".join(f"  {line}\n" for line in (f"cd {name}", *missing, "roost dev")))
     return 0
 
 
