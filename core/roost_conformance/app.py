@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 import time
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from typing import Any, Final
 
 from roost.author.agent import Agent
@@ -33,9 +34,12 @@ READY: Final = first_of(APIKeys({"robot": {"keys": API_KEY_HASH, "roles": ["cler
 
 
 def gather() -> list[type[Agent[Any, Any]]]:
-    """The `AGENTS` of every file in `agents/`."""
+    """The `AGENTS` of every file in `agents/`; chat agents, where pydantic-ai is."""
     found: list[type[Agent[Any, Any]]] = []
+    bare = find_spec("pydantic_ai") is None
     for module in sorted(pkgutil.iter_modules(agents.__path__), key=lambda m: m.name):
+        if bare and module.name == "chatter":
+            continue
         found += importlib.import_module(f"{agents.__name__}.{module.name}").AGENTS
     return found
 

@@ -121,6 +121,7 @@ RULES: Final[Mapping[str, str]] = {
     "http": "The HTTP surface",
     "ws": "The WebSocket surface",
     "kv": "Key-value data",
+    "chat": "Chat agents",
     "limits": "Limits",
     "resource": "Config and resources",
 }

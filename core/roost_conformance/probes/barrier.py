@@ -14,9 +14,9 @@ from .committed import committed
 class Barrier:
     """`key` is what the agent under test is given."""
 
-    def __init__(self, stage: Stage, client: Client) -> None:
+    def __init__(self, stage: Stage, client: Client, key: str | None = None) -> None:
         self._stage = stage
-        self.key = stage.key("-gate")
+        self.key = key or stage.key("-gate")
         self._gate = client.agent("gate", self.key)
 
     async def arrived(self, count: int = 1, within: float | None = None) -> None:
