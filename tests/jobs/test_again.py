@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+
 import pytest
 
-from roost import AgentError, App
+from roost import Agent, AgentError, App, Run, action, job
 from roost.contract.address import Address
 from roost.contract.job import Job
 from roost.testing import world
@@ -13,7 +16,7 @@ from roost.testing.world import World
 from .agents import ALL, CLOCK, Patient, Slow
 from .asking import OTHERS, Asking, Nightly, Parent, Rounds
 from .ending import ended
-from .noted import RAN
+from .noted import RAN, Notes
 
 
 async def job_of(w: World, kind: str, id: str) -> Job:
@@ -34,6 +37,47 @@ async def test_again_begins_anew_and_untaken_signals_stay(row: int, restless: bo
         found = await ended(w, Rounds, "a", id, 1)
         assert found.outcome == ["a", "b", "c"]
         assert sorted(set(RAN)) == ["1", "2", "3"]
+
+
+class Grouped(Agent[Notes]):
+    @action
+    async def begin(self) -> str:
+        return self.start(None, self.work, 3).id
+
+    @job
+    async def work(self, run: Run, left: int) -> int:
+        async def round_of() -> None:
+            await run.step(self.look)
+            if left > 1:
+                run.again(left - 1)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(round_of())
+            group.create_task(run.step(self.look))  # type: ignore[arg-type]
+        return left
+
+    async def look(self) -> None:
+        RAN.append("looked")
+
+
+@pytest.mark.parametrize("restless", [False, True])
+async def test_again_is_said_in_a_task_group(restless: bool) -> None:
+    async with world(App([Grouped]), restless=restless) as w:
+        id = await w.agent(Grouped, "a").begin()
+        assert (await ended(w, Grouped, "a", id, 1)).outcome == 1
+        assert RAN == ["looked"] * 6
+
+
+@pytest.mark.parametrize("row", range(1, 6))
+async def test_a_round_whose_host_dies_leaves_no_noise(row: int, caplog: pytest.LogCaptureFixture) -> None:
+    async with world(App(OTHERS)) as w:
+        w.kill(after_row=row)
+        id = await w.agent(Rounds, "a").begin(3)
+        for word in ("a", "b", "c"):
+            await w.signal(Rounds, "a", id, "word", word)
+        await ended(w, Rounds, "a", id, 1)
+    gc.collect()
+    assert not [r for r in caplog.records if "never retrieved" in r.getMessage()]
 
 
 @pytest.mark.parametrize("fault", ["lose", "crash-before", "crash-after"])

@@ -335,10 +335,10 @@ class Execution:
         """The arguments of the next run, if the body wants one and nobody wants the job to end."""
         try:
             self.body.outcome()
-        except Again as again:
-            return again.arguments if self.cancelled is None else None
-        except BaseException:
-            pass
+        except BaseException as raised:
+            again = sole(raised)  # a task group makes a group of it
+            if isinstance(again, Again) and self.cancelled is None:
+                return again.arguments
         return None
 
     def _outcome(self) -> bytes:
@@ -359,6 +359,8 @@ class Execution:
             return error_outcome(ended_by(why))
         except BaseException as error:
             one = sole(error)
+            if isinstance(one, Again):
+                return error_outcome(ended_by("cancelled" if self.cancelled is None else self.cancelled[1]))
             if isinstance(one, RoostError):
                 return error_outcome(one)
             self.raised = error

@@ -20,6 +20,7 @@ from contextvars import Context
 from functools import partial
 from typing import Any, Final, TypeVarTuple, cast
 
+from ...author.run import Again
 from ...contract.errors import AgentError
 from .ordered import OrderedFuture, OrderedLoop, OrderedTask, PendingCall
 from .unjournaled import Unjournaled, refuse_unjournaled
@@ -237,7 +238,7 @@ class BodyLoop(OrderedLoop):
         return None
 
     def default_exception_handler(self, context: dict[str, Any]) -> None:
-        if self.silent:
+        if self.silent or isinstance(context.get("exception"), Again):  # a host that died with it had no time to look
             return
         _LOG.error("%s", context.get("message"), exc_info=context.get("exception"))
 
