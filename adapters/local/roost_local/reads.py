@@ -199,7 +199,11 @@ class Reads:
 
     def _say(self, address: Address, what: str) -> None:
         if address not in self._said:
-            log.error("%s: the data file was damaged: %s; mend it, or destroy the agent", address, what)
+            log.error(
+                "%s: the data file was damaged: %s; until it is mended the agent neither runs nor is destroyed",
+                address,
+                what,
+            )
             self._said = {*list(self._said)[-100:], address}
 
     def _head(self, address: Address, row: Values) -> None:
