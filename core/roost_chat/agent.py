@@ -41,6 +41,8 @@ TITLE: Final = 80
 """Characters of a title."""
 SHOWN: Final = 50
 """Messages that `attach` shows."""
+SHOWN_BYTES: Final = 40 * 1024
+"""Of those, as JSON: questions and their arguments go into the same answer."""
 SAY: Final = "a turn of this session goes on: wait for its end, or cancel it"
 
 
@@ -62,6 +64,8 @@ class ChatAgent(TurnAgent[S, C], Generic[S, C]):
         cls.chat_tools = tools_of(cls)
         if cls.when_left not in ("continue", "pause"):
             raise TypeError(f'{cls.__name__}.when_left = {cls.when_left!r}: it is "continue" or "pause"')
+        if getattr(cls, "budget", None) is not None:
+            raise TypeError(f"{cls.__name__}.budget: chat agents have no budgets yet; it would bound nothing")
         for name in ("on_job", "on_connect", "on_disconnect"):
             own = cls.__dict__.get(name)
             if own is not None:
@@ -111,14 +115,16 @@ class ChatAgent(TurnAgent[S, C], Generic[S, C]):
     async def answer(self, question: str, value: Any) -> bool:
         """Answer a question of a turn, by its id or by its call's: true or false, or `{"approved": ..., "reason":
         ...}`. 404 `no-question`; 409 `question-closed`; 403: it is for others."""
-        session = await self._session(write=True)
+        caller = self.caller
+        roles = () if caller is None else caller.roles
+        session = await history.session_of(self.kv, self.now)
         ask = next((x for x in session.asks if question in (x.id, x.call)), None)
+        if ask is None or ask.who not in roles:  # whoever has the role that is asked may answer in any session
+            self._admit(session)
         if ask is None:
             raise NotFound(f"no question {question!r} is open", code="no-question")
-        caller = self.caller
-        if ask.who is not None and caller is not None and caller.source == "client" and ask.who not in caller.roles:
-            raise Rejected(f"this question is for the role {ask.who}", code="not-allowed", status=403)
-        if ask.who is not None and caller is None:
+        client = caller is None or caller.source == "client"
+        if ask.who is not None and client and ask.who not in roles:
             raise Rejected(f"this question is for the role {ask.who}", code="not-allowed", status=403)
         if ask.answered is not None:
             raise Rejected(
@@ -185,7 +191,9 @@ class ChatAgent(TurnAgent[S, C], Generic[S, C]):
         session = await self._session(write=True)
         self._came(session)
         self._put(session)
-        return Attached(session=self._view(session), messages=await history.recent(self.kv, session, SHOWN))
+        return Attached(
+            session=self._view(session), messages=await history.recent(self.kv, session, SHOWN, SHOWN_BYTES)
+        )
 
     @action(readonly=True)
     async def messages(self, after: int = 0, limit: int = 100, aside: bool = False) -> list[Message]:

@@ -74,9 +74,16 @@ async def page(kv: KV, session: Session, after: int, limit: int, *, aside: bool 
     return found
 
 
-async def recent(kv: KV, session: Session, count: int) -> list[Message]:
-    """The last rows, at most so many, oldest first."""
-    return await page(kv, session, max(session.floor - 1, session.next - 1 - count), count)
+async def recent(kv: KV, session: Session, count: int, size: int | None = None) -> list[Message]:
+    """The last rows, at most so many, oldest first. `size`: bytes of them, as JSON; the last one is there anyway."""
+    after = max(session.floor - 1, session.next - 1 - count)
+    found = [row async for _, row in kv.scan(Message, prefix=ROWS, after=key(after)) if not hidden(session, row)]
+    if size is None:
+        return found
+    start = len(found)
+    while start > 0 and ((size := size - len(to_json(found[start - 1]))) >= 0 or start == len(found)):
+        start -= 1
+    return found[start:]
 
 
 def hidden(session: Session, row: Message) -> bool:
@@ -97,7 +104,8 @@ def within(rows: Sequence[Message], tokens: int) -> list[Message]:
         start -= 1
     while start < len(rows) and rows[start].role != "user":
         start += 1
-    return [*rows[start:]]
+    last = max((i for i, row in enumerate(rows) if row.role == "user"), default=start)
+    return [*rows[min(start, last) :]]  # what is to be answered is shown in any case
 
 
 def said(message: object) -> str:

@@ -104,11 +104,7 @@ class SessionAgent(Agent[S, C], Generic[S, C]):
     async def _session(self, *, write: bool = False) -> Session:
         """Its row, for whoever calls. Rejected 403 `not-your-session`."""
         session = await history.session_of(self.kv, self.now)
-        caller = self.caller
-        who = None if caller is None or not caller.principal else (caller.source, caller.principal)
-        guarded = session.owner is not None and not self.shared and (caller is None or caller.source == "client")
-        if guarded and who != session.owner:
-            raise Rejected("this session is somebody else's", code="not-your-session", status=403)
+        who = self._admit(session)
         if write:
             if session.owner is None and who is not None and who[0] == "client":
                 session.owner = who
@@ -117,6 +113,15 @@ class SessionAgent(Agent[S, C], Generic[S, C]):
                 self._over(session, turn, "failed")  # its end could not be written: `on_job` failed for the last time
             session.touched = self.now
         return session
+
+    def _admit(self, session: Session) -> tuple[str, str] | None:
+        """Who calls, if that is somebody with a name. Rejected 403 `not-your-session`."""
+        caller = self.caller
+        who = None if caller is None or not caller.principal else (caller.source, caller.principal)
+        guarded = session.owner is not None and not self.shared and (caller is None or caller.source == "client")
+        if guarded and who != session.owner:
+            raise Rejected("this session is somebody else's", code="not-your-session", status=403)
+        return who
 
     def _open(self, session: Session) -> None:
         if session.ended is not None:

@@ -329,6 +329,10 @@ def test_what_a_class_may_not_say() -> None:
         type("A", (ChatAgent,), {"double_text": "maybe"})
     with pytest.raises(TypeError, match="policy"):
         type("B", (ChatAgent,), {"policy": ["x"]})
+    with pytest.raises(TypeError, match="no budgets yet"):
+        type("D", (ChatAgent,), {"budget": 5})
+    with pytest.raises(TypeError, match="when_left"):
+        type("E", (ChatAgent,), {"when_left": "stop"})
     with pytest.raises(TypeError, match="two tools"):
         type("C", (ChatAgent,), {"a": tool(name="x")(plain), "b": tool(name="x")(plain)})
     with pytest.raises(TypeError, match="letters, digits"):
@@ -360,6 +364,7 @@ def test_a_context_never_begins_in_the_middle_of_a_turn() -> None:
     assert [r.seq for r in ordered] == [1, 3, 2, 4]
     assert [r.seq for r in within(ordered, 10_000)] == [1, 3, 2, 4]
     assert [r.seq for r in within(ordered, 150)] == [2, 4]
+    assert [r.seq for r in within(ordered, 1)] == [2, 4]
     assert [r.seq for r in conversation(rows, 1)] == [1, 3]
 
 

@@ -42,6 +42,10 @@ class Patient(ChatAgent):
         """Ask somebody who knows."""
         return self.delegate(Expert, f"{self.key}-expert", text)
 
+    @tool(approve=True, who="finance")
+    async def wire(self) -> str:
+        return "wired"
+
 
 class Held(Patient):
     when_left = "pause"
@@ -225,3 +229,33 @@ async def test_who_is_cancelled_cancels_what_it_delegated() -> None:
         found = await w.agent(Expert, "a-expert").messages()
         assert found[-1].cut == "cancelled"
         assert await w.agent(Patient, "a").cancel_turn() is False
+
+
+async def test_whoever_has_the_role_answers_in_a_session_of_somebody_else() -> None:
+    async with chat() as w:
+        await call(w, Patient, "a", "send", "call wire")
+        await w.settle()
+        [ask] = (await w.agent(Patient, "a").session()).asks
+        for who, code in ((ANN, "not-allowed"), (BOB, "not-your-session"), (None, "not-your-session")):
+            with pytest.raises(Rejected) as refused:
+                await call(w, Patient, "a", "answer", ask.id, True, who=who)
+            assert refused.value.code == code
+        officer = Caller("olga", roles=("finance",))
+        with pytest.raises(Rejected) as refused:
+            await call(w, Patient, "a", "answer", "another", True, who=officer)
+        assert refused.value.code == "not-your-session"
+        assert await call(w, Patient, "a", "answer", ask.id, True, who=officer) is True
+        await w.settle()
+        assert texts(await w.agent(Patient, "a").messages())[-1] == "assistant: I see: wired"
+        assert (await w.agent(Patient, "a").session()).owner == "ann"
+
+
+async def test_a_long_history_shows_its_end() -> None:
+    async with chat() as w:
+        for n in range(8):
+            await call(w, Patient, "a", "send", f"{n} " + "x" * 30_000)
+            await w.settle()
+        shown = (await call(w, Patient, "a", "attach"))["messages"]
+        assert [m["seq"] for m in shown] == [16]
+        assert [m["seq"] for m in await call(w, Patient, "a", "messages")] == [1, 2, 3]
+        assert (SHOWN[-1][0][:7], len(SHOWN[-1])) == ("user: 7", 1)
