@@ -45,9 +45,24 @@ def run(order: Order) -> tuple[int, list[Behind]]:
     markers: Any = import_module("pip._vendor.packaging.markers")
     whole = markers.default_environment
     markers.default_environment = lambda: {**whole(), **order["markers"]}
+    _python(order["arguments"])
     seen = _watched()
     code: int = import_module("pip._internal.cli.main").main(order["arguments"])
     return code, [] if code else _behind(order, seen)
+
+
+def _python(arguments: list[str]) -> None:
+    """`pip install` chooses wheels for the Python of `--python-version`, and asks its own whether it may have them."""
+    if "--python-version" not in arguments:
+        return
+    version = tuple(map(int, arguments[arguments.index("--python-version") + 1].split(".")))
+    candidate: Any = import_module("pip._internal.resolution.resolvelib.candidates").RequiresPythonCandidate
+    whole = candidate.__init__
+
+    def init(self: Any, _: object) -> None:
+        whole(self, version)
+
+    candidate.__init__ = init
 
 
 def _watched() -> dict[str, set[str]]:

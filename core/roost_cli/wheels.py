@@ -59,15 +59,15 @@ def pins(path: Path) -> list[Pin]:
     return [Pin(m[1], m[2], frozenset(re.findall(r"--hash=sha256:([0-9a-f]{64})", m[3]))) for m in found if m]
 
 
-def install(target: Target, locked: Path, requirements: Sequence[str], folder: Path) -> None:
-    """Unpack the locked packages, and those required beside them, into `folder`.
+def install(target: Target, locked: Path, requirements: Sequence[str], folder: Path, *more: Path) -> None:
+    """Unpack the locked packages (those of `more` locks too), and those required beside them, into `folder`.
 
     NotSupported `no-wheel`: one of them has none for the target. Rejected: they contradict each other
     (`bad-dependencies`), pip would take an old one unasked (`step-back`), or a file is not the locked one (`bad-hash`).
     """
     if importlib.util.find_spec("pip") is None:
         raise NotSupported("bundling needs pip in this environment: python -m ensurepip")
-    lock = pins(locked)
+    lock = [pin for path in (locked, *more) for pin in pins(path)]
     own = [pin.requirement for pin in lock]
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)

@@ -1,4 +1,4 @@
-"""What docs/chat.md prints runs as it is printed."""
+"""What docs/chat.md and docs/models.md print runs as it is printed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import sys
 from pathlib import Path
 from textwrap import dedent
 
-DOC = Path(__file__).parents[2] / "docs" / "chat.md"
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
-def test_every_block_runs(tmp_path: Path) -> None:
-    blocks = re.findall(r"(?:^|\n\n)((?:    .*\n|\n(?=    |\n))+)", DOC.read_text())
+@pytest.mark.parametrize(("doc", "module"), [("chat.md", "support"), ("models.md", "research")])
+def test_every_block_runs(tmp_path: Path, doc: str, module: str) -> None:
+    blocks = re.findall(r"(?:^|\n\n)((?:    .*\n|\n(?=    |\n))+)", (DOCS / doc).read_text())
     names: list[str] = []
     for block in blocks:
         text = dedent(block)
@@ -20,10 +23,10 @@ def test_every_block_runs(tmp_path: Path) -> None:
         assert found, f"a block says no name of a file: {text[:80]!r}"
         names.append(found[1])
         (tmp_path / found[1]).write_text(text)
-    assert names == ["support.py", "test_support.py"]
+    assert names == [f"{module}.py", f"test_{module}.py"]
     (tmp_path / "conftest.py").write_text("")
     (tmp_path / "pyproject.toml").write_text(
-        '[tool.roost]\napp = "support:app"\n[tool.pytest.ini_options]\npythonpath = ["."]\n'
+        f'[tool.roost]\napp = "{module}:app"\n[tool.pytest.ini_options]\npythonpath = ["."]\n'
     )
     run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "roost.testing.plugin"]
     done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)

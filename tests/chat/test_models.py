@@ -153,7 +153,8 @@ async def test_a_busy_provider_is_waited_for_as_long_as_it_says(tmp_path: Path) 
 async def test_a_stream_that_is_cut_runs_again_under_its_key(tmp_path: Path, way: str) -> None:
     outcome, provider = await run(tmp_path / "a.db", way, Cut("I think that"), Say("the whole answer"))
     assert outcome[:2] == ["the whole answer", 1]
-    assert len(provider.asked) == 2
+    first, second = [one.key for one in provider.asked]
+    assert first == second, "it may have been carried out: its key stays"
 
 
 async def test_a_list_of_models_is_fallbacks_within_one_step(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ PYTHONS: Final = ("3.11", "3.12", "3.13", "3.14")
 
 def targets(path: Path) -> Iterator[tuple[str, Sequence[str]]]:
     """(Python, platforms) of each machine that a lock is for."""
-    if path == cloudflare.PINS:
+    if path in (cloudflare.PINS, cloudflare.MODELS):
         yield cloudflare.WORKER.python, cloudflare.WORKER.platforms
         return
     for python in PYTHONS:
@@ -54,7 +54,7 @@ def _name(file: str) -> str:
 
 
 def main() -> None:
-    for path in (cloudflare.PINS, functions.PINS):
+    for path in (cloudflare.PINS, cloudflare.MODELS, functions.PINS, functions.MODELS):
         head = [line for line in path.read_text().splitlines() if line.startswith("#")]
         lines = [
             " \\\n    ".join([requirement, *(f"--hash=sha256:{digest}" for digest in sorted(known))])

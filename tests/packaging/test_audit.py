@@ -34,7 +34,8 @@ def audit(folder: Path, answer: int, *bundles: Path) -> tuple[subprocess.Complet
 def test_every_lock_is_asked_about(tmp_path: Path) -> None:
     done, asked = audit(tmp_path, 0)
     assert done.returncode == 0, done.stderr
-    for lock in ("requirements-bundle.txt", "constraints-pyodide.txt", "constraints-ministack.txt", "constraints.txt"):
+    locks = ("requirements-bundle.txt", "constraints-pyodide.txt", "constraints-ministack.txt", "constraints.txt")
+    for lock in (*locks, "requirements-models.txt", "constraints-models.txt"):
         assert lock in asked, lock
 
 
@@ -42,7 +43,7 @@ def test_what_could_not_be_looked_up_is_no_success(tmp_path: Path) -> None:
     done, asked = audit(tmp_path, 1)
     assert done.returncode == 1 and "could not be looked up" in done.stderr
     asked_of = [line for line in asked.splitlines() if " -r " in line]
-    assert len(asked_of) == 5, "one that fails keeps no other from being asked about"
+    assert len(asked_of) == 7, "one that fails keeps no other from being asked about"
     assert all("--strict" in line for line in asked_of), "else pip-audit skips what an index does not know"
 
 

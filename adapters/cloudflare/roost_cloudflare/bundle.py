@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from roost.contract.errors import LimitExceeded, Rejected
-from roost.hosting.packages import shipped
+from roost.hosting.packages import shipped, thinks
 from roost.hosting.platform import Bundle, Project, Say
 from roost_cli import sbom
 from roost_cli.withheld import refuse
@@ -57,7 +57,7 @@ def bundle(project: Project, out: Path, say: Say) -> Bundle:
     """Stage the app in `out`, replacing an earlier bundle. Errors: see `modules`; LimitExceeded `bundle`."""
     if out.is_dir() and any(out.iterdir()) and not (out / MARK).is_file():
         raise Rejected(f"{out} is not empty and no bundle of ours: name another folder with --out", code="not-ours")
-    dependencies = modules(project.requirements, say)
+    dependencies = modules(project.requirements, say, thinks(project))
     _check_imports(project, dependencies)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as temporary:

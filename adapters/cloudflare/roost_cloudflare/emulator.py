@@ -8,6 +8,7 @@ from pathlib import Path
 
 from roost.contract.errors import RoostError
 from roost.hosting.folders import private
+from roost.hosting.packages import thinks
 from roost.hosting.platform import Project, Serving, quiet
 
 from .bundle import ENTRY, write
@@ -42,7 +43,7 @@ class WorkerdEmulator:
 
     def _stage(self, folder: Path) -> Path:
         project, serving = self._project, self._serving
-        dependencies = modules(project.requirements, serving.log)
+        dependencies = modules(project.requirements, serving.log, thinks(project))
         write(project, dependencies, folder / "bundle")
         source = folder / "bundle" / "src"
         packages = [path for path in sorted(source.iterdir()) if path.name != f"{ENTRY}.py"]

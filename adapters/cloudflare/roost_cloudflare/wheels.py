@@ -7,6 +7,7 @@ beside it. A package has a pure wheel, or one for Pyodide's platform, or it can'
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,8 @@ from roost_cli.wheels import Target, install
 from .cache import kept
 
 PINS: Final = Path(__file__).parent / "workerd" / "constraints-pyodide.txt"
+MODELS: Final = PINS.with_name("constraints-models.txt")
+"""What agents that think need besides."""
 PLATFORM: Final = "pyemscripten_2026_0_wasm32"
 """The one binary platform of CPython 3.14 on Cloudflare: https://peps.python.org/pep-0783/"""
 WORKER: Final = Target(
@@ -31,20 +34,31 @@ WORKER: Final = Target(
     },
     f"has no wheel that a Python Worker can load (pure Python, or {PLATFORM}): Cloudflare can't run it",
 )  # fmt: skip
+LEFT_OUT: Final = (
+    "durable_exec/dbos", "durable_exec/prefect", "durable_exec/temporal", "_cli", "realtime/azure.py",
+    "realtime/elevenlabs.py", "realtime/elevenlabs_agents.py", "realtime/google.py", "realtime/openai.py",
+    "realtime/openai_live.py", "realtime/xai.py",
+)  # fmt: skip
+"""Of pydantic_ai: other durable engines and voice over sockets, which a Worker has not. Its size is limited."""
 WAY: Final = "3"
 """How wheels are chosen; a new number makes the folders anew that are kept."""
 
 
-def modules(requirements: Sequence[str], say: Say) -> Path:
-    """A folder with the pinned packages and those the author requires, unpacked.
+def modules(requirements: Sequence[str], say: Say, models: bool = False) -> Path:
+    """A folder with the pinned packages (`models`: those of agents that think too) and those the author requires.
 
     NotSupported `no-wheel`: one of them can't run in Pyodide; Rejected: see `install`.
     """
-    source = "\n".join([WAY, PLATFORM, PINS.read_text(), *sorted(requirements)]).encode()
+    more = (MODELS,) if models else ()
+    locks = [*(path.read_text() for path in (PINS, *more)), *(LEFT_OUT if models else ())]
+    source = "\n".join([WAY, PLATFORM, *locks, *sorted(requirements)]).encode()
 
     def make(folder: Path) -> None:
         say(f"fetching wheels for Pyodide: {', '.join(requirements) or 'what Roost needs'}")
-        install(WORKER, PINS, requirements, folder)
+        install(WORKER, PINS, requirements, folder, *more)
+        for name in LEFT_OUT if models else ():
+            path = folder / "pydantic_ai" / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     return kept("modules", source, make)
 

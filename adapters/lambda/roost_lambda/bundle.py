@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from roost.contract.errors import LimitExceeded, Rejected
-from roost.hosting.packages import shipped
+from roost.hosting.packages import shipped, thinks
 from roost.hosting.platform import Bundle, Project, Say
 from roost_cli import sbom
 from roost_cli.withheld import refuse
@@ -27,7 +27,8 @@ LIMIT: Final = 250 * 1024 * 1024
 MARK: Final = ".roost-bundle"
 HERE: Final = Path(__file__).parent
 OFFLINE: Final = frozenset({
-    "emulator", "bundle.py", "wheels.py", "platform.py", "harness.py", "requirements-bundle.txt", "template.yaml",
+    "emulator", "bundle.py", "wheels.py", "platform.py", "harness.py", "requirements-bundle.txt",
+    "requirements-models.txt", "template.yaml",
     "dev.py", "__pycache__", "py.typed",
 })  # fmt: skip
 """Of this package: what runs on the author's machine, never in a function."""
@@ -66,7 +67,7 @@ def write(project: Project, machine: Machine, folder: Path, say: Say) -> None:
     that must not go along."""
     refuse(project.files)
     code = folder / "code"
-    shutil.copytree(dependencies(project.requirements, machine, say), code)
+    shutil.copytree(dependencies(project.requirements, machine, say, thinks(project)), code)
     sbom.take(code, folder, project.name)
     for package, left_out in roosts(project):
         shutil.copytree(package, code / package.name, ignore=lambda _, names, out=left_out: out.intersection(names))

@@ -18,6 +18,8 @@ from .emulator.environment import cache
 
 Machine: TypeAlias = Literal["arm64", "x86_64", "here"]
 PINS: Final = Path(__file__).parent / "requirements-bundle.txt"
+MODELS: Final = PINS.with_name("requirements-models.txt")
+"""What agents that think need besides."""
 WHEELS: Final[dict[str, str]] = {"arm64": "aarch64", "x86_64": "x86_64"}
 GLIBC: Final = ("2_34", "2_28", "2_17")
 """Amazon Linux 2023 has glibc 2.34; older wheels run there too."""
@@ -30,10 +32,12 @@ def python_version() -> str:
     return f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
-def dependencies(requirements: Sequence[str], machine: Machine, say: Say) -> Path:
-    """A folder with the pinned packages and those the author requires. NotSupported `no-wheel`: one has none for
-    Lambda; Rejected: see `install`."""
-    source = "\n".join([WAY, machine, python_version(), PINS.read_text(), *sorted(requirements)])
+def dependencies(requirements: Sequence[str], machine: Machine, say: Say, models: bool = False) -> Path:
+    """A folder with the pinned packages (`models`: those of agents that think too) and those the author requires.
+    NotSupported `no-wheel`: one has none for Lambda; Rejected: see `install`."""
+    more = (MODELS,) if models else ()
+    locks = [path.read_text() for path in (PINS, *more)]
+    source = "\n".join([WAY, machine, python_version(), *locks, *sorted(requirements)])
     folder = cache() / "wheels" / hashlib.sha256(source.encode()).hexdigest()[:16]
     if folder.is_dir():
         return folder
@@ -41,7 +45,7 @@ def dependencies(requirements: Sequence[str], machine: Machine, say: Say) -> Pat
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         part = Path(temporary) / "wheels"
-        install(target(machine), PINS, requirements, part)
+        install(target(machine), PINS, requirements, part, *more)
         compiled(part)
         try:
             part.rename(folder)

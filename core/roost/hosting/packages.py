@@ -34,7 +34,7 @@ def shipped(project: Project) -> Iterator[tuple[Path, frozenset[str]]]:
 
     The test kit and the suite go along only with an app that names them.
     """
-    text = project.app + "".join(p.read_text() for p in project.files.values() if p.suffix == ".py")
+    text = _text(project)
     suite = "roost.testing" in text or "roost_conformance" in text
     yield folder("roost"), NEVER_SHIPPED if suite else NEVER_SHIPPED | {"testing"}
     yield folder("roost_http"), NEVER_SHIPPED
@@ -44,3 +44,14 @@ def shipped(project: Project) -> Iterator[tuple[Path, frozenset[str]]]:
         yield folder("roost_auth"), NEVER_SHIPPED
     if suite or "roost_client" in text:
         yield folder("roost_client"), NEVER_SHIPPED
+    if thinks(project):
+        yield folder("roost_chat"), NEVER_SHIPPED if "roost_chat.testing" in text else NEVER_SHIPPED | {"testing"}
+
+
+def thinks(project: Project) -> bool:
+    """Whether the app has agents that think, and so needs what the extra `models` brings."""
+    return "roost_chat" in _text(project)
+
+
+def _text(project: Project) -> str:
+    return project.app + "".join(p.read_text() for p in project.files.values() if p.suffix == ".py")

@@ -40,6 +40,10 @@ class StepKeys(Keys):
     def ended(self, key: str, status: int | None) -> None:
         request, _, _ = key.rpartition("/")
         n = request.rpartition("/")[2]
-        if status is not None and n.isdecimal():
-            self.tries[n] = self._now.get(n, 1) + 1
+        if n.isdecimal():
+            now = self._now.get(n, 1)
+            if status is not None:
+                self.tries[n] = now + 1
+            elif n in self.tries:  # its answer began, and was cut
+                self.tries[n] = now
         super().ended(request, status)
