@@ -59,6 +59,8 @@ class Capabilities:
     """An operator's destroy or export goes before the letters that wait; False: once its host gets the agent."""
     jobs: bool = False
     """Jobs run here."""
+    threads: bool = False
+    """`run.thread` runs its function in a thread."""
     sse_window: float = 50.0
     """Seconds an SSE response stays open; 0 = what is there, then close."""
     idle_timeout: float | None = None
@@ -281,6 +283,10 @@ class Host(Protocol):
         ...
 
     async def sleep(self, seconds: float, /) -> None: ...
+    async def in_thread(self, call: Callable[[], T], /) -> T:
+        """Beside the loop, where `Capabilities.threads`. Cancelled, the thread goes on, and counts for nothing."""
+        ...
+
     async def shielded(self, future: Future[T], /) -> T:
         """Wait without the waiter's cancellation reaching the future."""
         ...

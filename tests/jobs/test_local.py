@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel
 
 from roost import Address, Agent, App, JobDone, Run, Trigger, action, job
 from roost.contract.trigger import Call
+from roost.hosting.asyncio_host import AsyncioHost
 from roost.testing.jobs import JobState, job_state
 from roost_local.backend import LocalBackend
 from roost_local.store import SqliteStore
@@ -154,3 +156,14 @@ async def test_nothing_of_a_waiting_job_is_in_memory(tmp_path: Path) -> None:
     finally:
         await backend.stop()
         await store.close()
+
+
+async def test_what_blocks_does_not_stop_the_loop() -> None:
+    host, here = AsyncioHost(), threading.get_ident()
+    open_it = threading.Event()
+    blocked = asyncio.ensure_future(host.in_thread(lambda: (open_it.wait(10), threading.get_ident())))
+    await asyncio.sleep(0)
+    assert not blocked.done()
+    open_it.set()
+    done, ident = await blocked
+    assert done and ident != here

@@ -34,6 +34,7 @@ from .store import DynamoStore
 LAMBDA = Capabilities(
     "lambda", frame_order=False, http_stream=False, connect_path=False, close_code=False, binary_frames=False,
     resident=False, operator_first=False, sse_window=0.0, idle_timeout=600.0, max_connection=7200.0, jobs=True,
+    threads=True,
 )  # fmt: skip
 
 

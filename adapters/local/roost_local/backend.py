@@ -16,8 +16,8 @@ from roost_server.hub import Hub
 
 from .store import SqliteStore
 
-LOCAL = Capabilities("local", jobs=True)
-MEMORY = Capabilities("memory", jobs=True)
+LOCAL = Capabilities("local", jobs=True, threads=True)
+MEMORY = Capabilities("memory", jobs=True, threads=True)
 
 
 class LocalBackend(Resident):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import blake2b
+from inspect import iscoroutinefunction
 from logging import LoggerAdapter
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, NoReturn, ParamSpec, Protocol, TypeVar, cast, overload
@@ -58,6 +59,7 @@ class StepWork:
     options: StepOptions
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    thread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,10 +251,20 @@ class Run:
         annotation. StepFailed: it failed for good. StepUnknown: it may run once at most, and its host died."""
         return self._step({}, do, args, kwargs)
 
+    def thread(self, do: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[R]:
+        """A step whose function blocks: it runs in a thread. Fatal `no-threads` where there are none.
+
+        A step that is cancelled, or takes longer than its timeout, leaves its thread running; what that comes to counts
+        for nothing.
+        """
+        return self._step({}, do, args, kwargs, thread=True)
+
     def _step(
         self, given: dict[str, Any], do: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any],
-        name: str | None = None, type: Any = _SAID,
+        name: str | None = None, type: Any = _SAID, thread: bool = False,
     ) -> asyncio.Future[Any]:  # fmt: skip
+        if thread and iscoroutinefunction(do):
+            raise AgentError(f"run.thread: {do.__name__} is a coroutine function: run.step(...)", code="bad-step")
         if name is not None and type is not _SAID:
             target = StepTarget(do, name, StepOptions(), adapter_of(type))
         else:
@@ -263,7 +275,7 @@ class Run:
                 target = replace(target, adapter=adapter_of(type))
         options = replace(target.options, **given) if given else target.options
         arguments = encode_arguments(args, kwargs, target.name, int(PORTABLE.arguments))
-        work = StepWork(target, options, args, kwargs)
+        work = StepWork(target, options, args, kwargs, thread)
         return self._asks.ask(
             target.name, arguments, work, target.adapter.validate_json, once=options.once == "at_most"
         )
@@ -425,6 +437,10 @@ class Using:
     def step(self, do: Callable[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[R]:
         """Like `Run.step`."""
         return self._ask(self._given, do, args, kwargs)
+
+    def thread(self, do: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[R]:
+        """Like `Run.thread`."""
+        return self._ask(self._given, do, args, kwargs, thread=True)
 
 
 def _stepping(what: str) -> Scope:

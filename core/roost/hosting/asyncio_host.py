@@ -154,6 +154,9 @@ class AsyncioHost(AsyncioTasks):
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a background task failed", exc_info=error)
 
+    async def in_thread(self, call: Callable[[], T], /) -> T:
+        return await self.loop.run_in_executor(None, call)
+
     def call_later(self, delay: float, call: Callable[[], object], /) -> Timer:
         return self.loop.call_later(delay, call)
 

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from ..author.job import JobRef
 
 A = TypeVar("A", bound="Agent[Any, Any]")
-WORLD = Capabilities("world", jobs=True)
+WORLD = Capabilities("world", jobs=True, threads=True)
 
 
 class NoFetch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,6 +16,7 @@ from roost import (
     Agent,
     AgentError,
     Cancelled,
+    Fatal,
     JobDone,
     Rejected,
     Retry,
@@ -353,8 +355,21 @@ class Worker(Agent[Shift]):
         await run.step(self.hold, gate)
 
     @job
+    async def block(self, run: Run, n: int) -> list[Any]:
+        """Functions that block, beside each other; where there are no threads the code of the refusal."""
+        try:
+            return [*await asyncio.gather(run.thread(tally, n), run.using(timeout=5).thread(tally, n + 1))]
+        except Fatal as error:
+            return [error.code]
+
+    @job
     async def large(self, run: Run, size: int) -> str:
         return "x" * size
+
+
+def tally(n: int) -> int:
+    time.sleep(0.1)
+    return sum(range(n))
 
 
 async def stand(agent: Agent[Any, Any], gate: str | None) -> None:

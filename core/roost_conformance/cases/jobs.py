@@ -127,6 +127,14 @@ async def idempotency_key_moves_after_an_answer(stage: Stage) -> None:
         await jobs.ended(id)
 
 
+@job_case("34", "what blocks runs in threads, and its outcome is kept; where there are none it is refused by name")
+async def blocking_function_runs_in_a_thread(stage: Stage) -> None:
+    async with stage.client() as client:
+        jobs = Jobs(stage, client)
+        found = await jobs.value(await jobs.begin("block", 10))
+        assert found == ([45, 55] if stage.capabilities.threads else ["no-threads"]), found
+
+
 @job_case("36", "a busy agent does not stop its job: steps go on, its ticks and its end wait their turn")
 async def busy_agent_does_not_stop_journal(stage: Stage) -> None:
     async with stage.client() as client:

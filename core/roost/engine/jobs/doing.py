@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -91,7 +92,16 @@ async def _step(runtime: Needs, work: StepWork, scope: StepScope, seconds: float
     timeout = runtime.host.timeout(seconds)
     try:
         async with timeout:
-            found = work.target.do(*work.args, **work.kwargs)
+            if work.thread:
+                if not runtime.capabilities.threads:
+                    raise Fatal(
+                        f"run.thread: {runtime.capabilities.name} has no threads: write {name} with `await`, or leave "
+                        "it to a service elsewhere",
+                        code="no-threads",
+                    )
+                found = await runtime.host.in_thread(partial(work.target.do, *work.args, **work.kwargs))
+            else:
+                found = work.target.do(*work.args, **work.kwargs)
             value: Any = await found if isawaitable(found) else found
     except TimeoutError as error:
         if timeout.expired():

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ...contract.limits import Limits
     from ...contract.result import TickResult
     from ...contract.trigger import Trigger
-    from ...ports import Alarms, Courier, Fetch, Host, Leases, Store
+    from ...ports import Alarms, Capabilities, Courier, Fetch, Host, Leases, Store
     from ..cell import Cell
 
 
@@ -34,6 +34,7 @@ class Needs(Protocol):
     log: logging.Logger
     restless: bool
     closing: bool
+    capabilities: Capabilities
     cells: dict[Address, Cell]
 
     def kind(self, name: str) -> Kind: ...
