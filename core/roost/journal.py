@@ -15,7 +15,7 @@ from typing import Protocol
 from .contract.address import Address
 from .contract.commit import Busy
 from .contract.job import Claim, Claimed, EndedJob, Job, JournalLine, Note, Question, Rung
-from .contract.stream import StreamLine
+from .contract.stream import Follower, StreamLine
 
 
 class Journal(Protocol):
@@ -113,6 +113,20 @@ class Journal(Protocol):
 
         They stay for `STREAM_KEPT` after the job's end, or longer, and go with the agent.
         """
+        ...
+
+    async def follow(self, address: Address, uid: str, follower: Follower) -> None:
+        """Keep a follower of a live job; one of this connection and stream becomes this one. Of more than `FOLLOWERS`
+        the oldest goes. Of a job that ended nothing is kept, and its end takes all of them away. Unknown: once more.
+        """
+        ...
+
+    async def unfollow(self, address: Address, uid: str, cid: str, name: str) -> None:
+        """Unknown: once more."""
+        ...
+
+    async def followers(self, address: Address, uid: str) -> Sequence[Follower]:
+        """Of a live job, the oldest first."""
         ...
 
     # Whoever tells a job something -------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeGuard
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from pydantic_core import from_json
 
@@ -16,6 +16,9 @@ from roost.contract.job import Claim, Job, JobEnd, JobMoved, JobStart
 from roost.contract.journal import Fact, read
 
 from .history import History
+
+if TYPE_CHECKING:
+    from .job_streams import Streams
 
 EXPECTED: Final = frozenset({"planned", "cancelled", "deadline"})
 """Codes of errors that jobs end with."""
@@ -46,6 +49,8 @@ class JobModel:
         self.shared = False
         self.changed = False
         """Hosts may have another version of the app."""
+        self.streams: Streams | None = None
+        """Set where what steps do is streamed."""
         self.live: dict[tuple[Address, str], Toils] = {}
         self.started: dict[tuple[Address, str], int] = {}
         """All that ever were: the generation of their agent."""
@@ -97,6 +102,8 @@ class JobModel:
             self._keys[key] = one.live.key
         self.started[key] = commit.generation
         self.live[key] = Toils(commit.generation)
+        if self.streams is not None:
+            self.streams.began(commit.address, one.live.uid)
 
     def _came(self, commit: Commit, one: JobMoved) -> None:
         """It was exported, and is imported as it was when its agent was destroyed."""
@@ -117,6 +124,8 @@ class JobModel:
     def _over(self, commit: Commit, one: JobEnd) -> None:
         self.history.note("job-over", f"{commit.address} {one.uid}")
         job = self.live.pop((commit.address, one.uid), None)
+        if self.streams is not None:
+            self.streams.over(commit.address, one.uid)
         if job is None:
             self.broken(
                 "job-end", f"{commit.address}: the end of the job {one.uid} was committed, and it does not live"

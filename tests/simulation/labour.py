@@ -8,12 +8,14 @@ from collections import Counter
 from random import Random
 from typing import TYPE_CHECKING, Final
 
+from roost import Run
 from roost.contract.address import Address
 
 if TYPE_CHECKING:
     from roost import JobDone
 
     from .job_model import JobModel
+    from .job_streams import Streams
 
 _BORN: Final = re.compile(r"g(\d+)$")
 
@@ -25,6 +27,8 @@ class Labours:
         self.model = model
         self.rng = rng
         self.runs: Counter[str] = Counter()
+        self.streams: Streams | None = None
+        """Set where what steps do is streamed."""
         self.kills = rng.choice([0.0, 0.0, 0.03, 0.1])
         """Share of the rows with which their host dies."""
 
@@ -38,6 +42,11 @@ class Labours:
         if name in model.recorded and not model.shared:
             model.broken("step-again", f"the step {name} begins, and its outcome is in the journal")
         return f"{self.rng.getrandbits(48):012x}"
+
+    def say(self, name: str, token: str, part: int) -> None:
+        """A step says how far it is."""
+        if self.streams is not None:
+            Run.current().emit([name, token, part])
 
     async def pause(self) -> None:
         await asyncio.sleep(self.rng.choice([0.0, 0.1, 1.0, 6.0]) * self.rng.random())

@@ -23,5 +23,7 @@ class Mutation:
     """The first seed that is tried."""
     jobs: bool = False
     """Whether the agents of its worlds have jobs."""
+    streams: bool = False
+    """Whether what its jobs do is streamed too."""
     slow: bool = False
     """It takes a minute and more: run by `-m long` only."""

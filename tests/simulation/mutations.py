@@ -36,6 +36,7 @@ from .mutation import Mutation
 from .ordering import ORDERING
 from .reading import READING
 from .sharing import SHARED
+from .stream_defects import STREAMS
 
 
 def _split(m: pytest.MonkeyPatch) -> None:
@@ -393,5 +394,5 @@ MUTATIONS: Final = (
     Mutation("the scan at the start is not tried again", _one_scan, bug=True),
     Mutation("a commit disarms a letter that is being parked", _unpromised, bug=True, first=289),
     Mutation("a letter that comes while its agent is loaded is not seen", _old_snapshot, "objects", True, 710_508),
-    *DEPLOYING, *ORDERING, *ENDING, *CLOCKS, *READING, *SHARED, *JOBS,
+    *DEPLOYING, *ORDERING, *ENDING, *CLOCKS, *READING, *SHARED, *JOBS, *STREAMS,
 )  # fmt: skip

@@ -24,6 +24,7 @@ from roost.contract.commit import (
 )
 from roost.contract.errors import RoostError
 from roost.contract.job import Claim
+from roost.contract.stream import StreamLine
 from roost.contract.trigger import Source
 from roost.hosting.resident import OwnedStore
 from roost.journal import Journal
@@ -196,6 +197,16 @@ class ProbeJournal:
             return await self._probe.own(getattr(self._probe.real.journal, method)(*given, **more))
 
         return call
+
+    async def stream(self, claim: Claim, line: StreamLine, drop: Sequence[int]) -> bool:
+        return await self._probe.own(self._stream(claim, line, drop))
+
+    async def _stream(self, claim: Claim, line: StreamLine, drop: Sequence[int]) -> bool:
+        done = await self._probe.real.journal.stream(claim, line, drop)
+        jobs = self._probe.model.jobs
+        if done and jobs is not None and jobs.streams is not None:
+            jobs.streams.stored(claim, line)
+        return done
 
     async def append(
         self, claim: Claim, position: int, data: bytes, *, again: bytes | None = None, ended: float | None = None

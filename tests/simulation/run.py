@@ -149,9 +149,11 @@ async def _story(world: World, clients: list[Client], operator: Operator, rng: R
         if isinstance(reader, Reader):
             await reader.judge()
     await judge(world, clients)
+    if world.labours is not None and world.labours.streams is not None:
+        await world.labours.streams.judge()
 
 
-async def _world(seed: int, store: str, started: list[History], jobs: bool | None) -> Outcome:
+async def _world(seed: int, store: str, started: list[History], jobs: bool | None, streams: bool) -> Outcome:
     rng = Random(seed)
     maker = STORES[store]
     setting = draw(rng, hosts=maker.hosts)
@@ -174,7 +176,7 @@ async def _world(seed: int, store: str, started: list[History], jobs: bool | Non
         observe(Watcher(world))
         planner: Planner
         if STORES[store].jobs and (toiling(seed) if jobs is None else jobs):
-            toil(seed, world)
+            toil(seed, world, streams)
             planner = JobPlanner(rng, setting.keys)
         else:
             planner = Planner(rng, setting.keys)
@@ -195,13 +197,13 @@ async def _world(seed: int, store: str, started: list[History], jobs: bool | Non
         return Outcome(seed, history.violation, history.hash(), history.counts, history.lines)
 
 
-def simulate(seed: int, store: str = "memory", *, jobs: bool | None = None) -> Outcome:
-    """Run one seed. `jobs`: whether its agents have some; None: as the seed says."""
+def simulate(seed: int, store: str = "memory", *, jobs: bool | None = None, streams: bool = False) -> Outcome:
+    """Run one seed. `jobs`: whether its agents have some; None: as the seed says. `streams`: those say what they do."""
     logging.getLogger("roost").setLevel(logging.CRITICAL)
     started: list[History] = []
     try:
         with crowded(seed):
-            return loop.run(_world(seed, store, started, jobs))
+            return loop.run(_world(seed, store, started, jobs, streams))
     except (loop.Spinning, loop.Stuck) as error:
         history = started[0]
         history.broken("progress", (error.__doc__ or "").strip())

@@ -55,7 +55,9 @@ class Toiler(Actor):
     @step(retry=AGAIN, timeout=8)
     async def dig(self, name: str, how: str) -> list[str]:
         token = labours().begun(name)
+        labours().say(name, token, 0)
         await labours().pause()
+        labours().say(name, token, 1)
         if how == "flaky" and labours().rng.random() < 0.5:
             raise ValueError("flaky")
         if how == "fatal":

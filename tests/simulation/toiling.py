@@ -7,6 +7,7 @@ from typing import Final
 
 from . import toiler
 from .job_model import JobModel
+from .job_streams import Streams
 from .labour import Labours, labour
 from .world import World
 
@@ -19,9 +20,11 @@ def toiling(seed: int) -> bool:
     return Random(f"jobs of {seed}").random() < ODDS
 
 
-def toil(seed: int, world: World) -> None:
-    """Give the agents of a world jobs."""
+def toil(seed: int, world: World, streams: bool) -> None:
+    """Give the agents of a world jobs. `streams`: which say what they do, to readers."""
     world.model.jobs = JobModel(world.history, world.model.tokens)
     world.labours = Labours(world.model.jobs, Random(f"toil of {seed}"))
     world.app = toiler.make
     labour(world.labours)
+    if streams:
+        world.labours.streams = world.model.jobs.streams = Streams(world, world.model.jobs, Random(f"read of {seed}"))

@@ -15,7 +15,7 @@ from roost.contract.commit import Busy, Commit
 from roost.contract.job import Claim, Claimed, EndedJob, Job, JobMark, JournalLine, LiveJob, Note, Question, Rung
 from roost.contract.job_refusals import no_job, not_ours
 from roost.contract.refusals import moved_on
-from roost.contract.stream import StreamLine
+from roost.contract.stream import Follower, StreamLine
 
 from . import rows
 from .interop import Sql, blob
@@ -158,6 +158,17 @@ class ObjectJournal:
 
     async def streamed(self, address: Address, uid: str, after: int, limit: int = 50) -> Sequence[StreamLine]:
         return self._look.streamed((), uid, after, limit) if self.there else []
+
+    async def follow(self, address: Address, uid: str, follower: Follower) -> None:
+        if self.there:
+            self._write(lambda: self._change.follow((), uid, follower))
+
+    async def unfollow(self, address: Address, uid: str, cid: str, name: str) -> None:
+        if self.there:
+            self._write(lambda: self._change.unfollow((), uid, cid, name))
+
+    async def followers(self, address: Address, uid: str) -> Sequence[Follower]:
+        return self._look.followers((), uid) if self.there else []
 
     async def ring(self, address: Address, uid: str, note: Note | None, now: float) -> Rung:
         if not self.there:

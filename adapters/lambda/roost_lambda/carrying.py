@@ -112,6 +112,7 @@ async def _carry(backend: LambdaBackend, bell: JobBell, message: Message, until:
         if desk.again != 0.0 or turns == TURNS:
             break
         desk.again = None  # the executor before wrote a row while this one read: read on behind it
+    await runtime.following().rest(bell.address, bell.uid, FOLLOWED)
     for address in [*runtime.cells]:  # ticks of this agent, letters to others: nothing is left to a frozen process
         await runtime.quiet(address)
     await runtime.rung()
@@ -121,6 +122,10 @@ async def _carry(backend: LambdaBackend, bell: JobBell, message: Message, until:
     if work.left is not None and not work.ended:
         await backend.bells.ring_job(bell._replace(due=work.left), max(0.0, work.left - host.now()))
     return work.spent
+
+
+FOLLOWED: Final = 30.0
+"""Seconds, at most, for the last words to those who follow: of a job that ended its end's commit is waited for."""
 
 
 class MessageDesk:

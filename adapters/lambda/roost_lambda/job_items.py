@@ -5,6 +5,7 @@
     G#e#job#position  a row of its journal            H#e#job#what#i   bytes too large for it, or arguments, in pieces
     Y#e#job#id        a note that waits               W#e#job#id       one that was taken
     U#e#job#id        a question                      R#e#job#first    a row of its streams
+    F#e#job#who       a connection that follows one
     Z#e#job           a job that ended                X#e#order        which ended when, the newest first
 
 `job` is `version.i`, padded. Only J# has no TTL: what is left of a job that ended is never deleted by us.
@@ -30,7 +31,7 @@ from roost.contract.job import (
     Question,
     numbers,
 )
-from roost.contract.stream import StreamLine
+from roost.contract.stream import Follower, StreamLine
 
 from . import rows
 from .client import Item
@@ -158,6 +159,15 @@ def put_stream(pk: str, job: str, claim: Claim, x: StreamLine) -> Item:
 def stream(item: Item) -> StreamLine:
     first = int(item["sk"]["S"].rpartition("#")[2])
     return StreamLine(first, rows.whole(item, "l"), rows.whole(item, "c"), rows.data(item, "d"))
+
+
+FOLLOWER: Final = Layout(lambda fields: Follower(**fields), {
+    "cid": text("i"), "name": text("nm"), "after": text("af", ""), "at": real("at"), "expires": real("ex", None),
+})  # fmt: skip
+
+
+def follower_key(job: str, cid: str, name: str) -> str:
+    return of_job("F", job, cid, name)
 
 
 def born(pk: str, epoch: str, commit: Commit, one: JobStart, shard: str) -> list[Item]:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from roost.contract.address import Address
 from roost.contract.job import ENDED, EndedJob, Job, JournalLine, Note, Question
-from roost.contract.stream import StreamLine
+from roost.contract.stream import Follower, StreamLine
 
 from . import job_items as items
 from . import keys, rows
@@ -123,6 +123,11 @@ class JobLook:
             if n and size > PAGE:
                 return lines[:n]
         return lines[:limit]
+
+    async def followers(self, address: Address, uid: str) -> list[Follower]:
+        key, job = await self.live(address, uid)
+        found = [] if job is None else await self.table.range(keys.partition(address), *items.all_of("F", key))
+        return sorted(map(items.FOLLOWER.read, found), key=lambda x: (x.at, x.cid, x.name))
 
     async def pieces(self, pk: str, key: str, what: str) -> bytes:
         """A value that is kept in items of its own."""

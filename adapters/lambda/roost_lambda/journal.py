@@ -24,7 +24,7 @@ from roost.contract.job_refusals import (
     ours,
     size,
 )
-from roost.contract.stream import StreamLine
+from roost.contract.stream import FOLLOWERS, Follower, StreamLine
 
 from . import job_items as items
 from . import keys, rows
@@ -277,6 +277,24 @@ class DynamoJournal:
 
     async def streamed(self, address: Address, uid: str, after: int, limit: int = 50) -> Sequence[StreamLine]:
         return await self.look.streamed(address, uid, after, limit)
+
+    async def follow(self, address: Address, uid: str, follower: Follower) -> None:
+        pk = keys.partition(address)
+        key, job = await self.look.live(address, uid)
+        if job is None:
+            return
+        left = {**items.FOLLOWER.write(follower), "ttl": rows.n(int(job.live.deadline + items.GRACE))}
+        await self.table.write([rows.row(pk, items.follower_key(key, follower.cid, follower.name), left)], [])
+        old = (await self.look.followers(address, uid))[:-FOLLOWERS]
+        await self.table.write([], [(pk, items.follower_key(key, x.cid, x.name)) for x in old])
+
+    async def unfollow(self, address: Address, uid: str, cid: str, name: str) -> None:
+        pk = keys.partition(address)
+        key = items.job_key((await self.look.life(pk)).epoch, uid)
+        await self.table.write([], [(pk, items.follower_key(key, cid, name))])
+
+    async def followers(self, address: Address, uid: str) -> Sequence[Follower]:
+        return await self.look.followers(address, uid)
 
     # Notes and questions -----------------------------------------------------------------------------
 

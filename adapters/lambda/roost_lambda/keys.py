@@ -6,7 +6,7 @@
     A#n               what the parked trigger n came to
     S#e#i  K#e#key  T#e#key  P#e#cid                    state in pieces, values, schedules, connections (peers)
     I#e#src#principal#id  E#e#slot  D#e#n               inbox, log ring, dead letters
-    J, G, H, Y, W, U, R, Z, X                           jobs: job_items.py
+    J, G, H, Y, W, U, R, F, Z, X                        jobs: job_items.py
 
 `e` is the agent's epoch: destroying or importing an agent changes it, and with that one item all rows of the former
 epoch are gone at once, however many there are. Sort keys compare by the bytes of their UTF-8.

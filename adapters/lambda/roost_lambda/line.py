@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 from roost.contract.address import Address
 from roost.contract.errors import RoostError
@@ -69,6 +71,9 @@ class InvocationSession(Session):
         # A task's first step puts its trigger in the mailbox, and tasks take their first steps in the order they
         # were made: the frames of a connection are one lane.
         self._tasks.append(asyncio.ensure_future(self._run(trigger)))
+
+    def beside(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.ensure_future(work))
 
     async def _run(self, trigger: Trigger) -> None:
         given = Trigger(

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from roost.contract.address import Address
 from roost.contract.commit import Busy
 from roost.contract.job import Claim, Claimed, EndedJob, Job, JournalLine, Note, Question, Rung
-from roost.contract.stream import StreamLine
+from roost.contract.stream import Follower, StreamLine
 from roost.hosting.jobs.change import Change
 from roost.hosting.jobs.look import Look, Me
 
@@ -90,6 +90,15 @@ class SqliteJournal:
 
     async def streamed(self, address: Address, uid: str, after: int, limit: int = 50) -> Sequence[StreamLine]:
         return self._look.streamed(self._mine(address), uid, after, limit)
+
+    async def follow(self, address: Address, uid: str, follower: Follower) -> None:
+        await self._write(address, lambda me: self._change.follow(me, uid, follower))
+
+    async def unfollow(self, address: Address, uid: str, cid: str, name: str) -> None:
+        await self._write(address, lambda me: self._change.unfollow(me, uid, cid, name))
+
+    async def followers(self, address: Address, uid: str) -> Sequence[Follower]:
+        return self._look.followers(self._mine(address), uid)
 
     async def ring(self, address: Address, uid: str, note: Note | None, now: float) -> Rung:
         size = 0 if note is None else len(note.data)

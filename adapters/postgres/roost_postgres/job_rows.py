@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, cast
 
 from roost.contract.job import EndedJob, Job, JournalLine, LiveJob, Note, NoteKind, Question, numbers
-from roost.contract.stream import StreamLine
+from roost.contract.stream import Follower, StreamLine
 from roost.contract.trigger import Source
 
 from .rows import Values, maybe_raw, raw
@@ -14,7 +14,7 @@ LIVE: Final = "v,i,key,name,fp,started,deadline,source,principal"
 JOB: Final = f"{LIVE},run,base,claim,owner,until,due,bell,held,held_until,ended"
 NOTE: Final = "id,kind,name,data,at,source,principal,n"
 QUESTION: Final = "q.id,q.name,q.data,q.asked,q.expires,q.closed"
-OF_RUN: Final = ("job", "job_row", "job_note", "job_question")
+OF_RUN: Final = ("job", "job_row", "job_note", "job_question", "job_follow")
 """Tables in which an ended job leaves nothing."""
 TABLES: Final = (*OF_RUN, "job_stream", "job_end")
 
@@ -49,6 +49,11 @@ def line(row: Values) -> JournalLine:
 
 def stream_line(row: Values) -> StreamLine:
     return StreamLine(row[0], row[1], row[2], row[3])
+
+
+def follower(row: Values) -> Follower:
+    cid, name, after, at, expires = row
+    return Follower(cid.decode(), name.decode(), after, at, expires)
 
 
 def note_row(x: Note, n: int) -> tuple[Any, ...]:

@@ -35,7 +35,7 @@ from roost.contract.job_refusals import (
     size,
     soonest,
 )
-from roost.contract.stream import StreamLine
+from roost.contract.stream import FOLLOWERS, Follower, StreamLine
 
 from . import job_rows
 from .job_commits import TELL
@@ -81,6 +81,15 @@ _STREAMED: Final = (
     "WHERE r=1 OR s<=$7 ORDER BY first"
 )
 """Rows above an offset. The last row of all is among them, or is it all there is."""
+_FOLLOW: Final = (
+    f"INSERT INTO roost.job_follow(aid,v,i,cid,name,after,at,expires) SELECT aid,v,i,$5,$6,$7,$8,$9 FROM roost.job "
+    f"WHERE {_MINE} FOR KEY SHARE ON CONFLICT (aid,v,i,cid,name) DO UPDATE SET after=excluded.after,at=excluded.at,"
+    "expires=excluded.expires"
+)
+_OLDER: Final = (
+    f"DELETE FROM roost.job_follow WHERE {_MINE} AND (cid,name) IN (SELECT cid,name FROM roost.job_follow "
+    f"WHERE {_MINE} ORDER BY at DESC,cid DESC,name DESC OFFSET $5)"
+)
 
 
 class Locked:
@@ -271,6 +280,33 @@ class PostgresJournal:
     async def streamed(self, address: Address, uid: str, after: int, limit: int = 50) -> Sequence[StreamLine]:
         found = await self._access.rows(_STREAMED, *names(address), *numbers(uid), after, limit, PAGE)
         return [job_rows.stream_line(row) for row in found]
+
+    async def follow(self, address: Address, uid: str, follower: Follower) -> None:
+        async def change(link: Connection) -> None:
+            mine = *names(address), *numbers(uid)
+            await link.execute(
+                _FOLLOW, *mine, raw(follower.cid), raw(follower.name), follower.after, float(follower.at),
+                None if follower.expires is None else float(follower.expires),
+            )  # fmt: skip
+            await link.execute(_OLDER, *mine, FOLLOWERS)
+
+        await self._access.write(change)
+
+    async def unfollow(self, address: Address, uid: str, cid: str, name: str) -> None:
+        async def change(link: Connection) -> None:
+            await link.execute(
+                f"DELETE FROM roost.job_follow WHERE {_MINE} AND cid=$5 AND name=$6", *names(address), *numbers(uid),
+                raw(cid), raw(name),
+            )  # fmt: skip
+
+        await self._access.write(change)
+
+    async def followers(self, address: Address, uid: str) -> Sequence[Follower]:
+        found = await self._access.rows(
+            f"SELECT cid,name,after,at,expires FROM roost.job_follow WHERE {_MINE} ORDER BY at,cid,name",
+            *names(address), *numbers(uid),
+        )  # fmt: skip
+        return [job_rows.follower(row) for row in found]
 
     # Whoever tells a job something -------------------------------------------------------------------
 

@@ -80,6 +80,9 @@ CREATE TABLE roost.job_note(
 CREATE TABLE roost.job_question(
     aid int8 NOT NULL, v int8 NOT NULL, i int8 NOT NULL, id bytea NOT NULL, name bytea NOT NULL, asked float8 NOT NULL,
     expires float8 NOT NULL, closed float8, answer bytea, data bytea NOT NULL, PRIMARY KEY(aid, v, i, id));
+CREATE TABLE roost.job_follow(
+    aid int8 NOT NULL, v int8 NOT NULL, i int8 NOT NULL, cid bytea NOT NULL, name bytea NOT NULL, after text NOT NULL,
+    at float8 NOT NULL, expires float8, PRIMARY KEY(aid, v, i, cid, name));
 CREATE TABLE roost.job_stream(
     aid int8 NOT NULL, v int8 NOT NULL, i int8 NOT NULL, first int8 NOT NULL, last int8 NOT NULL, claim int8 NOT NULL,
     data bytea NOT NULL, PRIMARY KEY(aid, v, i, first));

@@ -115,6 +115,24 @@ def reset(claim: int, offset: int, name: str, step: str, void_from: int) -> Entr
     return Entry(claim, offset, "reset", name, step, b'{"void_from":%d}' % void_from)
 
 
+FOLLOWERS: Final = 100
+"""Followers of one job, the newest."""
+
+
+@record
+class Follower:
+    """A connection that is told what a stream says, by whatever host runs the job's steps."""
+
+    cid: str
+    name: str
+    """Of the stream."""
+    after: str
+    """The cursor behind which it is told."""
+    at: float
+    expires: float | None = None
+    """When its caller's time is over."""
+
+
 @record
 class Cursor:
     """A reader's place: the last entry it has."""

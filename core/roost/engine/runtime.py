@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from ..ports import Capabilities, Ports, Timer
     from .jobs.desk import JobDesk
     from .jobs.executor import Executor
+    from .jobs.following import Following
 
 
 GRACE: Final = 0.05
@@ -82,6 +83,7 @@ class Runtime(Operating):
         self.cells = {}
         self.jobs: Executor | None = None
         """Made once the host has jobs to carry out."""
+        self._following: Following | None = None
         self.closing = False
         self.trouble: Callable[[], str | None] = lambda: None
         """Why this host can't serve, where its backend can tell: it is not ready then."""
@@ -267,6 +269,14 @@ class Runtime(Operating):
         from .jobs.desk import JobDesk
 
         return JobDesk(self)
+
+    def following(self) -> Following:
+        """Who tells connections what jobs say."""
+        if self._following is None:
+            from .jobs.following import Following
+
+            self._following = Following(self.host, self.store, self.wire)
+        return self._following
 
     def journaled(self) -> None:
         if not self.capabilities.jobs:

@@ -9,7 +9,7 @@ from pydantic_core import from_json
 from ..contract.encoding import ARGUMENTS, DEPTH, infinite, outline, within
 from ..contract.errors import Rejected, RoostError
 
-OURS: Final = ("rpc", "cf_agent_state", "roost_message")
+OURS: Final = ("rpc", "cf_agent_state", "roost_message", "roost_job")
 """Types of frames that are the protocol's; all others are the author's messages."""
 _LEVELS: Final = DEPTH + ARGUMENTS
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar, Final, cast
 
@@ -227,6 +227,8 @@ class Session:
             self._state(frame)
         elif kind == "roost_message":
             self._wrapped(frame)
+        elif kind == "roost_job":
+            self._job(frame)
         else:
             self._message(raw)
 
@@ -305,6 +307,16 @@ class Session:
             self.line.send_text_bytes(frames.state_error(error, payload.seq))
             return
         self._post(Trigger("message", payload, None, self._source, self.caller))
+
+    def _job(self, frame: dict[str, Any]) -> None:
+        """A stream of a job is followed, or left."""
+        from .follows import job_frame
+
+        self.beside(job_frame(self.runtime, self.address, self.cid, self.caller, self.line, frame))
+
+    def beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do what is no tick."""
+        self.runtime.host.spawn(work)
 
     def _wrapped(self, frame: dict[str, Any]) -> None:
         if "base64" in frame:

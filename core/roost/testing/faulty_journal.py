@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..contract.address import Address
 from ..contract.commit import Busy
 from ..contract.job import Claim, Claimed, EndedJob, Job, JournalLine, Note, Question, Rung
-from ..contract.stream import StreamLine
+from ..contract.stream import Follower, StreamLine
 from ..journal import Journal
 from .faults import Strike
 
@@ -58,6 +58,15 @@ class FaultyJournal:
 
     async def streamed(self, address: Address, uid: str, after: int, limit: int = 50) -> Sequence[StreamLine]:
         return await self._strike.on("journal.streamed", self._journal.streamed, address, uid, after, limit)
+
+    async def follow(self, address: Address, uid: str, follower: Follower) -> None:
+        await self._strike.on("journal.follow", self._journal.follow, address, uid, follower)
+
+    async def unfollow(self, address: Address, uid: str, cid: str, name: str) -> None:
+        await self._strike.on("journal.unfollow", self._journal.unfollow, address, uid, cid, name)
+
+    async def followers(self, address: Address, uid: str) -> Sequence[Follower]:
+        return await self._strike.on("journal.followers", self._journal.followers, address, uid)
 
     async def ring(self, address: Address, uid: str, note: Note | None, now: float) -> Rung:
         return await self._strike.on("journal.ring", self._journal.ring, address, uid, note, now)

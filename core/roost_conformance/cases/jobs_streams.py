@@ -13,6 +13,7 @@ from roost_client import AgentHandle, Client, Said, said_items
 from ..agents.speller import LETTERS
 from ..probes.jobs import TAKEN_OVER, Jobs, job_case
 from ..probes.refusal import refusal
+from ..probes.talk import Talk, talk
 from ..stage import Stage
 
 ALL = "".join(chr(97 + n) for n in range(LETTERS))
@@ -174,6 +175,85 @@ async def strangers_read_no_stream(stage: Stage) -> None:
         denied = stage.client(token="user:ann;deny=streams")
         async with denied as client:
             assert (await refusal(anext(client.agent("speller", key).job(id).stream("text")), "denied")).status == 403
+
+
+async def spoken(ws: Talk, until: Callable[[list[Said]], bool]) -> list[Said]:
+    """What a connection that follows is told, each thing once."""
+    told: list[Said] = []
+    last = (0, 0)
+    while not (told and until(told)):
+        try:
+            frame = await ws.next("roost_job")
+        except TimeoutError:
+            raise AssertionError(f"told no more than {told}") from None
+        assert frame["kind"] == "said", frame
+        for one in frame["entries"]:
+            claim, offset = map(int, one["cursor"].split("."))
+            data = one["data"]
+            cut = one["kind"] == "reset" and data["step"] == ""
+            if claim < last[0] or ((claim, offset) <= last and not cut and one["kind"] != "end"):
+                continue  # told before, by another host
+            last = (claim, offset)
+            told.append(
+                Said(one["kind"], one["cursor"], data.get("item"), data.get("step", ""), data.get("void_from", 0))
+            )
+    return told
+
+
+def follow(id: str, stream: str = "text", **more: str) -> dict[str, str]:
+    return {"type": "roost_job", "kind": "follow", "job": id, "stream": stream, **more}
+
+
+@job_case("44", "a connection follows a stream, and one that comes back in mid-word goes on with the next letter")
+async def stream_is_followed_over_a_socket(stage: Stage) -> None:
+    async with stage.client() as client:
+        jobs = speller(stage, client)
+        key = jobs.agent.address.key
+        token = {"authorization": f"Bearer {stage.harness.admin_token}"}
+        id = await jobs.begin("talk", jobs.gate.key, 0.01)
+        async with talk(stage, "speller", key, headers=token) as ws:
+            await ws.send(follow(id))
+            assert (await ws.next("roost_job"))["kind"] == "following"
+            first = await spoken(ws, half)
+        assert "".join(said_items(first)) == HALF, first
+        async with (
+            talk(stage, "speller", key, headers=token) as ws,
+            talk(stage, "speller", key, headers=token) as other,
+        ):
+            await ws.send(follow(id, after=first[-1].cursor))
+            assert (await ws.next("roost_job"))["kind"] == "following"
+            await other.send(follow(id))
+            await other.send(follow(id, "word"))
+            await other.send({"type": "roost_job", "kind": "leave", "job": id, "stream": "word"})
+            await jobs.gate.arrived()
+            await jobs.gate.open()
+            told = first + await spoken(ws, ends)
+            assert "".join(said_items(told)) == ALL, told
+            assert [one.kind for one in told] == ["item"] * LETTERS + ["end"], told
+            await ws.send(follow(id))  # of one that ended
+            assert (await ws.next("roost_job"))["kind"] == "following"
+            assert "".join(said_items(await spoken(ws, ends))) == ALL
+
+
+@job_case("44", "a connection is refused what it may not follow, by a frame that names it", together=True)
+async def stream_is_refused_over_a_socket(stage: Stage) -> None:
+    async with stage.client(token="user:ann") as ann:
+        key = stage.key()
+        id = await ann.agent("speller", key).call("begin", "talk", [None, 0.0])
+        async with talk(stage, "speller", key, token="user:bob") as bob:
+            for frame, code in (
+                (follow(id), "no-job"), (follow("9.9"), "no-job"), (follow(id, "a b"), "bad-stream"),
+                (follow(id, after="x"), "bad-cursor"), ({"type": "roost_job", "kind": "x", "job": id}, "bad-frame"),
+                ({"type": "roost_job", "kind": "follow"}, "bad-frame"),
+                ({"type": "roost_job", "kind": "follow", "job": 7}, "bad-frame"),
+            ):  # fmt: skip
+                await bob.send(frame)
+                answer = await bob.next("roost_job")
+                assert (answer["kind"], answer["code"]) == ("refused", code), answer
+        async with talk(stage, "speller", key, token="user:ann") as mine:
+            await mine.send(follow(id))
+            assert (await mine.next("roost_job"))["kind"] == "following"
+            assert "".join(said_items(await spoken(mine, ends))) == ALL
 
 
 @job_case("44", "without server-sent events it is asked for: what there is, or what comes while the question waits")

@@ -6,7 +6,7 @@ from asyncio import gather
 
 from roost.contract.errors import Fenced
 from roost.contract.job import Claim
-from roost.contract.stream import Entry, StreamLine, read, write
+from roost.contract.stream import FOLLOWERS, Entry, Follower, StreamLine, read, write
 from roost.ports import Store
 
 from .case import journal_case
@@ -94,3 +94,32 @@ async def journal_stream_end(store: Store) -> None:
     await writer.write(destroy=True)
     await refused(Fenced, writer.journal.stream(claim, row(claim, 2, b"2"), ()))
     assert await offsets(writer, uid) == [] and await offsets(writer, late) == []
+
+
+@journal_case("who follows a live job is kept once, the newest of too many; its end and the agent's take them away")
+async def journal_followers(store: Store) -> None:
+    writer = JobWriter(store, "followers")
+    uid, other = await writer.start(), await writer.start()
+    journal, address = writer.journal, writer.address
+    one = Follower("c\u00ef/#1", "text", "1.5", START, START + 60.0)
+    two = Follower("c2", "text", "", START + 1.0)
+    for follower in (one, two, one):
+        await journal.follow(address, uid, follower)
+    assert list(await journal.followers(address, uid)) == [one, two]
+    assert list(await journal.followers(address, other)) == []
+    later = Follower(one.cid, "text", "1.9", START + 2.0)
+    await journal.follow(address, uid, later)
+    await journal.follow(address, uid, Follower("c2", "more", "", START + 3.0))
+    assert [x.after for x in await journal.followers(address, uid)] == ["", "1.9", ""]
+    await journal.unfollow(address, uid, "c2", "text")
+    await journal.unfollow(address, uid, "c2", "never")
+    assert [(x.cid, x.name) for x in await journal.followers(address, uid)] == [(one.cid, "text"), ("c2", "more")]
+    for n in range(FOLLOWERS):
+        await journal.follow(address, other, Follower(f"c{n}", "text", "", START + n))
+    await journal.follow(address, other, Follower("new", "text", "", START + FOLLOWERS))
+    assert [x.cid for x in await journal.followers(address, other)] == [*(f"c{n}" for n in range(1, FOLLOWERS)), "new"]
+    await writer.end(uid)
+    await journal.follow(address, uid, one)
+    assert list(await journal.followers(address, uid)) == []
+    await writer.write(destroy=True)
+    assert list(await journal.followers(address, other)) == []

@@ -8,6 +8,7 @@ claim -> rows -> replay -> [append, begin steps, hear outcomes]* -> ended: its l
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from zlib import crc32
@@ -49,7 +50,9 @@ class Carrying(Ending):
         self.count = self.size = 0
         """Rows of this run, and their bytes."""
         self.execution: Execution | None = None
+        self._took = set()
         self.streams = Streams(self.host, self.journal, self._insist, self.gone, address, uid)
+        self.streams.stirred = self._stirring
         self.draining = False
         """The host shuts down, or the job is held: what runs may end, and nothing begins."""
         self.cancelled_at: float | None = None
@@ -159,6 +162,19 @@ class Carrying(Ending):
             self.cancelled_at = self.host.now()
         if not self.runtime.restless:
             self.rows.clear()
+
+    # Those who follow -----------------------------------------------------------------------------------
+
+    def _stirring(self, first: bool) -> None:
+        """Who follows on another host's socket is known by its row alone, and may have come since the last batch."""
+        if first or not self.executor.sole:
+            self.host.spawn(self.heard())
+
+    async def heard(self) -> None:
+        """Have followers told what the job says. A failure costs them this batch's time, or its end's."""
+        with suppress(RoostError):
+            for who in await self.journal.followers(self.address, self.uid):
+                self.runtime.following().begin(self.address, self.uid, who, lambda: self.streams, anew=False)
 
     # Going on ------------------------------------------------------------------------------------------
 
@@ -272,6 +288,7 @@ class Carrying(Ending):
         self.executor.wrote(self.address, self.uid, row)
         await self._heard(execution, row)
         if last is not None:
+            await self.heard()
             await self._over(last.data)
         elif next_run is None:
             await self.took(execution, row)

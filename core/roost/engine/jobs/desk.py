@@ -24,7 +24,7 @@ from .reading import Reader
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ...author.app import App
     from ...author.may import JobOperation
@@ -196,11 +196,20 @@ class JobDesk:
         return [{"name": name} for name in names]
 
     def reader(self, address: Address, uid: str, name: str, place: Cursor) -> Reader:
-        def local() -> Streams | None:
+        return Reader(self._runtime.host, self._journal, self.local(address, uid), address, uid, name, place)
+
+    def local(self, address: Address, uid: str) -> Callable[[], Streams | None]:
+        """What the job says, if this host carries it out."""
+
+        def find() -> Streams | None:
             jobs = self._runtime.jobs
             return None if jobs is None else jobs.streams(address, uid)
 
-        return Reader(self._runtime.host, self._journal, local, address, uid, name, place)
+        return find
+
+    async def uid(self, address: Address, id: str, caller: Caller | None, what: JobOperation) -> str:
+        """Of a job that the caller may do this to. NotFound `no-job`."""
+        return (await self._seen(address, id, caller, what)).live.uid
 
     async def _found(self, address: Address, id: str) -> Job | EndedJob:
         found = await self._journal.job(address, id)

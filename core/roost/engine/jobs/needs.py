@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ...contract.trigger import Trigger
     from ...ports import Alarms, Capabilities, Courier, Fetch, Host, Leases, Store
     from ..cell import Cell
+    from .following import Following
 
 
 class Needs(Protocol):
@@ -37,6 +38,7 @@ class Needs(Protocol):
     capabilities: Capabilities
     cells: dict[Address, Cell]
 
+    def following(self) -> Following: ...
     def kind(self, name: str) -> Kind: ...
     def config_of(self, kind: Kind) -> BaseModel: ...
     async def opened(self, kind: Kind) -> dict[Resource[Any], Any]: ...

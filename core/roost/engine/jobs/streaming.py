@@ -78,6 +78,9 @@ class Streams:
         self._readers: list[Future[None]] = []
         self.over = False
         """Nothing is said any more."""
+        self.stirred: Callable[[bool], object] = lambda first: None
+        """Told when the first entry under this claim is said (True), and after each batch."""
+        self._spoke = False
 
     # The life ------------------------------------------------------------------------------------------
 
@@ -171,6 +174,9 @@ class Streams:
         self._counts(entry)
         self._remember(entry)
         self._waiting += len(entry.data) + OVERHEAD
+        if not self._spoke:
+            self._spoke = True
+            self.stirred(True)
         readers, self._readers = self._readers, []
         for reader in readers:
             if not reader.done():
@@ -242,6 +248,7 @@ class Streams:
         for entry in some:
             self._waiting -= len(entry.data) + OVERHEAD
         self.stored = last
+        self.stirred(False)
 
     def _line(self, entries: list[Entry], last: int) -> StreamLine:
         assert self._claim is not None

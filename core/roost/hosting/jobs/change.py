@@ -42,11 +42,11 @@ from ...contract.job_refusals import (
     soonest,
 )
 from ...contract.refusals import moved_on
-from ...contract.stream import STREAM_KEPT, StreamLine
+from ...contract.stream import FOLLOWERS, STREAM_KEPT, Follower, StreamLine
 from .look import Look, Me
 from .tables import LIVE, NAMES, NOTE, Dialect, Sql, live_row
 
-_OF_RUN = NAMES[1:4]
+_OF_RUN = NAMES[1:5]
 """What one job leaves behind."""
 
 
@@ -99,6 +99,12 @@ class Change:
             f"DELETE FROM job_stream WHERE {{own}}NOT EXISTS(SELECT 1 FROM job WHERE {of}) AND "
             f"NOT EXISTS(SELECT 1 FROM job_end WHERE {of} AND ended>=?)"
         )
+        self._follow = say(
+            "INSERT INTO job_follow({aid}v,i,cid,name,after,at,expires) SELECT {aid}v,i,?,?,?,?,? FROM job "
+            "WHERE {own}v=? AND i=? ON CONFLICT DO UPDATE SET after=excluded.after,at=excluded.at,"
+            "expires=excluded.expires"
+        )
+        self._unfollow = say("DELETE FROM job_follow WHERE {own}v=? AND i=? AND cid=? AND name=?")
         self._gen = say("SELECT gen FROM job WHERE {own}v=? AND i=?")
 
     # Of a commit -------------------------------------------------------------------------------------
@@ -237,6 +243,15 @@ class Change:
         for first in drop:
             self._run(self._unheard, *me, *which, first)
         return True
+
+    def follow(self, me: Me, uid: str, one: Follower) -> None:
+        which = numbers(uid)
+        self._run(self._follow, one.cid, one.name, one.after, one.at, one.expires, *me, *which)
+        for old in self.look.followers(me, uid)[:-FOLLOWERS]:
+            self._run(self._unfollow, *me, *which, old.cid, old.name)
+
+    def unfollow(self, me: Me, uid: str, cid: str, name: str) -> None:
+        self._run(self._unfollow, *me, *numbers(uid), cid, name)
 
     def let_go(self, me: Me, claim: Claim, bell: int | None, due: float | None) -> bool:
         job = self._of(me, claim)

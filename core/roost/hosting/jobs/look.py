@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, TypeAlias
 
 from ...contract.job import EndedJob, Job, JournalLine, LiveJob, Note, Question, numbers
-from ...contract.stream import StreamLine
+from ...contract.stream import Follower, StreamLine
 from .tables import (
     JOB,
     LIVE,
@@ -14,6 +14,7 @@ from .tables import (
     Dialect,
     Sql,
     end,
+    follower,
     job,
     line,
     live,
@@ -68,6 +69,9 @@ class Look:
         self._streams = say(
             "SELECT first,last,claim,data FROM job_stream WHERE {own}v=? AND i=? AND first>=? AND first<=? "
             "ORDER BY first"
+        )
+        self._followers = say(
+            "SELECT cid,name,after,at,expires FROM job_follow WHERE {own}v=? AND i=? ORDER BY at,cid,name"
         )
         self._due = say("SELECT min(due) FROM job WHERE {own}held<>1")
 
@@ -125,6 +129,9 @@ class Look:
     def stream_line(self, me: Me, uid: str, first: int) -> StreamLine | None:
         found = self._sql.rows(self._streams, *me, *numbers(uid), first, first)
         return stream_line(found[0], self._back) if found else None
+
+    def followers(self, me: Me, uid: str) -> list[Follower]:
+        return [follower(row) for row in self._sql.rows(self._followers, *me, *numbers(uid))]
 
     def notes(self, me: Me, uid: str) -> list[Note]:
         return [note(row, self._back) for row in self._sql.rows(self._notes, *me, *numbers(uid))]

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol, cast
 
 from ...contract.job import EndedJob, Job, JournalLine, LiveJob, Note, NoteKind, Question, numbers
-from ...contract.stream import StreamLine
+from ...contract.stream import Follower, StreamLine
 from ...contract.trigger import Source
 
-NAMES: Final = ("job", "job_row", "job_note", "job_question", "job_stream", "job_end")
+NAMES: Final = ("job", "job_row", "job_note", "job_question", "job_follow", "job_stream", "job_end")
 LIVE: Final = "v,i,key,name,fp,started,deadline,source,principal"
 JOB: Final = f"{LIVE},run,base,claim,owner,until,due,bell,held,ended"
 """`held`: 1 = an operator holds it, a greater number = an export does, until then."""
@@ -34,6 +34,9 @@ CREATE TABLE IF NOT EXISTS job_note({aid}v INTEGER NOT NULL, i INTEGER NOT NULL,
 CREATE TABLE IF NOT EXISTS job_question({aid}v INTEGER NOT NULL, i INTEGER NOT NULL, id TEXT NOT NULL,
     name TEXT NOT NULL, asked REAL NOT NULL, expires REAL NOT NULL, closed REAL, answer TEXT, data NOT NULL,
     PRIMARY KEY({key}v, i, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS job_follow({aid}v INTEGER NOT NULL, i INTEGER NOT NULL, cid TEXT NOT NULL,
+    name TEXT NOT NULL, after TEXT NOT NULL, at REAL NOT NULL, expires REAL, PRIMARY KEY({key}v, i, cid, name)
+    ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS job_stream({aid}v INTEGER NOT NULL, i INTEGER NOT NULL, first INTEGER NOT NULL,
     last INTEGER NOT NULL, claim INTEGER NOT NULL, data NOT NULL, PRIMARY KEY({key}v, i, first)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS job_end({aid}v INTEGER NOT NULL, i INTEGER NOT NULL, key TEXT, name TEXT NOT NULL,
@@ -101,6 +104,11 @@ def line(row: Sequence[Any], back: Callable[[Any], bytes]) -> JournalLine:
 
 def stream_line(row: Sequence[Any], back: Callable[[Any], bytes]) -> StreamLine:
     return StreamLine(row[0], row[1], row[2], back(row[3]))
+
+
+def follower(row: Sequence[Any]) -> Follower:
+    cid, name, after, at, expires = row
+    return Follower(cid, name, after, float(at), None if expires is None else float(expires))
 
 
 def note(row: Sequence[Any], back: Callable[[Any], bytes]) -> Note:

@@ -19,13 +19,13 @@ from ...contract.job import (
     Question,
     mark,
 )
-from ...contract.stream import STREAM_KEPT, StreamLine
+from ...contract.stream import STREAM_KEPT, Follower, StreamLine
 
 
 class JobRows:
     """One live job. Mutable; the records in it are frozen."""
 
-    __slots__ = ("args", "job", "lines", "notes", "questions", "waiting")
+    __slots__ = ("args", "followers", "job", "lines", "notes", "questions", "waiting")
 
     def __init__(self, job: Job, args: bytes) -> None:
         self.job = job
@@ -35,6 +35,7 @@ class JobRows:
         """By id; those that were taken too."""
         self.waiting: dict[str, Note] = {}
         self.questions: dict[str, Question] = {}
+        self.followers: dict[tuple[str, str], Follower] = {}
 
 
 class Jobs:

@@ -33,7 +33,7 @@ from ...contract.job_refusals import (
     size,
     soonest,
 )
-from ...contract.stream import StreamLine
+from ...contract.stream import FOLLOWERS, Follower, StreamLine
 from .jobs import JobRows
 from .rows import Rows
 
@@ -176,6 +176,23 @@ class MemoryJournal:
             taken += len(line.data)
             page.append(line)
         return page
+
+    async def follow(self, address: Address, uid: str, follower: Follower) -> None:
+        found = self._find(address, uid)
+        if found is not None:
+            found.followers.pop((follower.cid, follower.name), None)
+            found.followers[follower.cid, follower.name] = follower
+            while len(found.followers) > FOLLOWERS:
+                del found.followers[next(iter(found.followers))]
+
+    async def unfollow(self, address: Address, uid: str, cid: str, name: str) -> None:
+        found = self._find(address, uid)
+        if found is not None:
+            found.followers.pop((cid, name), None)
+
+    async def followers(self, address: Address, uid: str) -> Sequence[Follower]:
+        found = self._find(address, uid)
+        return [] if found is None else sorted(found.followers.values(), key=lambda x: (x.at, x.cid, x.name))
 
     async def ring(self, address: Address, uid: str, note: Note | None, now: float) -> Rung:
         found = self._open(address, uid)
