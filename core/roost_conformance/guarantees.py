@@ -113,6 +113,7 @@ RULES: Final[Mapping[str, str]] = {
     "40": "Questions and signals of jobs",
     "41": "Cancelling jobs",
     "42": "The end of a job",
+    "44": "Streams of jobs",
     "46": "Limits of jobs",
     "47": "Who may do what to a job",
     "48": "Held jobs",

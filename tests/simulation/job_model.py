@@ -83,6 +83,8 @@ class JobModel:
                 if address == commit.address and job.generation == commit.generation - 1:
                     self.broken("job-moved", f"{me}: the job {uid} was not exported")
         if commit.destroy:
+            if self.streams is not None:
+                self.streams.gone(commit.address)
             self.gone = {x: job for x, job in self.gone.items() if x[0] != commit.address}
             for x in [x for x in self.live if x[0] == commit.address]:
                 self.gone[x] = self.live.pop(x)

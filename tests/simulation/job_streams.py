@@ -54,6 +54,11 @@ class Streams:
             which = address, uid
             self.readers[which] = asyncio.get_running_loop().create_task(self._follow(address, uid))
 
+    def gone(self, address: Address) -> None:
+        """Its agent is destroyed, or moves: what jobs said does not come along."""
+        for which in [which for which in self.rows if which[0] == address]:
+            del self.rows[which]
+
     def over(self, address: Address, uid: str) -> None:
         """Its end is committed."""
         by_name: dict[str, list[tuple[str, int]]] = {}

@@ -48,6 +48,8 @@ is let go."""
 CANCELLED: Final = 5.0
 """Seconds that cancelled steps get to end."""
 TURNS: Final = 3
+FOLLOWED: Final = 30.0
+"""Seconds, at most, for the last words to those who follow: of a job that ended its end's commit is waited for."""
 HIDDEN: Final = 1.5
 """For how long its message is hidden, in lengths of a claim."""
 
@@ -112,20 +114,17 @@ async def _carry(backend: LambdaBackend, bell: JobBell, message: Message, until:
         if desk.again != 0.0 or turns == TURNS:
             break
         desk.again = None  # the executor before wrote a row while this one read: read on behind it
-    await runtime.following().rest(bell.address, bell.uid, FOLLOWED)
     for address in [*runtime.cells]:  # ticks of this agent, letters to others: nothing is left to a frozen process
         await runtime.quiet(address)
     await runtime.rung()
     if desk.again is not None:
+        await runtime.following().rest(bell.address, bell.uid, 0.0)
         await message.hide(desk.again)
         return False
     if work.left is not None and not work.ended:
         await backend.bells.ring_job(bell._replace(due=work.left), max(0.0, work.left - host.now()))
+    await runtime.following().rest(bell.address, bell.uid, FOLLOWED)  # the bells are rung: nothing waits for it
     return work.spent
-
-
-FOLLOWED: Final = 30.0
-"""Seconds, at most, for the last words to those who follow: of a job that ended its end's commit is waited for."""
 
 
 class MessageDesk:
