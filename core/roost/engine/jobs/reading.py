@@ -65,7 +65,7 @@ class Reader:
         self.over = False
         """The end was told."""
         self.idle = False
-        """When it last looked, the job was with no executor."""
+        """When it last looked, the job waited: nobody had it, and its last row was still to come."""
         self._pause = SOONEST
         self._more: Future[None] | None = None
 
@@ -116,7 +116,7 @@ class Reader:
                 "minutes after its end",
                 code="no-stream",
             )
-        self.idle = isinstance(job, Job) and not job.owner
+        self.idle = isinstance(job, Job) and not job.owner and job.ended is None
         told: list[Told] = []
         lines = await self._lines()
         if lines and (told := self._void(lines[-1].claim, read(lines[-1]).cut(self.place.claim))):
