@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from roost import Agent, AgentError, App, Retry, Run, TransientError, action, job, step
+from roost import Address, Agent, AgentError, App, Retry, Run, TransientError, action, job, step
+from roost.contract.stream import StreamLine
 from roost.testing import world
 from roost.testing.jobs import StreamSeen, items
 from roost.testing.world import World
@@ -192,3 +193,18 @@ async def test_what_is_refused_is_named() -> None:
         assert found.outcome == "bad-stream bad-item limit-stream-item bad-item said limit-job-streams", found
         with pytest.raises(AgentError, match="here is no run"):
             Run.current()
+
+
+async def test_an_answer_of_30_seconds_is_about_30_rows() -> None:
+    async with world(App([Speaker])) as w:
+        CLOCK[:] = [w.host]
+        id = await w.agent(Speaker, "a").begin("talk", 300, 0.1)
+        await w.advance(seconds=40)
+        rows: list[StreamLine] = []
+        while page := [
+            x for x in await w.store.journal.streamed(Address("speaker", "a"), id, len(rows) and rows[-1].last)
+            if x.last > (rows[-1].last if rows else 0)
+        ]:  # fmt: skip
+            rows += page
+        assert 25 <= len(rows) <= 31 and rows[-1].last == 300, len(rows)
+        assert max(len(row.data) for row in rows) < 1024, "one write unit of DynamoDB each"
