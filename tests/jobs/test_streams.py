@@ -68,11 +68,12 @@ class Speaker(Agent):
 
     @step(retry=Retry(attempts=1))
     async def odd_step(self) -> str:
-        run, codes = Run.current(), []
-        for name, kind, item in (
+        run, codes = Run.current(), list[str]()
+        given: list[tuple[str, Any, Any]] = [
             ("a b", str, "x"), ("t", int, "x"), ("t", str, "x" * 70_000), ("t", float, float("nan")),
             ("t", Any, {1, 2}),
-        ):  # fmt: skip
+        ]  # fmt: skip
+        for name, kind, item in given:
             try:
                 run.stream(name, kind).emit(item)
                 codes.append("said")
