@@ -163,7 +163,7 @@ class Leases(Protocol):
     """How hosts that share a store take turns on an agent (rule 10). A host that owns its agents has none."""
 
     def lease(self) -> Lease:
-        """What `Store.load` is given: this host's name, and until when."""
+        """What `Store.load` is given: this host's name, and until when. TransientError: it must take none now."""
         ...
 
     async def renew(self, address: Address) -> None:
@@ -219,6 +219,37 @@ class Leases(Protocol):
     async def answered(self, address: Address, n: int) -> bytes | None: ...
     async def withdraw(self, address: Address, n: int) -> bool:
         """Take a guest back; False = it is not there any more."""
+        ...
+
+
+class Holds(Leases, Protocol):
+    """The same where a host keeps what it took: as long as it is sure of itself, until it is asked or has no use for
+    it. Who rings or posts is counted, so that nothing is missed between a look and the next."""
+
+    async def request(self, address: Address) -> None:
+        """Ask whoever holds the agent to give it back."""
+        ...
+
+    async def rings(self, address: Address) -> int:
+        """How often somebody rang, in all."""
+        ...
+
+    async def heard(self, address: Address, rings: int) -> None:
+        """Whoever rang so far is provided for: what they posted is in the image, and the agent is armed for it."""
+        ...
+
+
+class Terms(Protocol):
+    """On what terms a host has its agents, handed in by its backend: it owns them (`engine/owning.py`), leases each
+    while it works (`engine/leased/leasing.py`), or holds them while it is sure (`engine/held/holding.py`)."""
+
+    @property
+    def leases(self) -> Leases | None:
+        """How hosts take turns; None: this one owns its agents."""
+        ...
+
+    def cells(self) -> tuple[type[Any], Callable[[Any], Coroutine[Any, Any, None]]]:
+        """The class of its cells, and the work of their pumps."""
         ...
 
 
@@ -372,7 +403,7 @@ class Ports:
     alarms: Alarms
     host: Host
     fetch: Fetch
-    leases: Leases | None = None
-    """Where hosts share the store."""
+    terms: Terms | None = None
+    """Of hosts that share the store; None: this one owns its agents."""
     verify: Verify | None = None
     """The platform's, where Python has no package cryptography."""

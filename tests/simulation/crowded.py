@@ -9,6 +9,7 @@ from typing import Final
 
 import pytest
 
+from roost.engine.held import held
 from roost.engine.leased import giving, tenure
 from roost.hosting.memory import rows
 from roost_lambda import reads as dynamo_reads
@@ -27,6 +28,6 @@ def crowded(seed: int) -> Generator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if seed % EACH == EACH - 1:
             object_store()
-            for module in (rows, reads, dynamo_reads, giving, tenure, sys.modules["roost_cloudflare.reads"]):
+            for module in (rows, reads, dynamo_reads, giving, tenure, held, sys.modules["roost_cloudflare.reads"]):
                 patch.setattr(module, "LETTERS", FEW)
         yield

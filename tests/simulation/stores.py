@@ -16,6 +16,7 @@ from . import objects, sqlite
 from .cluster import Cluster
 from .fleet import Fleet
 from .history import History
+from .pool import Pool
 from .setting import Setting
 from .world import World
 
@@ -84,7 +85,12 @@ def _dynamo(setting: Setting, rng: Random, history: History, faults: Faults) -> 
     yield Fleet(setting, rng, history, faults)
 
 
+@contextmanager
+def _pool(setting: Setting, rng: Random, history: History, faults: Faults) -> Generator[World]:
+    yield Pool(setting, Opened(MemoryStore()), rng, history, faults)
+
+
 STORES: Final = {
     "dynamo": Maker(_dynamo, 4, jobs=False), "memory": _owned(_memory), "objects": _owned(_objects),
-    "sqlite": _owned(_sqlite),
+    "pool": Maker(_pool, 4, jobs=False), "sqlite": _owned(_sqlite),
 }  # fmt: skip

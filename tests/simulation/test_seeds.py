@@ -15,8 +15,14 @@ from roost.testing.faults import FAULTS
 from .__main__ import chunk, replay
 from .run import simulate
 
-SEEDS = {"dynamo": (0, 2, 130), "memory": (100_000, 17, 500), "objects": (0, 2, 250), "sqlite": (0, 4, 185)}
-"""Store -> the first seed, how many chunks, seeds in each: 10,000 in all."""
+SEEDS = {
+    "dynamo": (0, 2, 130),
+    "memory": (100_000, 17, 500),
+    "objects": (0, 2, 250),
+    "pool": (0, 2, 60),
+    "sqlite": (0, 4, 185),
+}
+"""Store -> the first seed, how many chunks, seeds in each: 10,120 in all."""
 CHUNKS = [(store, first + n * size, size) for store, (first, count, size) in SEEDS.items() for n in range(count)]
 FOUND = [
     ("memory", 104_477),
@@ -50,6 +56,12 @@ SHARED_FAULTS = {
     "fault:dynamo.update_item:ghost", "fault:dynamo.transact_write_items:ghost", "fault:dynamo.update_item:freeze",
     "fault:bells.ring:fail", "fault:bells.ring:lose", "fault:queue:duplicate", "fault:queue:late", "fault:host:crash",
     "fault:host:overran", "fault:wire.send:fail", "guest", "answered", "withdrawn", "relay", "sweep", "settle",
+}  # fmt: skip
+
+POOL_FAULTS = {
+    "fault:host:pause", "fault:host:crash", "fault:notify:lost", "fault:pool.beat:fail", "fault:pool.poll:fail",
+    "fault:leases.leave:fail", "fault:store.commit:lose", "fault:store.park:lose", "marked-dead", "over", "take",
+    "leave",
 }  # fmt: skip
 
 
@@ -87,6 +99,8 @@ def wanted(store: str) -> set[str]:
     if store == "dynamo":
         found |= SHARED_FAULTS
         return found | {f"fault:dynamo.{call}:{fault}" for call in TABLE_CALLS for fault in FAULTS}
+    if store == "pool":
+        return (found - {"gap", "migrate", "operator:migrate"}) | POOL_FAULTS
     found |= NETWORK | JOBS | {"fault:journal.append:crash-after", "ask:ask-timeout", "deploy", "quarantine:export"}
     for call in CALLS if store == "memory" else ():
         for fault in FAULTS:

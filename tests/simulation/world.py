@@ -57,7 +57,7 @@ class World(ABC):
         self.gateway = Gateway(self.model, sticky=setting.sticky)
         self.outside = Outside(history, rng)
         self.machines: list[Machine] = []
-        self.booted = 0
+        self.booted: int = 0
         self.release: Callable[[], int] = lambda: 1
         """Which version of the app the next host has."""
         self.app: Callable[[int], App] = app.make

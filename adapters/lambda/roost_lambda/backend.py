@@ -19,6 +19,7 @@ from roost.contract.errors import RoostError, TransientError, Unreadable
 from roost.contract.result import TickResult
 from roost.contract.trigger import Call, Caller, Lane, Trigger
 from roost.contract.unsent import refused_for_good
+from roost.engine.leased.leasing import Leasing
 from roost.engine.leased.tenure import LINGER, Tenure
 from roost.engine.runtime import Runtime
 from roost.ports import Capabilities, Fetch, Future, Host, Ports, Wire
@@ -161,7 +162,7 @@ class LambdaBackend:
         self.bells = bells
         self.host = host
         courier = TableCourier()
-        ports = Ports(store, courier, wire, NoAlarms(), host, fetch, TableLeases(store, bells, host))
+        ports = Ports(store, courier, wire, NoAlarms(), host, fetch, Leasing(TableLeases(store, bells, host)))
         self.runtime = LambdaRuntime(app, ports, capabilities, config=config, restless=restless)
         self.runtime.memory = store.memory
         self.runtime.bells, self.runtime.ringing = bells, []

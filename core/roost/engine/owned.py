@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ..contract.commit import Commit
     from ..contract.errors import RoostError
+    from ..tick.image import Image
     from ..tick.tick import Tick
     from .mailbox import Waiting
 
@@ -39,6 +40,14 @@ class Owned:
 
     def quarantined(self) -> None:
         """Nothing runs here: whoever waits elsewhere must learn it."""
+
+    def retire(self) -> bool:
+        """It is idle, or its host ends: whether it may be dropped now. False: it is given back first."""
+        return True
+
+    def committed(self) -> Image | None:
+        """The image, if it is surely what the store holds; asked of hosts that share it."""
+        return None
 
     def undelivered(self, failures: int) -> bool:
         """A receiver was not reached, so often in a row; whether to give it up until the next load."""

@@ -30,7 +30,7 @@ async def read(cell: Cell, waiting: Waiting) -> None:
     started = host.monotonic()
     try:
         if cell.leases is not None:  # as committed, taking no lease
-            image = Image(await cell.runtime.snapshot(cell.address))
+            image = cell.committed() or Image(await cell.runtime.snapshot(cell.address))
         else:
             image = cell.image or await ready(cell)
         if cell.status == "quarantined":

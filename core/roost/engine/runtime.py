@@ -28,7 +28,7 @@ from .lifecycle import move
 from .mailbox import Waiting
 from .meter import meter_for
 from .operating import Operating
-from .pump import Pump
+from .owning import Owning
 from .readonly import read
 from .room import crowded
 from .subscribers import Subscriber
@@ -71,13 +71,9 @@ class Runtime(Operating):
         restless: bool = False,
     ) -> None:
         super().__init__(app, ports, config, restless=restless)
-        self._cell: type[Cell] = Cell
-        self._work: Work = Pump[Cell]().run
-        if ports.leases is not None:
-            from .leased.pump import LeasedPump
-            from .leased.tenure import Tenure
-
-            self._cell, self._work = Tenure, LeasedPump().run
+        self._cell: type[Cell]
+        self._work: Work
+        self._cell, self._work = (ports.terms or Owning()).cells()
         self.capabilities = capabilities
         self.idle_after = idle_after
         self.cells = {}
@@ -333,6 +329,11 @@ class Runtime(Operating):
             cell.forget()
         return True
 
+    def give_up(self, address: Address) -> None:
+        """Another host asks for the agent."""
+        if (cell := self.cells.get(address)) is not None:
+            cell.retire()
+
     def _sweep(self) -> None:
         self._sweeper = self.host.call_later(self._sweep_pause, self._sweep) if self.sweep() else None
 
@@ -340,6 +341,8 @@ class Runtime(Operating):
         """Put to sleep what has been idle for `idle_after` seconds; how many stay awake."""
         edge = self.host.monotonic() - self.idle_after
         for address in [a for a, c in self.cells.items() if c.used <= edge and c.idle]:
+            if not self.cells[address].retire():
+                continue
             cell = self.cells.pop(address)
             if cell.image is not None:
                 cell.status = move(move(cell.status, "draining"), "asleep")
@@ -376,6 +379,9 @@ class Runtime(Operating):
         if self.jobs is not None:
             await self.jobs.drain(seconds)
         while self.host.monotonic() < edge and any(c.pumping for c in self.cells.values()):
+            await self.host.sleep(0.01)
+        left = [cell for cell in self.cells.values() if not cell.retire()]
+        while self.host.monotonic() < edge and any(cell.pumping for cell in left):
             await self.host.sleep(0.01)
         self.halt()
         await self.resources.close()

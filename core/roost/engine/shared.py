@@ -39,7 +39,7 @@ class Shared(AgentServices[Tick]):
         self.app = app
         self.store, self.courier, self.wire = ports.store, ports.courier, ports.wire
         self.alarms, self.host, self.fetch = ports.alarms, ports.host, ports.fetch
-        self.leases, self.verify = ports.leases, ports.verify
+        self.leases, self.verify = None if ports.terms is None else ports.terms.leases, ports.verify
         self.limits = app.limits
         self.named = app.auth is not None
         """Clients can be told apart, so one has no more than its share."""

@@ -42,6 +42,7 @@ async def _insist(tenure: Tenure, waiting: Waiting, deadline: float) -> None:
     """The rare trigger that can't be parked tries again in a while."""
     host = tenure.runtime.host
     try:
+        await tenure.insist()
         await host.sleep(0.05 + host.entropy() % 100 / 1000)
         if host.monotonic() >= deadline:
             tenure.refuse(waiting, TransientError("another host works on this agent", code="busy"))

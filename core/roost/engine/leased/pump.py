@@ -36,7 +36,7 @@ class LeasedPump(Pump[Tenure]):
             image = await ready(tenure)
         except RoostError as error:
             if error.code == "busy":
-                await _busy_look(tenure, heard)
+                await busy_look(tenure, heard)
             else:
                 await tenure.rearm_later()
             return
@@ -110,7 +110,8 @@ async def _late(tenure: Tenure, image: Image, now: float) -> None:
         await tenure.rearm_later()
 
 
-async def _busy_look(tenure: Tenure, heard: list[float | None]) -> None:
+async def busy_look(tenure: Tenure, heard: list[float | None]) -> None:
+    """Another host has the agent: it is made to look."""
     wakes = set(heard)
     try:
         if await tenure.leases.ring(tenure.address, None if len(wakes) > 1 else wakes.pop() if wakes else 0.0):

@@ -115,17 +115,24 @@ class Tenure(Cell):
             self.away = now + TURNED
         else:
             self.tries = 0
-            if found.taken == "given":
-                self.belled = found.armed
-            elif found.taken == "dead":
-                self.belled = None
-                self._set_bell(found.armed)
-            elif found.armed is not None and found.armed > self.runtime.host.now():
-                self._set_bell(found.armed)
+            await self.took(found)
             if found.released < self.shown <= found.version:  # what this host let out it need not let out again
                 found = replace(found, released=self.shown)
-            self.renewal.begin()
         return found
+
+    async def took(self, found: Snapshot) -> None:
+        """The agent is this host's now."""
+        if found.taken == "given":
+            self.belled = found.armed
+        elif found.taken == "dead":
+            self.belled = None
+            self._set_bell(found.armed)
+        elif found.armed is not None and found.armed > self.runtime.host.now():
+            self._set_bell(found.armed)
+        self.renewal.begin()
+
+    async def insist(self) -> None:
+        """A trigger that can't be parked waits for the agent."""
 
     def quarantined(self) -> None:
         image = self.image
