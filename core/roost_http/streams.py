@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 from pydantic_core import to_json
 
 from roost.contract.errors import RoostError
-from roost.contract.stream import DEFAULT
 
 from . import path, query
 from .answer import Answer, as_json, fault
@@ -42,7 +41,7 @@ async def stream(x: Exchange) -> Answer | None:
     job, name = path.text(parts[6], "the job's id"), path.text(parts[7], "the stream's name")
     after = x.header(b"last-event-id") or query.plain(x.query, "after") or ""
     wait = query.number(x.query, "wait", 0, 0, WAIT)
-    reader = await x.runtime.job_desk().stream(x.address, job, name or DEFAULT, x.caller, after)
+    reader = await x.runtime.job_desk().stream(x.address, job, name, x.caller, after)
     accept = x.header(b"accept").lower()
     if "text/event-stream" not in accept:
         return _as_json(reader, await _some(x, reader, wait))

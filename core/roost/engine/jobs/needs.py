@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import logging
+    from collections.abc import Callable
 
     from pydantic import BaseModel
 
@@ -16,10 +17,18 @@ if TYPE_CHECKING:
     from ...contract.commit import Letter
     from ...contract.limits import Limits
     from ...contract.result import TickResult
+    from ...contract.stream import Follower
     from ...contract.trigger import Trigger
     from ...ports import Alarms, Capabilities, Courier, Fetch, Host, Leases, Store
     from ..cell import Cell
-    from .following import Following
+
+
+class Follows(Protocol):
+    """Who tells connections what jobs say: following.py."""
+
+    def begin(
+        self, address: Address, uid: str, who: Follower, local: Callable[[], Any], *, anew: bool = True
+    ) -> None: ...
 
 
 class Needs(Protocol):
@@ -38,7 +47,7 @@ class Needs(Protocol):
     capabilities: Capabilities
     cells: dict[Address, Cell]
 
-    def following(self) -> Following: ...
+    def following(self) -> Follows: ...
     def kind(self, name: str) -> Kind: ...
     def config_of(self, kind: Kind) -> BaseModel: ...
     async def opened(self, kind: Kind) -> dict[Resource[Any], Any]: ...
