@@ -145,6 +145,8 @@ async def test_an_agent_is_taken_from_a_host_that_is_marked_dead_and_from_no_oth
         taken = await store.load(writer.address, Lease("two", 0.0))
         assert isinstance(taken, Snapshot) and (taken.fence, taken.taken) == (3, "dead")
         await refused(Fenced, store.commit(writer.draft(state=b"late", fence=2)))
+        error = await refused(TransientError, store.load(writer.address, Lease("one", 0.0)))
+        assert error.code == "host-over", "who is marked dead takes nothing, whoever has it"
         await writer.write(state=b"2", fence=3, yield_lease=True)
         given = await store.load(writer.address, Lease("three", 0.0))
         assert isinstance(given, Snapshot) and given.taken == "given"

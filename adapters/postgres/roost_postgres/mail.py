@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from roost.contract.address import Address
 from roost.contract.commit import Busy, Lease, Letter, Snapshot, Taken
+from roost.contract.errors import TransientError
 from roost.contract.refusals import full, joined
 from roost.contract.room import hogged, share_of
 
@@ -30,11 +31,13 @@ _TICKET: Final = (
 )
 _CLAIM: Final = (
     "WITH was AS MATERIALIZED (SELECT aid,holder FROM roost.head WHERE kind=$1 AND key=$2 FOR NO KEY UPDATE),"
-    "free AS (SELECT aid,holder FROM was WHERE holder IS NULL OR holder=$3 OR NOT EXISTS("
-    "SELECT 1 FROM roost.host WHERE id=was.holder AND NOT dead)),"
+    "free AS (SELECT aid,holder FROM was WHERE (holder IS NULL OR holder=$3 OR NOT EXISTS("
+    "SELECT 1 FROM roost.host WHERE id=was.holder AND NOT dead)) "
+    "AND NOT EXISTS(SELECT 1 FROM roost.host WHERE id=$3 AND dead)),"
     "mine AS (UPDATE roost.head h SET fence=fence+1,holder=$3 FROM free WHERE h.aid=free.aid) "
     "SELECT was.holder,EXISTS(SELECT 1 FROM free),"
-    "(SELECT extract(epoch FROM until)::float8 FROM roost.host WHERE id=was.holder) FROM was"
+    "(SELECT extract(epoch FROM until)::float8 FROM roost.host WHERE id=was.holder),"
+    "EXISTS(SELECT 1 FROM roost.host WHERE id=$3 AND dead) FROM was"
 )
 
 
@@ -124,7 +127,9 @@ async def claim(link: Connection, book: Book, address: Address, lease: Lease) ->
         await make(link, await book.fresh(link), *address)
         row = await link.fetchrow(_CLAIM, *names(address), me)
         assert row is not None
-    holder, free, until = row
+    holder, free, until, over = row
+    if over:
+        raise TransientError(f"the host {lease.owner} was marked dead: it takes nothing any more", code="host-over")
     if not free:
         return Busy(until or 0.0)
     taken: Taken = "given" if holder is None else "kept" if holder == me else "dead"
