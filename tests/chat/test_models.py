@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterable
 from datetime import timedelta
@@ -238,3 +239,13 @@ def test_models_come_from_the_environments_text() -> None:
                  "openai-responses": Provider(api_key=key)}))  # fmt: skip
     assert type(made).__name__ == "FallbackModel"
     assert "secret" not in repr(Models(providers={"a": Provider(api_key=SecretStr("secret"))}))
+
+
+async def test_a_synchronous_tool_has_a_thread_of_its_own(tmp_path: Path) -> None:
+    @WAYS["text"].tool_plain
+    def block() -> str:
+        return "no" if threading.current_thread() is threading.main_thread() else "yes"
+
+    outcome, provider = await run(tmp_path / "a.db", "text", Call("block"), Say("done"))
+    assert outcome[0] == "done"
+    assert provider.asked[1].body["messages"][-1]["content"] == "yes"
