@@ -16,7 +16,7 @@ from .answer import JSON, NO_SNIFF, NO_STORE, Answer, as_json
 from .exchange import Exchange
 
 if TYPE_CHECKING:
-    from roost.contract.job import JobMark
+    from roost.contract.job_mark import JobMark
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _CHECKSUM: Final = re.compile(rb'"sha256":"([0-9a-f]{64})"}\Z')
@@ -125,7 +125,7 @@ async def destroy(x: Exchange) -> Answer:
 
 def _marks(given: str) -> tuple[JobMark, ...]:
     """`id:claim:bell` of each live job, as its export says, with commas between them."""
-    from roost.contract.job import JobMark
+    from roost.contract.job_mark import JobMark
 
     found: list[JobMark] = []
     for one in filter(None, given.split(",")):

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from roost import Address, Agent, App, JobDone, Run, Trigger, action, job
-from roost.contract.job import JobMark
+from roost.contract.job_mark import JobMark
 from roost.contract.result import TickResult
 from roost.contract.trigger import NOTHING, Destroy, Import, TriggerKind
 from roost.testing import world

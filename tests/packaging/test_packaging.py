@@ -77,7 +77,8 @@ def test_every_package_imports(python: Path, tmp_path: Path) -> None:
 
 def test_a_new_project_answers(python: Path, tmp_path: Path) -> None:
     roost = python.parent / "roost"
-    run(roost, "new", "chat", "hello", cwd=tmp_path)
+    assert "pip install 'roost[models]'" in run(roost, "new", "chat", "thinks", cwd=tmp_path)
+    run(roost, "new", "counter", "hello", cwd=tmp_path)
     server = subprocess.Popen(
         [roost, "dev", "--port", "0"],
         cwd=tmp_path / "hello",

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from roost.contract.address import Address
 from roost.contract.errors import NotFound, RoostError, TransientError
-from roost.contract.job import JobMark
+from roost.contract.job_mark import JobMark
 from roost.contract.result import TickResult
 from roost.contract.trigger import Call, Caller, Destroy, Import, Lane, Nothing, Trigger
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from roost.contract.address import Address
 from roost.contract.commit import Busy, Commit
-from roost.contract.job import Claim, Claimed, EndedJob, Job, JobMark, JournalLine, LiveJob, Note, Question, Rung
+from roost.contract.job import Claim, Claimed, EndedJob, Job, JournalLine, LiveJob, Note, Question, Rung
+from roost.contract.job_mark import JobMark
 from roost.contract.job_refusals import no_job, not_ours
 from roost.contract.refusals import moved_on
 from roost.contract.stream import Follower, StreamLine

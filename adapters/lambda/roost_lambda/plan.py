@@ -58,7 +58,8 @@ from .table import Table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from roost.contract.job import JobMark, LiveJob
+    from roost.contract.job import LiveJob
+    from roost.contract.job_mark import JobMark
 
 INLINE: Final = 2048
 """Bytes of a state that lives in the head: every update is charged for the whole item."""

@@ -19,7 +19,7 @@ from .plan import Desk, Plan
 from .reads import Reads
 
 if TYPE_CHECKING:
-    from roost.contract.job import JobMark
+    from roost.contract.job_mark import JobMark
 
 
 class Writes:

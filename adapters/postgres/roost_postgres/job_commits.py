@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from roost.contract.address import Address
 from roost.contract.commit import Commit
-from roost.contract.job import ENDED, KEPT, JobKept, JobMark, JobMoved, JobStart, LiveJob, mark, numbers
+from roost.contract.job import ENDED, KEPT, JobKept, JobMoved, JobStart, LiveJob, mark, numbers
+from roost.contract.job_mark import JobMark
 from roost.contract.refusals import moved_on
 from roost.contract.stream import STREAM_KEPT
 

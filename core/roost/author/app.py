@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..contract.address import Address, check_key
 from ..contract.caller import APP
@@ -22,11 +22,11 @@ from .remote import Remote, RemoteAction, typed
 if TYPE_CHECKING:
     import httpx
 
-    from ..contract.result import TickResult
-    from ..ports import Host, Verify
+    from ..ports import Verify
     from .agent import Agent
     from .chunks import Chunks
     from .may import May
+    from .server import Server
 
 A = TypeVar("A", bound="Agent[Any, Any]")
 Proceed = Callable[[], Awaitable[None]]
@@ -79,16 +79,6 @@ async def PUBLIC(credentials: Credentials) -> Caller | None:
     """`App(auth=PUBLIC)`: whoever reaches the app may do all that callers may do. Said by name, so that nobody deploys
     such an app without knowing."""
     return None
-
-
-class Server(Protocol):
-    """What serves an app in this process, as far as `App.agent` needs it."""
-
-    @property
-    def host(self) -> Host: ...
-    async def dispatch(
-        self, address: Address, trigger: Trigger, live: Callable[[bytes, bytes], None] | None = None
-    ) -> TickResult: ...
 
 
 class App:

@@ -13,8 +13,8 @@ from .equality import adapter
 if TYPE_CHECKING:
     from ..contract.trigger import Trigger
     from ..ports import Future
-    from .app import Server
     from .remote import RemoteAction
+    from .server import Server
 
 BACKLOG: Final = 1024 * 1024
 """Bytes of chunks that wait for their reader."""

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from .job import (
         JobEnd,
         JobKept,
-        JobMark,
         JobMoved,
         JobStart,
         LiveJob,
     )  # a process whose agents have no jobs never loads it
+    from .job_mark import JobMark
 
 SCHEMA: Final = 1
 """Version of the stored records. A store that holds a newer one answers TransientError (rule 12)."""

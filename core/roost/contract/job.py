@@ -6,9 +6,10 @@ neither touches the agent's version nor waits for its mailbox.
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from .address import Address
+from .job_mark import JobMark
 from .record import record
 from .trigger import Source
 
@@ -91,14 +92,6 @@ class JobKept:
     """In the commit of an import: what a job came to that had ended, the newest last."""
 
     ended: EndedJob
-
-
-class JobMark(NamedTuple):
-    """What a live job was like: another claim or bell, and something happened since."""
-
-    uid: str
-    claim: int
-    bell: int
 
 
 @record

@@ -14,7 +14,7 @@ from .address import Address
 from .record import record
 
 if TYPE_CHECKING:
-    from .job import JobMark
+    from .job_mark import JobMark
 
 TriggerKind: TypeAlias = Literal[
     "start", "request", "call", "message", "connect", "disconnect", "alarm",

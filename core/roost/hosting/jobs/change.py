@@ -17,7 +17,6 @@ from ...contract.job import (
     EndedJob,
     Job,
     JobKept,
-    JobMark,
     JobMoved,
     JobStart,
     LiveJob,
@@ -27,6 +26,7 @@ from ...contract.job import (
     mark,
     numbers,
 )
+from ...contract.job_mark import JobMark
 from ...contract.job_refusals import (
     answerable,
     crowded,

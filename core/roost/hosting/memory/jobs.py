@@ -11,7 +11,6 @@ from ...contract.job import (
     Job,
     JobEnd,
     JobKept,
-    JobMark,
     JobMoved,
     JobStart,
     JournalLine,
@@ -19,6 +18,7 @@ from ...contract.job import (
     Question,
     mark,
 )
+from ...contract.job_mark import JobMark
 from ...contract.stream import STREAM_KEPT, Follower, StreamLine
 
 
