@@ -12,7 +12,7 @@ from typing import Any
 from pydantic_ai import _utils
 from pydantic_ai._agent_graph import set_agent_graph_sleep
 
-from roost.author.run import INSIDE
+from roost.author.work import INSIDE
 
 
 @contextmanager

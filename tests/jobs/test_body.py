@@ -15,8 +15,9 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from roost.author.job_errors import StepFailed, StepUnknown
-from roost.author.run import Run, StepWork
+from roost.author.run import Run
 from roost.author.step import step
+from roost.author.work import StepWork
 from roost.contract.errors import AgentError, Rejected
 from roost.contract.journal import Fact
 from roost.engine.jobs.body import Body, Diverged, failure

@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from roost.author.run import StepWork
+from roost.author.work import StepWork
 from roost.contract.errors import Quarantined, RoostError
 from roost.contract.job import Job
 from roost.engine.due import load_state

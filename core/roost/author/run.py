@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import blake2b
 from inspect import iscoroutinefunction
 from logging import LoggerAdapter
 from random import Random
-from typing import TYPE_CHECKING, Any, Final, NoReturn, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Final, NoReturn, ParamSpec, TypeVar, cast, overload
 from uuid import UUID
 
 from pydantic_core import from_json
@@ -24,9 +24,7 @@ from ..contract.stream import DEFAULT
 from .action import Retry
 from .asking import (
     Answer,
-    QuestionWork,
     ResultWork,
-    WaitWork,
     adapter_of,
     answer_decoder,
     question_id,
@@ -36,6 +34,7 @@ from .asking import (
 )  # fmt: skip
 from .remote import RemoteAction, typed
 from .step import Once, StepOptions, StepTarget, step_target
+from .work import INSIDE, Again, Asks, CallWork, ReadWork, Scope, StepWork, TickWork
 
 if TYPE_CHECKING:
     import httpx
@@ -51,96 +50,10 @@ Cancelled = asyncio.CancelledError
 """What the body of a job hears that is cancelled: let it pass, when what must be tidied is tidied."""
 
 
-@dataclass(frozen=True, slots=True)
-class StepWork:
-    """A step that the body asked for: what its executor runs."""
-
-    target: StepTarget
-    options: StepOptions
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    thread: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class TickWork:
-    """A tick of the job's own agent."""
-
-    action: Action
-    args: tuple[Any, ...]
-    """JSON data."""
-    kwargs: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ReadWork:
-    """A readonly action of the job's own agent."""
-
-    action: Action
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class CallWork:
-    """An action of another agent."""
-
-    target: RemoteAction
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-
-
 _SAID: Final[Any] = object()
 """A step's type is what its annotation says."""
-Work = StepWork | TickWork | ReadWork | CallWork | QuestionWork | WaitWork | ResultWork
-
-
-class Scope(Protocol):
-    """The step that runs."""
-
-    attempt: int
-    """From 1."""
-
-    def http(self) -> httpx.AsyncClient: ...
-
-    def act(self, work: TickWork | CallWork) -> Coroutine[Any, Any, bytes]: ...
-    def say(self, name: str, data: bytes) -> None: ...
-
-
-INSIDE: Final[ContextVar[Scope | None]] = ContextVar("roost_step", default=None)
-"""Set in a step and what it starts; None in the body."""
 RUNNING: Final[ContextVar[Run | None]] = ContextVar("roost_run", default=None)
 """Set in the body, its steps and what they start."""
-
-
-class Asks(Protocol):
-    """What the loop of a body does for `Run`."""
-
-    def now(self) -> float:
-        """Epoch seconds: when what the body heard last happened."""
-        ...
-
-    def branch(self) -> str:
-        """Which branch of the body runs."""
-        ...
-
-    def here(self) -> bool:
-        """Whether it is the body that calls this."""
-        ...
-
-    def ask(
-        self, name: str, arguments: bytes, work: Any, decode: Callable[[bytes], Any], *, once: bool = False
-    ) -> asyncio.Future[Any]:
-        """Ask for what the journal will keep. `once`: it must not begin before the journal says so."""
-        ...
-
-
-class Again(BaseException):
-    """The body ends, and the job begins anew: not to be caught."""
-
-    def __init__(self, arguments: bytes) -> None:
-        super().__init__("the job begins anew: let `run.again` end its body")
-        self.arguments = arguments
 
 
 class Run:

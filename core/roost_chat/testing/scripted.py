@@ -11,7 +11,7 @@ from pydantic_ai import exceptions as ai
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart, UserPromptPart
 from pydantic_ai.models.function import AgentInfo, DeltaToolCall, DeltaToolCalls, FunctionModel
 
-from roost.author.run import INSIDE
+from roost.author.work import INSIDE
 
 from .script import Busy, Call, Calls, Cut, Entry, Say, Script, Slow, WrongJSON
 

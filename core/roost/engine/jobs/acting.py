@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...author.run import CallWork, ReadWork, TickWork
+from ...author.work import CallWork, ReadWork, TickWork
 from ...contract.errors import TransientError
 from ...contract.fingerprint import fingerprint_of
 from ...contract.result import TickResult

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ...author.action import Retry
 from ...author.job_errors import Fatal
-from ...author.run import INSIDE, StepWork
+from ...author.work import INSIDE, StepWork
 from ...contract.encoding import checked
 from ...contract.errors import AgentError, Rejected, RoostError, TransientError, sole
 from ...contract.job import ROW_BYTES

@@ -20,7 +20,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from pydantic_core import from_json, to_json
 
-from ...author.run import Again
+from ...author.work import Again
 from ...contract.encoding import encode
 from ...contract.errors import AgentError, LimitExceeded, RoostError, sole
 from ...contract.job import OUTCOME_BYTES, ROW_BYTES, Note

@@ -20,7 +20,7 @@ from contextvars import Context
 from functools import partial
 from typing import Any, Final, TypeVarTuple, cast
 
-from ...author.run import Again
+from ...author.work import Again
 from ...contract.errors import AgentError
 from .ordered import OrderedFuture, OrderedLoop, OrderedTask, PendingCall
 from .unjournaled import Unjournaled, refuse_unjournaled

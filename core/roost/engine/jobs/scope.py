@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from ...author.agent import AgentServices
 from ...author.remote import typed
-from ...author.run import INSIDE, CallWork, TickWork
+from ...author.work import INSIDE, CallWork, TickWork
 from .acting import act
 from .unjournaled import Unjournaled
 
