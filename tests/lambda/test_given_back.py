@@ -14,7 +14,7 @@ from roost.contract.address import Address
 from roost.contract.commit import Lease, Snapshot
 from roost.engine.guest_codec import answered, pack
 from roost_lambda.client import Calls, Client, Lost, Refused
-from roost_lambda.plan import HOLD
+from roost_lambda.desk import HOLD
 
 from .hosts import Counter, Fleet, Tally, increment
 

@@ -17,7 +17,7 @@ from roost.engine.guest_codec import answered, pack
 from roost.engine.leased import renewal
 from roost.engine.leased.tenure import LINGER
 from roost_lambda.backend import LambdaBackend
-from roost_lambda.plan import HOLD
+from roost_lambda.desk import HOLD
 
 from .faults import Faulty
 from .hosts import Fleet, Slow, increment

@@ -12,11 +12,12 @@ import pytest
 from roost.engine.leased import guests, pump, tenure
 from roost_lambda import backend, frame_lanes, keys, rows
 from roost_lambda.change import Change
+from roost_lambda.desk import HOLD
 from roost_lambda.frame_lanes import FrameGap, Lanes
 from roost_lambda.head import Head
 from roost_lambda.lease import HeadLease
 from roost_lambda.leases import TableLeases
-from roost_lambda.plan import HOLD, Plan
+from roost_lambda.plan import Plan
 from roost_lambda.table import Table
 
 from .mutation import Mutation

@@ -21,10 +21,10 @@ from roost_lambda import keys
 from roost_lambda.backend import LambdaBackend
 from roost_lambda.bells import JobBell
 from roost_lambda.client import TIMEOUT, Lost, Reason, Refused
+from roost_lambda.desk import HOLD
 from roost_lambda.frame_lanes import Lanes
 from roost_lambda.gateway import ApiGateway
 from roost_lambda.head import head
-from roost_lambda.plan import HOLD
 from roost_lambda.sockets import HANG_UPS, Sockets
 from roost_lambda.store import DynamoStore
 from roost_lambda.table import Table

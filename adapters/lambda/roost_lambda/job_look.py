@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from roost.contract.address import Address
+from roost.contract.errors import TransientError
 from roost.contract.job import ENDED, EndedJob, Job, JournalLine, Note, Question
 from roost.contract.stream import Follower, StreamLine
 
 from . import job_items as items
 from . import keys, rows
-from .client import Item
+from .client import Item, Refused
 from .head import Head, head
 from .table import Table
 
@@ -154,3 +155,10 @@ class JobLook:
     async def due(self, address: Address) -> float | None:
         times: Sequence[float | None] = [job.due for job in await self.jobs(address) if not job.held]
         return min((at for at in times if at is not None), default=None)
+
+
+def in_the_way(refused: Refused) -> Item | None:
+    """What stood in the way of a condition; any other refusal goes on."""
+    if refused.code != "ConditionalCheckFailedException":
+        raise TransientError(f"DynamoDB refused a job's item: {refused}", code="store") from refused
+    return refused.item

@@ -32,7 +32,7 @@ from .change import Change
 from .client import Item, Refused
 from .columns import WAKE_AT, WAKE_SHARD
 from .job_bells import JobBells
-from .job_look import JobLook, Seen
+from .job_look import JobLook, Seen, in_the_way
 from .table import Table
 
 TAKEN: Final = 10
@@ -87,7 +87,7 @@ class DynamoJournal:
         try:
             item = await self._moved(pk, key, take, until)
         except Refused as refused:
-            stood = _stood(refused)
+            stood = in_the_way(refused)
             if stood is None:
                 return None
             if rows.data(stood, "x") != nonce:
@@ -110,7 +110,7 @@ class DynamoJournal:
         try:
             return items.JOB.read(await self._living(claim, put_off, until))
         except Refused as refused:
-            _stood(refused)
+            in_the_way(refused)
             raise not_ours(claim) from None
 
     async def let_go(self, claim: Claim, bell: int | None, due: float | None) -> bool:
@@ -125,7 +125,7 @@ class DynamoJournal:
         try:
             await self._living(claim, give_back, due)
         except Refused as refused:
-            stood = _stood(refused)
+            stood = in_the_way(refused)
             if stood is None:
                 raise not_ours(claim) from None
             job = items.JOB.read(stood)
@@ -209,7 +209,7 @@ class DynamoJournal:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )  # fmt: skip
         except Refused as refused:
-            stood = _stood(refused)
+            stood = in_the_way(refused)
             if stood is None:
                 stood = await self.table.get(item["pk"]["S"], item["sk"]["S"])
             return stood is not None and rows.whole(stood, "c") == claim.number
@@ -350,7 +350,7 @@ class DynamoJournal:
                 ExpressionAttributeValues={":run": rows.n(job.run)},
             )  # fmt: skip
         except Refused as refused:
-            _stood(refused)
+            in_the_way(refused)
 
     async def expire(self, claim: Claim, question: str, now: float) -> Question:
         pk = keys.partition(claim.address)
@@ -371,7 +371,7 @@ class DynamoJournal:
             try:
                 await self.table.update(pk, name, change)
             except Refused as refused:
-                _stood(refused)
+                in_the_way(refused)
                 continue
             return replace(found, closed=now)
         raise TransientError("a question changes faster than it can be read", code="store-busy")
@@ -398,10 +398,3 @@ class DynamoJournal:
 
     async def due(self, address: Address) -> float | None:
         return await self.look.due(address)
-
-
-def _stood(refused: Refused) -> Item | None:
-    """What stood in the way of a condition; any other refusal goes on."""
-    if refused.code != "ConditionalCheckFailedException":
-        raise TransientError(f"DynamoDB refused a job's item: {refused}", code="store") from refused
-    return refused.item

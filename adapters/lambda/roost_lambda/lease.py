@@ -20,9 +20,9 @@ from . import keys, rows
 from .change import Change
 from .client import Refused
 from .columns import BELL, CLAIMED, FENCE, HEARD, LEFT, OWNER, PRIOR, RELEASED, UNTIL
+from .desk import HOLD
 from .head import head
 from .memory import Held, Memory
-from .plan import HOLD
 from .reads import Moved, Reads
 from .table import Table
 

@@ -10,9 +10,9 @@ from roost.contract.commit import Lease, Letter
 from roost.ports import Host
 
 from .bells import Bells
+from .desk import HOLD
 from .lease import Bell
 from .memory import Held
-from .plan import HOLD
 from .store import DynamoStore
 
 HEAL: Final = 1.0

@@ -17,9 +17,9 @@ from . import keys, rows
 from .change import Change
 from .client import Item, Refused
 from .columns import ARMED, BELL, DUE, TICKET, WAKE_AT, WAKE_SHARD
+from .desk import WAITS
 from .head import Head, head
 from .lease import Bell
-from .plan import WAITS
 from .reads import Reads
 from .table import Table
 

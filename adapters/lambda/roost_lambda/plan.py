@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass
 from random import SystemRandom
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from roost.contract.commit import SCHEMA, Commit, Gone, Schedule, Unschedule
 from roost.contract.errors import LimitExceeded
@@ -51,9 +49,9 @@ from .columns import (
     WAKE_SHARD,
     Column,
 )
+from .desk import HEAVY, HOLD, WAITS, Desk, Write
 from .head import Head
-from .memory import Held, Memory
-from .table import Table
+from .memory import Held
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,40 +61,8 @@ if TYPE_CHECKING:
 
 INLINE: Final = 2048
 """Bytes of a state that lives in the head: every update is charged for the whole item."""
-ITEMS: Final = 100
-"""Lines of one transaction (DynamoDB)."""
-HOLD: Final = 6.0
-"""Seconds of a lease; commits extend it, and a timer while a tick runs: how long a dead holder keeps others waiting."""
-WAITS: Final = 30 * 24 * 3600.0
-"""Seconds for which an id that waits is remembered, beyond its letter's own time."""
 DEAD: Final = 100_000
 """Dead letters of one commit are numbered from its version times this."""
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What commits are written with. `ring`: entries a log keeps; `now`: epoch seconds."""
-
-    table: Table
-    memory: Memory
-    ring: int
-    now: Callable[[], float]
-    items: int = ITEMS
-    """Lines a transaction may have."""
-
-
-HEAVY: Final = 3 << 20
-"""Bytes of the values in one transaction of an import, at most."""
-Meaning = Literal["", "head", "outcome", "awaited", "deferred", "job"]
-"""What it says when a line is refused: the head is another one; there is an outcome of the same id; who waited for the
-answer took the trigger back; the letter to be put off is gone; a job is not as it was seen. "": nothing."""
-
-
-class Write(NamedTuple):
-    """A line of a transaction."""
-
-    item: Item
-    meaning: Meaning = ""
 
 
 class Plan:

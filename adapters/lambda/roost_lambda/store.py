@@ -25,11 +25,11 @@ from roost.contract.trigger import Source
 from .answers import Answers
 from .client import Client
 from .dead import DeadLetters
+from .desk import ITEMS, Desk
 from .envelopes import Envelopes
 from .lease import HeadLease
 from .letters import Letters
 from .memory import Memory
-from .plan import ITEMS, Desk
 from .reads import Reads
 from .table import Table
 from .writes import Writes

@@ -14,8 +14,9 @@ from roost.contract.refusals import arrived, check, moved_on
 from . import keys, rows
 from .change import Change
 from .client import Item, Refused
+from .desk import Desk
 from .head import Head, head
-from .plan import Desk, Plan
+from .plan import Plan
 from .reads import Reads
 
 if TYPE_CHECKING:
