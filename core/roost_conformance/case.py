@@ -22,6 +22,8 @@ class Case:
     drive: Drive
     crashes: bool = False
     """It kills the host, so nothing else may run beside it."""
+    alone: bool = False
+    """It keeps a platform so busy that others beside it would wait too long."""
     together: str = ""
     """It may die with the others that say this: each of them comes to its crash, then there is one for all."""
 
@@ -29,7 +31,9 @@ class Case:
 CASES: Final[dict[str, Case]] = {}
 
 
-def case(rule: str, title: str, *, crashes: bool = False, together: str = "") -> Callable[[Drive], Drive]:
+def case(
+    rule: str, title: str, *, crashes: bool = False, alone: bool = False, together: str = ""
+) -> Callable[[Drive], Drive]:
     """Register `async def name(stage)`: bare asserts, a fresh agent each, no skip. A missing capability runs the
     negative case inside the same function: refused with NotSupported. `together` implies `crashes`."""
 
@@ -37,7 +41,7 @@ def case(rule: str, title: str, *, crashes: bool = False, together: str = "") ->
         name = drive.__name__.replace("_", "-")
         if name in CASES:
             raise ValueError(f"two conformance cases are called {name}")
-        CASES[name] = Case(name, rule, title, drive, crashes or bool(together), together)
+        CASES[name] = Case(name, rule, title, drive, crashes or bool(together), alone, together)
         return drive
 
     return register

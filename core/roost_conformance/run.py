@@ -91,7 +91,10 @@ async def run(
                 if trace is not None:
                     say(trace)
 
-            await asyncio.gather(*(one(c) for c in chosen if not c.crashes))
+            await asyncio.gather(*(one(c) for c in chosen if not (c.crashes or c.alone)))
+            for case in chosen:
+                if case.alone:
+                    await one(case)
             together = [c for c in chosen if c.together and crashes]
             for name in dict.fromkeys(c.together for c in together):
                 some = [c for c in together if c.together == name]

@@ -6,7 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-TIMES: Final = frozenset({"at", "due", "next", "updated", "next_wake", "attempts", "version", "sha256", "retry_after"})
+TIMES: Final = frozenset({
+    "at", "due", "next", "updated", "next_wake", "attempts", "version", "sha256", "retry_after",
+    "started", "deadline", "ended",
+})  # fmt: skip
 """Members that are times, counts of attempts, or made of these. A version is: it also counts the commits of attempts
 that failed, and of letters that were delivered twice and ran once."""
 HERE: Final = frozenset({"metrics", "quotas", "subscribers", "stored_bytes"})

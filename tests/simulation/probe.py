@@ -83,8 +83,13 @@ class ProbeStore:
             return await write
         task = asyncio.get_running_loop().create_task(write)
         self._writing.add(task)
-        task.add_done_callback(self._writing.discard)
+        task.add_done_callback(self._over)
         return await asyncio.shield(task)
+
+    def _over(self, task: asyncio.Task[Any]) -> None:
+        self._writing.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever asked may have died: then a failure is nobody's to hear
 
     async def commit(self, commit: Commit) -> Committed | AlreadyHandled:
         return await self.own(self._commit(commit))

@@ -66,7 +66,7 @@ class Jobs:
         await self.gate.open()
 
 
-def job_case(rule: str, title: str, *, together: bool = False) -> Callable[[Drive], Drive]:
+def job_case(rule: str, title: str, *, together: bool = False, alone: bool = False) -> Callable[[Drive], Drive]:
     """A `case` of jobs. Where they do not run, that a start is refused by name is the case."""
 
     def register(drive: Drive) -> Drive:
@@ -75,7 +75,7 @@ def job_case(rule: str, title: str, *, together: bool = False) -> Callable[[Driv
             if not await _refused(stage):
                 await drive(stage)
 
-        return case(rule, title, together="jobs" if together else "")(either)
+        return case(rule, title, alone=alone, together="jobs" if together else "")(either)
 
     return register
 
