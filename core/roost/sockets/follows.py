@@ -49,8 +49,9 @@ async def _follow(
     uid = await desk.uid(address, job, caller, "streams.read")
     expires = None if caller is None else caller.expires
     who = Follower(cid, name, after, runtime.host.now(), expires)
-    await runtime.store.journal.follow(address, uid, who)  # before anything is read
+    # First of all, for once the row is there the job's own host may begin to tell; and the row before anything is read.
     await runtime.following().send(address, cid, following(job, uid, name))
+    await runtime.store.journal.follow(address, uid, who)
     local = desk.local(address, uid)
     if runtime.leases is None:
         runtime.following().begin(address, uid, who, local)
