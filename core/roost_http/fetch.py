@@ -12,7 +12,7 @@ import httpx
 
 from roost.contract.egress import Egress
 from roost.contract.errors import TransientError
-from roost.ports import Outbound
+from roost.fetch import Outbound
 
 SLACK: Final = 1.0
 """Seconds a request outlives its tick's deadline by its own clock, so that the tick's end comes first and is named."""

@@ -19,8 +19,8 @@ from pydantic import BaseModel
 from roost import Agent, App, Connection, Rejected, Request, Response, TransientError, action
 from roost.contract.address import Address
 from roost.contract.commit import Frame
+from roost.fetch import Outbound
 from roost.hosting.asyncio_host import AsyncioHost
-from roost.ports import Outbound
 from roost_lambda.backend import LambdaBackend
 from roost_lambda.bells import Bells, JobBell
 from roost_lambda.carrying import carry

@@ -7,7 +7,7 @@ from random import Random
 
 import httpx
 
-from roost.ports import Outbound
+from roost.fetch import Outbound
 from roost_http.fetch import client
 
 from .history import History

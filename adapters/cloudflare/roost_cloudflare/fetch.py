@@ -9,7 +9,7 @@ from typing import Final
 import httpx
 
 from roost.contract.egress import Egress
-from roost.ports import Outbound
+from roost.fetch import Outbound
 from roost_http.fetch import client
 
 from . import interop

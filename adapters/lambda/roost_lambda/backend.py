@@ -22,7 +22,8 @@ from roost.contract.unsent import refused_for_good
 from roost.engine.leased.leasing import Leasing
 from roost.engine.leased.tenure import LINGER, Tenure
 from roost.engine.runtime import Runtime
-from roost.ports import Capabilities, Fetch, Future, Host, Ports, Wire
+from roost.fetch import Fetch
+from roost.ports import Capabilities, Future, Host, Ports, Wire
 from roost.sockets.greeting import greeting
 
 from . import keys, rows

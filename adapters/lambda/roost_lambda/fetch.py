@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import httpx
 
-    from roost.ports import Outbound
+    from roost.fetch import Outbound
     from roost_http.fetch import HttpFetch
 
 

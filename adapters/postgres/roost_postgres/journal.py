@@ -33,13 +33,13 @@ from roost.contract.job_refusals import (
     ours,
     over,
     size,
-    soonest,
 )
 from roost.contract.stream import FOLLOWERS, Follower, StreamLine
 
 from . import job_rows
 from .job_commits import TELL
-from .job_rows import JOB, LIVE, NOTE, QUESTION
+from .job_rows import JOB, LIVE, NOTE
+from .locked import ASKED, FOUND, MINE, OF, THIS, Locked, begin_again, close, lock
 from .reads import names
 from .rows import raw
 
@@ -50,23 +50,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 PAGE: Final = 1 << 20
 """Bytes after which a page of rows ends."""
-_OF: Final = "(SELECT aid FROM roost.head WHERE kind=$1 AND key=$2)"
-_THIS: Final = "aid=$1 AND v=$2 AND i=$3"
-_MINE: Final = f"aid={_OF} AND v=$3 AND i=$4"
-_JOB: Final = f"SELECT aid,gen,{JOB} FROM roost.job WHERE {_MINE}"
-_ANSWER: Final = ",".join(f"n.{name}" for name in NOTE.split(","))
-_ASKED: Final = (
-    f"SELECT {QUESTION},{_ANSWER} FROM roost.job_question q LEFT JOIN roost.job_note n "
-    "ON n.aid=q.aid AND n.v=q.v AND n.i=q.i AND n.id=q.answer"
-)
-_NOTE: Final = f"SELECT {NOTE} FROM roost.job_note WHERE {_THIS} AND id=$4"
 _APPEND: Final = (
-    f"INSERT INTO roost.job_row(aid,v,i,position,claim,data) SELECT aid,v,i,$4,$5,$6 FROM roost.job WHERE {_THIS} "
+    f"INSERT INTO roost.job_row(aid,v,i,position,claim,data) SELECT aid,v,i,$4,$5,$6 FROM roost.job WHERE {THIS} "
     "AND base<$4 ON CONFLICT DO NOTHING RETURNING 1"
 )
 _ROWS: Final = (
     "SELECT position,claim,data FROM (SELECT position,claim,data,sum(octet_length(data)) OVER (ORDER BY position) s,"
-    f"row_number() OVER (ORDER BY position) r FROM (SELECT * FROM roost.job_row WHERE {_MINE} AND position>$5 "
+    f"row_number() OVER (ORDER BY position) r FROM (SELECT * FROM roost.job_row WHERE {MINE} AND position>$5 "
     "ORDER BY position LIMIT $6) y) x WHERE r=1 OR s<=$7 ORDER BY position"
 )
 
@@ -76,65 +66,20 @@ _STREAM: Final = (
 )
 _STREAMED: Final = (
     "SELECT first,last,claim,data FROM (SELECT first,last,claim,data,sum(octet_length(data)) OVER (ORDER BY first) s,"
-    f"row_number() OVER (ORDER BY first) r FROM (SELECT * FROM roost.job_stream WHERE {_MINE} AND (last>$5 OR "
-    f"first=(SELECT max(first) FROM roost.job_stream WHERE {_MINE})) ORDER BY first LIMIT $6) y) x "
+    f"row_number() OVER (ORDER BY first) r FROM (SELECT * FROM roost.job_stream WHERE {MINE} AND (last>$5 OR "
+    f"first=(SELECT max(first) FROM roost.job_stream WHERE {MINE})) ORDER BY first LIMIT $6) y) x "
     "WHERE r=1 OR s<=$7 ORDER BY first"
 )
 """Rows above an offset. The last row of all is among them, or is it all there is."""
 _FOLLOW: Final = (
     f"INSERT INTO roost.job_follow(aid,v,i,cid,name,after,at,expires) SELECT aid,v,i,$5,$6,$7,$8,$9 FROM roost.job "
-    f"WHERE {_MINE} FOR KEY SHARE ON CONFLICT (aid,v,i,cid,name) DO UPDATE SET after=excluded.after,at=excluded.at,"
+    f"WHERE {MINE} FOR KEY SHARE ON CONFLICT (aid,v,i,cid,name) DO UPDATE SET after=excluded.after,at=excluded.at,"
     "expires=excluded.expires"
 )
 _OLDER: Final = (
-    f"DELETE FROM roost.job_follow WHERE {_MINE} AND (cid,name) IN (SELECT cid,name FROM roost.job_follow "
-    f"WHERE {_MINE} ORDER BY at DESC,cid DESC,name DESC OFFSET $5)"
+    f"DELETE FROM roost.job_follow WHERE {MINE} AND (cid,name) IN (SELECT cid,name FROM roost.job_follow "
+    f"WHERE {MINE} ORDER BY at DESC,cid DESC,name DESC OFFSET $5)"
 )
-
-
-class Locked:
-    """A live job whose row this transaction has locked."""
-
-    __slots__ = ("generation", "job", "link", "me")
-
-    def __init__(self, link: Connection, me: tuple[int, int, int], generation: int, job: Job) -> None:
-        self.link = link
-        self.me = me
-        self.generation = generation
-        self.job = job
-
-    async def set(self, columns: str, *values: object) -> None:
-        """`columns`: their values begin at $4."""
-        await self.link.execute(f"UPDATE roost.job SET {columns} WHERE {_THIS}", *self.me, *values)
-
-    async def note(self, id: str) -> Note | None:
-        row = await self.link.fetchrow(_NOTE, *self.me, raw(id))
-        return None if row is None else job_rows.note(row)
-
-    async def question(self, id: str) -> Question | None:
-        row = await self.link.fetchrow(f"{_ASKED} WHERE q.aid=$1 AND q.v=$2 AND q.i=$3 AND q.id=$4", *self.me, raw(id))
-        return None if row is None else job_rows.question(row)
-
-    async def line(self, position: int) -> JournalLine | None:
-        row = await self.link.fetchrow(
-            f"SELECT position,claim,data FROM roost.job_row WHERE {_THIS} AND position=$4", *self.me, position
-        )
-        return None if row is None else job_rows.line(row)
-
-    async def rung(self, note: Note | None, now: float, fresh: bool = True) -> Rung:
-        job = self.job
-        until = job.until if job.owner and job.until > now else 0.0
-        due = job.due
-        if not until:
-            due = soonest(job, now)
-        await self.set("bell=bell+1,due=$4", None if due is None else float(due))
-        return Rung(note, until, fresh)
-
-
-async def lock(link: Connection, address: Address, uid: str) -> Locked | None:
-    """The live job, nobody else's until the transaction ends."""
-    row = await link.fetchrow(f"{_JOB} FOR NO KEY UPDATE", *names(address), *numbers(uid))
-    return None if row is None else Locked(link, (row[0], *numbers(uid)), row[1], job_rows.job(row[2:]))
 
 
 class PostgresJournal:
@@ -194,7 +139,7 @@ class PostgresJournal:
             if ended is not None:
                 await found.set("ended=$4", float(ended))
             if again is not None:
-                await _again(found, position, again)
+                await begin_again(found, position, again)
             return True
 
         return await self._of(claim, work)
@@ -216,7 +161,7 @@ class PostgresJournal:
         return await self._of(claim, work)
 
     async def notes(self, address: Address, uid: str) -> Sequence[Note]:
-        sql = f"SELECT {NOTE} FROM roost.job_note WHERE {_MINE} AND NOT taken ORDER BY n"
+        sql = f"SELECT {NOTE} FROM roost.job_note WHERE {MINE} AND NOT taken ORDER BY n"
         return [job_rows.note(row) for row in await self._access.rows(sql, *names(address), *numbers(uid))]
 
     async def taken(self, claim: Claim, ids: Sequence[str]) -> None:
@@ -224,7 +169,7 @@ class PostgresJournal:
             found = await lock(link, claim.address, claim.uid)
             if found is not None and found.generation == claim.generation:
                 await link.execute(
-                    f"UPDATE roost.job_note SET taken=true WHERE {_THIS} AND id=ANY($4::bytea[]) AND NOT taken",
+                    f"UPDATE roost.job_note SET taken=true WHERE {THIS} AND id=ANY($4::bytea[]) AND NOT taken",
                     *found.me, [raw(id) for id in ids],
                 )  # fmt: skip
 
@@ -235,7 +180,7 @@ class PostgresJournal:
             if await found.question(question.id) is not None:
                 return
             open_ones = await found.link.fetchval(
-                f"SELECT count(*) FROM roost.job_question WHERE {_THIS} AND closed IS NULL", *found.me
+                f"SELECT count(*) FROM roost.job_question WHERE {THIS} AND closed IS NULL", *found.me
             )
             if open_ones >= QUESTIONS:
                 raise inquisitive(claim)
@@ -253,7 +198,7 @@ class PostgresJournal:
             if asked is None:
                 raise no_question(claim.uid, question)
             if asked.closed is None:
-                await _close(found, question, now, None)
+                await close(found, question, now, None)
                 asked = replace(asked, closed=now)
             return asked
 
@@ -266,12 +211,12 @@ class PostgresJournal:
             link, values = found.link, (line.first, line.last, claim.number, line.data)
             if not await link.fetchval(_STREAM, *found.me, *values):
                 claimed = await link.fetchval(
-                    f"SELECT claim FROM roost.job_stream WHERE {_THIS} AND first=$4", *found.me, line.first
+                    f"SELECT claim FROM roost.job_stream WHERE {THIS} AND first=$4", *found.me, line.first
                 )
                 return bool(claimed == claim.number)
             if drop:
                 await link.execute(
-                    f"DELETE FROM roost.job_stream WHERE {_THIS} AND first=ANY($4::int8[])", *found.me, list(drop)
+                    f"DELETE FROM roost.job_stream WHERE {THIS} AND first=ANY($4::int8[])", *found.me, list(drop)
                 )
             return True
 
@@ -295,7 +240,7 @@ class PostgresJournal:
     async def unfollow(self, address: Address, uid: str, cid: str, name: str) -> None:
         async def change(link: Connection) -> None:
             await link.execute(
-                f"DELETE FROM roost.job_follow WHERE {_MINE} AND cid=$5 AND name=$6", *names(address), *numbers(uid),
+                f"DELETE FROM roost.job_follow WHERE {MINE} AND cid=$5 AND name=$6", *names(address), *numbers(uid),
                 raw(cid), raw(name),
             )  # fmt: skip
 
@@ -303,7 +248,7 @@ class PostgresJournal:
 
     async def followers(self, address: Address, uid: str) -> Sequence[Follower]:
         found = await self._access.rows(
-            f"SELECT cid,name,after,at,expires FROM roost.job_follow WHERE {_MINE} ORDER BY at,cid,name",
+            f"SELECT cid,name,after,at,expires FROM roost.job_follow WHERE {MINE} ORDER BY at,cid,name",
             *names(address), *numbers(uid),
         )  # fmt: skip
         return [job_rows.follower(row) for row in found]
@@ -323,14 +268,14 @@ class PostgresJournal:
                     return await found.rung(first, now, False)
             if note.kind == "signal":
                 waiting = await link.fetchval(
-                    f"SELECT count(*) FROM roost.job_note WHERE {_THIS} AND NOT taken", *found.me
+                    f"SELECT count(*) FROM roost.job_note WHERE {THIS} AND NOT taken", *found.me
                 )
                 if waiting >= SIGNALS:
                     raise crowded(address, uid)
             told = replace(note, n=found.job.bell + 1)
             await link.execute(TELL, *found.me, *job_rows.note_row(told, told.n), False)
             if note.kind == "answer":
-                await _close(found, note.name, note.at, note.id)
+                await close(found, note.name, note.at, note.id)
             return await found.rung(told, now)
 
         return await self._access.write(change)
@@ -348,7 +293,7 @@ class PostgresJournal:
         """The live job, to which things may still be told."""
         found = await lock(link, address, uid)
         if found is None:
-            sql = f"SELECT 1 FROM roost.job_end WHERE {_MINE}"
+            sql = f"SELECT 1 FROM roost.job_end WHERE {MINE}"
             if await link.fetchval(sql, *names(address), *numbers(uid)):
                 raise over(address, uid)
             raise no_job(address, uid)
@@ -360,46 +305,27 @@ class PostgresJournal:
 
     async def job(self, address: Address, uid: str) -> Job | EndedJob | None:
         which = (*names(address), *numbers(uid))
-        live = await self._access.rows(_JOB, *which)
+        live = await self._access.rows(FOUND, *which)
         if live:
             return job_rows.job(live[0][2:])
-        done = await self._access.rows(f"SELECT {LIVE},ended,outcome FROM roost.job_end WHERE {_MINE}", *which)
+        done = await self._access.rows(f"SELECT {LIVE},ended,outcome FROM roost.job_end WHERE {MINE}", *which)
         return job_rows.ended(done[0]) if done else None
 
     async def jobs(self, address: Address) -> Sequence[Job]:
-        sql = f"SELECT {JOB} FROM roost.job WHERE aid={_OF} ORDER BY v,i"
+        sql = f"SELECT {JOB} FROM roost.job WHERE aid={OF} ORDER BY v,i"
         return [job_rows.job(row) for row in await self._access.rows(sql, *names(address))]
 
     async def ended(self, address: Address, limit: int) -> Sequence[EndedJob]:
-        sql = f"SELECT {LIVE},ended,outcome FROM roost.job_end WHERE aid={_OF} ORDER BY done DESC,place DESC LIMIT $3"
+        sql = f"SELECT {LIVE},ended,outcome FROM roost.job_end WHERE aid={OF} ORDER BY done DESC,place DESC LIMIT $3"
         return [job_rows.ended(row) for row in await self._access.rows(sql, *names(address), limit)]
 
     async def questions(self, address: Address, uid: str) -> Sequence[Question]:
-        sql = f"{_ASKED} WHERE q.aid={_OF} AND q.v=$3 AND q.i=$4 ORDER BY q.asked,q.id"
+        sql = f"{ASKED} WHERE q.aid={OF} AND q.v=$3 AND q.i=$4 ORDER BY q.asked,q.id"
         return [job_rows.question(row) for row in await self._access.rows(sql, *names(address), *numbers(uid))]
 
     async def due(self, address: Address) -> float | None:
         found = await self._access.rows(
-            f"SELECT min(due) FROM roost.job WHERE aid={_OF} AND NOT held", *names(address)
+            f"SELECT min(due) FROM roost.job WHERE aid={OF} AND NOT held", *names(address)
         )  # fmt: skip
         at: float | None = found[0][0]
         return at
-
-
-async def _close(found: Locked, question: str, at: float, answer: str | None) -> None:
-    await found.link.execute(
-        f"UPDATE roost.job_question SET closed=$5,answer=$6 WHERE {_THIS} AND id=$4",
-        *found.me, raw(question), float(at), None if answer is None else raw(answer),
-    )  # fmt: skip
-
-
-async def _again(found: Locked, position: int, args: bytes) -> None:
-    """The next run begins with the row at `position`."""
-    link, me, run = found.link, found.me, found.job.run + 1
-    await found.set("run=$4,base=$5", run, position)
-    await link.execute(f"DELETE FROM roost.job_row WHERE {_THIS} AND position<$4", *me, position)
-    await link.execute(
-        "INSERT INTO roost.job_row(aid,v,i,position,claim,data) VALUES($1,$2,$3,$4,0,$5)", *me, -run, args
-    )
-    await link.execute(f"DELETE FROM roost.job_note WHERE {_THIS} AND taken", *me)
-    await link.execute(f"DELETE FROM roost.job_question WHERE {_THIS}", *me)

@@ -13,7 +13,8 @@ from ..contract.commit import Envelope
 from ..contract.result import TickResult
 from ..contract.trigger import Trigger
 from ..engine.runtime import Runtime
-from ..ports import Capabilities, Fetch, Host, Ports, Store, Wire
+from ..fetch import Fetch
+from ..ports import Capabilities, Host, Ports, Store, Wire
 from .timers import DueStore, Timers
 
 

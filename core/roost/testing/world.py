@@ -27,9 +27,10 @@ from ..contract.job import Note, NoteKind, Question
 from ..contract.operators import Operators
 from ..contract.stream import DEFAULT, cursor
 from ..contract.trigger import Caller
+from ..fetch import Outbound
 from ..hosting.memory import MemoryStore
 from ..hosting.resident import Resident
-from ..ports import Capabilities, Outbound
+from ..ports import Capabilities
 from ..sockets.admission import authenticate, without_secrets
 from ..sockets.protocol import Session
 from .clock import EPOCH, VirtualHost

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from ...contract.result import TickResult
     from ...contract.stream import Follower
     from ...contract.trigger import Trigger
-    from ...ports import Alarms, Capabilities, Courier, Fetch, Host, Leases, Store
+    from ...fetch import Fetch
+    from ...ports import Alarms, Capabilities, Courier, Host, Leases, Store
     from ..cell import Cell
 
 
