@@ -117,6 +117,15 @@ def test_every_starts_one_interval_from_now_and_keeps_its_grid() -> None:
     assert next_due(spec, due, due - 500) == NOW + 20  # a clock behind does not repeat the occurrence
 
 
+@pytest.mark.parametrize("part", [0.0, 0.0001, 0.0004, 0.0005, 0.0006, 0.0008, 0.0009])
+def test_a_time_between_two_milliseconds_does_not_ring_twice(part: float) -> None:
+    """As an import may hold one: the nearer millisecond is what it was due at."""
+    due = NOW + part
+    for spec in (spec_of(Every(hours=1), NOW)[0], Spec("cron", expression="* * * * *", tz="UTC")):
+        found = next_due(spec, due, due)
+        assert found is not None and found > due + 0.001, f"{found} is the instant that {due} was"
+
+
 def test_every_sees_a_grid_point_less_than_a_millisecond_away() -> None:
     spec, due = spec_of(Every(1), 100.0)
     assert next_due(spec, due, 101.9997) == 102.0

@@ -173,7 +173,7 @@ def next_due(spec: Spec, due: float, now: float) -> float | None:
     Missed occurrences are skipped: an interval keeps the grid of `due`, a cron its calendar.
     ValueError: a stored cron this process can't read (no such zone any more).
     """
-    after = max(_floor_ms(due), _floor_ms(now))
+    after = max(_ms(due), _floor_ms(now))  # the grid is of whole milliseconds: a `due` between two is the nearer one
     match spec.kind:
         case "at":
             return None
