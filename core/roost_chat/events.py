@@ -97,11 +97,6 @@ class UsageTold(_Event):
     usage: Usage
 
 
-class TurnHeld(_Event):
-    type: Literal["turn-held"] = "turn-held"
-    why: str
-
-
 class TurnEnd(_Event):
     type: Literal["turn-end"] = "turn-end"
     outcome: Outcome
@@ -111,6 +106,6 @@ class TurnEnd(_Event):
 
 Event: TypeAlias = Annotated[
     TurnStart | TextDelta | ReasoningDelta | ToolCall | ToolResult | ToolError | QuestionAsked | AnswerGiven
-    | SourceFound | UsageTold | TurnHeld | TurnEnd,
+    | SourceFound | UsageTold | TurnEnd,
     Field(discriminator="type"),
 ]  # fmt: skip
