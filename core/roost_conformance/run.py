@@ -7,7 +7,6 @@ import fnmatch
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -82,10 +81,9 @@ async def run(
                 mode: Mode = mode,
                 restless: bool = restless,
             ) -> None:
-                async with nullcontext() if crowd else gate:
+                async with crowd.member() if crowd else gate:
                     began = time.monotonic()
-                    with crowd.member() if crowd else nullcontext():
-                        trace = await _drive(case, Stage(harness, case.name, restless=restless, crowd=crowd))
+                    trace = await _drive(case, Stage(harness, case.name, restless=restless, crowd=crowd))
                     report.outcomes.append(Outcome(case, mode, time.monotonic() - began, trace))
                 say(f"{'ok  ' if trace is None else 'FAIL'} {mode:<11} {case.rule:>5}  {case.name}")
                 if trace is not None:
@@ -98,7 +96,7 @@ async def run(
             together = [c for c in chosen if c.together and crashes]
             for name in dict.fromkeys(c.together for c in together):
                 some = [c for c in together if c.together == name]
-                crowd = Crowd(harness, len(some))
+                crowd = Crowd(harness, len(some), gate)
                 await asyncio.gather(*(one(c, crowd) for c in some))
             for case in chosen:
                 if case in together:
