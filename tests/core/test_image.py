@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from random import Random
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -85,3 +88,67 @@ def test_a_key_set_again_and_again_takes_no_memory() -> None:
         assert commit.next_due == 1.0
         image.apply(commit)
     assert len(image._times) < 100  # pyright: ignore[reportPrivateUsage]
+
+
+def steps(work: Callable[[], object]) -> int:
+    """Bytecode instructions that `work` takes."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, arg: Any) -> Any:
+        nonlocal count
+        frame.f_trace_opcodes = True
+        count += event == "opcode"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def resting(count: int) -> Image:
+    letters = tuple(letter(n, 1000.0 + n) for n in range(1, count + 1))
+    return Image(Snapshot(HERE, state=b"{}", letters=letters, waiting=count))
+
+
+def call(image: Image, at: float, consumed: int | None = None) -> None:
+    commit = Commit(HERE, 1, image.version, image.version + 1, at, consumed=consumed)
+    image.plan(commit)
+    image.apply(commit)
+
+
+def test_a_commit_costs_the_same_however_many_letters_rest() -> None:
+    few, many = resting(100), resting(5000)
+    for image in (few, many):
+        call(image, 0.5)
+    assert steps(lambda: call(many, 1.0)) == steps(lambda: call(few, 1.0))
+    assert steps(lambda: many.settle((), 2.0)) == steps(lambda: few.settle((), 2.0))
+    first = steps(lambda: call(few, 1001.0, 1))
+    assert steps(lambda: call(many, 1001.0, 1)) == first
+    assert (few.due, many.due) == (1002.0, 1002.0)
+
+
+def test_of_letters_due_at_once_each_is_looked_at_twice() -> None:
+    """All become ripe together; each commit consumes one of them."""
+
+    def all_of_them(count: int) -> int:
+        image = resting(count)
+
+        def consume() -> None:
+            for n in range(1, count + 1):
+                call(image, 9999.0, n)
+
+        return steps(consume)
+
+    assert all_of_them(1000) < 11 * all_of_them(100)
+
+
+def test_a_clock_set_back_finds_letters_resting_again() -> None:
+    image = resting(3)
+    call(image, 2000.0)
+    assert image.armed == 2005.0
+    assert image.settle((), 1001.5) == 1002.0
+    assert image.settle((), 999.0) == 1001.0

@@ -10,6 +10,7 @@ from ..contract.address import Address
 from ..contract.caller import lapses
 from ..contract.commit import Commit, Envelope, Gone, Letter, Row, Schedule, Snapshot, Unschedule
 from ..contract.errors import AgentError
+from .resting import Resting
 
 if TYPE_CHECKING:
     from ..contract.job import LiveJob
@@ -56,8 +57,8 @@ class Image:
         self.outbox: dict[str, Envelope] = {e.id: e for e in envelopes} if envelopes else {}
         self.letters: dict[int, Letter] = {x.n: x for x in letters} if letters else {}
         """Read it; `keep` and `drop` change it."""
-        self._resting: dict[int, float] = {x.n: x.next for x in letters if x.next} if letters else {}
-        """When those in back-off want to be tried: few of many."""
+        self._resting: Resting | None = Resting(letters) if letters else None
+        """When those in back-off, or delayed, want to be tried; None: no letter ever was."""
         self.waiting = snapshot.waiting if letters else 0  # the oldest come first: if none did, the count is wrong
         self.dead = snapshot.dead
         self.jobs: dict[str, LiveJob] = {x.uid: x for x in snapshot.jobs} if snapshot.jobs else {}
@@ -107,9 +108,10 @@ class Image:
             ready = commit.deferred.next <= commit.at
             if not ready:
                 times.append(commit.deferred.next)
-        later = self._later(commit.at, handled)
-        ready = ready or len(self.letters) - len(handled & self.letters.keys()) > len(later)
-        times += later
+        later, soonest = self._later(commit.at, handled)
+        ready = ready or len(self.letters) - sum(n in self.letters for n in handled) > later
+        if soonest is not None:
+            times.append(soonest)
         times += [t for t in promised if t]
         commit.next_due = min(times, default=None)
         under_way = ready or commit.outbox or self.outbox or self.more or not all(promised)
@@ -131,17 +133,17 @@ class Image:
             heappush(times, one)
         return found
 
-    def _later(self, at: float, without: Collection[int | None] = ()) -> list[float]:
-        """When the letters want to be tried that have to wait longer than `at`."""
-        return [next for n, next in self._resting.items() if next > at and n not in without]
+    def _later(self, at: float, without: Collection[int | None] = ()) -> tuple[int, float | None]:
+        """How many letters have to wait longer than `at`, and when the first of them wants to be tried."""
+        return (0, None) if self._resting is None else self._resting.later(at, without)
 
     def settle(self, ids: Collection[str], at: float, promised: Collection[float] = ()) -> float | None:
         """Envelopes were delivered; when the agent must be armed now."""
         for one in ids:
             self.outbox.pop(one, None)
-        later = self._later(at)
-        under_way = self.outbox or self.more or len(self.letters) > len(later) or not all(promised)
-        due = min((t for t in (self.due, *later, *promised) if t), default=None)
+        later, soonest = self._later(at)
+        under_way = self.outbox or self.more or len(self.letters) > later or not all(promised)
+        due = min((t for t in (self.due, soonest, *promised) if t), default=None)
         self.armed = self._sooner(due, at) if under_way else due
         return self.armed
 
@@ -152,21 +154,21 @@ class Image:
     def earliest(self) -> float | None:
         """The earliest due time of what is in memory; must equal `due` (rule 22)."""
         times = [row.at for row in self.schedules.values()]
-        if self._resting:
-            times += self._resting.values()
-        return min(times) if times else None
+        if self._resting is not None and (resting := self._resting.earliest()) is not None:
+            times.append(resting)
+        return min(times, default=None)
 
     def keep(self, letter: Letter) -> None:
         """A letter waits, or waits again."""
         self.letters[letter.n] = letter
-        if letter.next:
-            self._resting[letter.n] = letter.next
-        else:
-            self._resting.pop(letter.n, None)
+        if self._resting is None:
+            self._resting = Resting(())
+        self._resting.set(letter.n, letter.next)
 
     def drop(self, n: int) -> bool:
         """A letter is no more; whether it was there."""
-        self._resting.pop(n, None)
+        if self._resting is not None:
+            self._resting.drop(n)
         return self.letters.pop(n, None) is not None
 
     def _set(self, schedule: Schedule) -> None:
@@ -220,4 +222,4 @@ class Image:
         self.seq = self.sgen = self.dead = self.waiting = 0
         self.due, self.armed = None, commit.armed
         self.schedules, self.connections, self.letters = {}, {}, {}
-        self._times, self._resting, self.expiring, self.jobs = [], {}, {}, {}
+        self._times, self._resting, self.expiring, self.jobs = [], None, {}, {}
