@@ -85,12 +85,17 @@ async def reply(send: Send, answer: Answer, more: Sequence[Header] = (), *, head
     if answer.status in BODILESS:
         body = b""
     else:
-        headers.append((b"content-length", b"%d" % len(body)))
+        headers.append(length(body))
     try:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if head else body})
     except OSError:  # ASGI: "servers should raise a subclass of OSError" when the client has gone
         pass
+
+
+def length(body: bytes) -> Header:
+    """The header Content-Length."""
+    return b"content-length", b"%d" % len(body)
 
 
 def fault(host: Host, error: BaseException, what: str) -> RoostError:

@@ -58,7 +58,8 @@ class Surface:
         self.app = app
         self.site = Site(app, runtime, Operators.of(admin_token), loopback=loopback)
         self.console = console
-        self._call = Calls(self.site)
+        self.calls = Calls(self.site)
+        """Of whoever wraps this application there is no such attribute: all requests go through what wraps it."""
         self._openapi: bytes | None = None
         more = joined(added)
         self._verbs = {verb.encode(): methods for verb, methods in more.verbs.items()}
@@ -67,8 +68,8 @@ class Surface:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             raw = path.raw_path(scope)
-            if scope["method"] == "POST" and (raw in self._call.routes or routes.is_call(raw)):
-                await self._call(scope, receive, send, raw)
+            if scope["method"] == "POST" and (raw in self.calls.routes or routes.is_call(raw)):
+                await self.calls(scope, receive, send, raw)
             else:
                 await self._http(scope, receive, send, raw)
         elif scope["type"] == "lifespan":

@@ -27,13 +27,7 @@ class Cycle(RequestResponseCycle):
             return False
         if self.scope["method"] == "HEAD":
             return False
-        parts = [STATUS_LINE[status]]
-        for name, value in (*self.default_headers, *headers):
-            parts += (name, b": ", value, b"\r\n")
-        if not self.keep_alive:
-            parts.append(b"connection: close\r\n")
-        parts += (b"\r\n", body)
-        self.transport.write(b"".join(parts))
+        self.transport.write(written(status, self.default_headers, headers, body, self.keep_alive))
         self.response_started = self.response_complete = True
         self.waiting_for_100_continue = False
         self.message_event.set()
@@ -41,3 +35,14 @@ class Cycle(RequestResponseCycle):
             self.transport.close()
         self.on_response()
         return True
+
+
+def written(status: int, default: Sequence[Header], headers: Sequence[Header], body: bytes, keep_alive: bool) -> bytes:
+    """An answer as it goes over the wire; `default`: headers of all answers of this server."""
+    parts = [STATUS_LINE[status]]
+    for name, value in (*default, *headers) if default else headers:
+        parts += (name, b": ", value, b"\r\n")
+    if not keep_alive:
+        parts.append(b"connection: close\r\n")
+    parts += (b"\r\n", body)
+    return b"".join(parts)

@@ -2,8 +2,8 @@
 
 uvicorn bounds neither heads nor waits. Here a head has at most so many bytes and headers and so many seconds, a body
 must go on, an answer must be read, and connections stay below the limit of open files; when there is no room, whoever
-has not asked for anything yet goes first. One timer looks at the connections that are in the middle of something;
-a request that comes in one piece, as nearly all do, is never among them.
+has not asked for anything yet goes first. `Watch` looks at the connections that are in the middle of something; a
+request that comes in one piece, as nearly all do, is never among them. If that is a call it goes past ASGI (direct.py).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
-from asyncio import AbstractEventLoop, TimerHandle
+from asyncio import AbstractEventLoop
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
@@ -21,10 +21,14 @@ from roost.contract.errors import Rejected, RoostError, TransientError
 from roost_http.answer import as_problem
 
 from .cycle import Cycle
+from .direct import Direct
+from .watch import Watch
 
 if TYPE_CHECKING:
     from uvicorn import Config
     from uvicorn.server import ServerState
+
+    from roost_http.call import Calls
 
 log = logging.getLogger("roost.server")
 LINGER: Final = 1.0
@@ -68,68 +72,16 @@ class Terms:
         return 1 << 20 if files == resource.RLIM_INFINITY else max(RESERVE, files // 8)
 
 
-def intake_class(terms: Terms) -> type[Intake]:
-    """A class for `uvicorn.Config(http=...)`."""
-    given = terms
+def intake_class(terms: Terms, calls: Calls | None = None) -> type[Intake]:
+    """A class for `uvicorn.Config(http=...)`. `calls`: what answers calls past the application, as it would."""
+    given, past = terms, calls
 
     class BoundIntake(Intake):
         terms = given
         watch = None
+        calls = past
 
     return BoundIntake
-
-
-class Watch:
-    """The connections of one server that are in the middle of something, and until when they may be."""
-
-    def __init__(self, loop: AbstractEventLoop, terms: Terms) -> None:
-        self.loop = loop
-        self.most = terms.most()
-        self.waiting: dict[Intake, float] = {}
-        """Heads and bodies that are under way, the oldest first."""
-        self.stalled: dict[Intake, float] = {}
-        """Answers that are not read."""
-        self.resting: dict[Intake, float] = {}
-        """Connections between two requests: a dictionary, where a timer for each answer would cost more than it."""
-        self.dying = 0
-        """Connections that were cut and are still counted."""
-        self._pause = min(terms.head_timeout, terms.body_timeout, terms.stall_timeout) / 10
-        self._timer: TimerHandle | None = None
-        self._said = False
-
-    def until(self, who: Intake, seconds: float) -> None:
-        """`who` has so long."""
-        self.waiting[who] = self.loop.time() + seconds
-        self.start()
-
-    def start(self) -> None:
-        if self._timer is None:
-            self._timer = self.loop.call_later(self._pause, self._look)
-
-    def _look(self) -> None:
-        now = self.loop.time()
-        for held, over in ((self.waiting, Intake.late), (self.stalled, Intake.unread), (self.resting, Intake.rested)):
-            for who in [who for who, edge in held.items() if edge <= now]:
-                over(who)
-        again = self.waiting or self.stalled or self.resting
-        self._timer = self.loop.call_later(self._pause, self._look) if again else None
-
-    def room(self, open: int) -> bool:
-        """Whether one more connection has room; makes some at the cost of one that has asked for nothing."""
-        if open - self.dying < self.most:
-            self._said = self._said and open - self.dying > self.most * 0.9
-            return True
-        if not self._said:
-            self._said = True
-            log.warning(
-                "%d connections are open, which is the limit (ulimit -n): silent ones are closed, more are refused",
-                self.most,
-            )
-        for oldest in [who for who in self.waiting if who.idle]:
-            oldest.cut()
-            if open - self.dying < self.most:
-                return True
-        return False
 
 
 class Intake(HttpToolsProtocol):
@@ -137,6 +89,7 @@ class Intake(HttpToolsProtocol):
 
     terms: ClassVar[Terms]
     watch: ClassVar[Watch | None]
+    calls: ClassVar[Calls | None] = None
 
     def __init__(
         self,
@@ -156,6 +109,11 @@ class Intake(HttpToolsProtocol):
         self._dropped: int | None = None  # not None: refused, and what still comes is dropped
         self._dying = False
         self._buffered = 0
+        self._content: list[bytes] | None = None  # not None: the request may be a call; what has come of its body
+        if self.access_log or self.root_path or self.limit_concurrency is not None:
+            self._past = None
+        else:
+            self._past = self.calls
 
     # uvicorn's protocol
 
@@ -186,6 +144,8 @@ class Intake(HttpToolsProtocol):
         self._moved = False
         self._taken = self._silent + len(data)
         HttpToolsProtocol.data_received(self, data)  # named, here and below: super() costs more than what it calls
+        if self._content is not None:  # its end is yet to come
+            self._through_app()
         if self._moved:
             self._silent = 0
             if not self._inside:
@@ -222,7 +182,7 @@ class Intake(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._inside, self._headed, self._timed = True, False, False
-        HttpToolsProtocol.on_message_begin(self)
+        self.url, self.headers, self.expect_100_continue = b"", [], False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._headed:  # a trailer, which nobody here reads
@@ -242,13 +202,41 @@ class Intake(HttpToolsProtocol):
             self._refuse(self._too_large())
             return
         self._moved = True
+        if self._past is not None and self._may_be_call(self._past):
+            self._content = []
+        else:
+            self._through_app()
+
+    def _may_be_call(self, calls: Calls) -> bool:
+        """Whether, if the rest of it is here too, it can go past the application; nobody waits before it."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        parser: Any = self.parser
+        return (
+            (cycle is None or cycle.response_complete) and not self.flow.write_paused
+            and calls.takes(self.url) and parser.get_method() == b"POST" and parser.get_http_version() == "1.1"
+            and parser.should_keep_alive() and not parser.should_upgrade() and not self.expect_100_continue
+        )  # fmt: skip
+
+    def _through_app(self) -> None:
+        """The request that has begun goes the way of all others: a task, and ASGI."""
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        HttpToolsProtocol.on_message_begin(self)  # makes the scope
+        self.url, self.headers, self.expect_100_continue = url, headers, expects
+        self.scope["headers"] = headers
         before = self.cycle
         HttpToolsProtocol.on_headers_complete(self)
         if self.cycle is not before:  # made by uvicorn, whose class is not ours to choose; its task has not begun
             self.cycle.__class__ = Cycle
+        content, self._content = self._content, None
+        for part in content or ():
+            HttpToolsProtocol.on_body(self, part)
 
     def on_body(self, body: bytes) -> None:
-        if self._dropped is None:
+        if self._content is not None:
+            self._moved = True
+            self._got += len(body)
+            self._content.append(body)
+        elif self._dropped is None:
             if not self.cycle.response_complete:
                 self._moved = True
             self._got += len(body)
@@ -256,8 +244,23 @@ class Intake(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._inside, self._moved = False, True
+        if self._content is not None:
+            if self._called(b"".join(self._content)):
+                return
+            self._through_app()
         if self._dropped is None:
             HttpToolsProtocol.on_message_complete(self)
+
+    def _called(self, content: bytes) -> bool:
+        """The request is whole: whether it was a call, which is under way or answered now."""
+        assert self._past is not None
+        direct = Direct(self)
+        before, self.cycle = self.cycle, cast("RequestResponseCycle", direct)
+        if self._past.at_once(self.headers, self.url, content, direct.answer):
+            self._content = None
+            return True
+        self.cycle = before
+        return False
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1

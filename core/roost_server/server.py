@@ -11,6 +11,9 @@ from typing import Protocol
 import uvicorn
 
 from roost.author.app import ASGIApp
+from roost.engine.runtime import Runtime
+from roost_http.call import Calls
+from roost_http.surface import Surface
 
 from .intake import Terms, intake_class
 from .proxies import Behind, Proxies
@@ -71,6 +74,15 @@ class AgentServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+def _calls(surface: ASGIApp) -> Calls | None:
+    """What answers calls past an application: of our own surface, wrapped by nobody, over a runtime of this process
+    that takes all calls itself."""
+    calls = surface.calls if isinstance(surface, Surface) else None
+    return (
+        calls if calls is not None and getattr(type(calls.site.runtime), "dispatch", None) is Runtime.dispatch else None
+    )
+
+
 def server(
     backend: Drains,
     surface: ASGIApp,
@@ -88,7 +100,7 @@ def server(
     `certificate`: TLS on all its sockets. `proxies`: whose word is taken for who the client is. `loopback`: it listens
     there, and is nobody's site.
     """
-    intake = intake_class(terms or Terms())
+    intake = intake_class(terms or Terms(), _calls(surface) if proxies is None else None)
     config = uvicorn.Config(
         surface if proxies is None else Behind(surface, proxies),
         http=intake if certificate is None else secured(intake, certificate),
