@@ -24,6 +24,7 @@ from .dynamo import Dynamo
 from .expression import Item
 from .gateway import Socket
 from .history import History
+from .job_fleet import JobQueue, deadly
 from .ledger import Ledger
 from .life import Sight
 from .worker import FleetHost, Worker
@@ -67,6 +68,7 @@ class Fleet(World):
         self.sockets: dict[str, Socket] = {}
         self.gateway.told = self._left
         self.queue = Queue(self)
+        self.jobs: JobQueue | None = None
         self.stream = Stream(self)
         self.ledger.sent = self.stream.append
         self.ledger.belled = lambda address, wake: (address, wake) in self.queue.wakes
@@ -79,8 +81,13 @@ class Fleet(World):
     def sight(self, address: Address) -> Sight:
         return self.ledger.sight(address)
 
+    def toils(self) -> None:
+        assert self.model.jobs is not None
+        self.model.jobs.shared = True
+        self.jobs = JobQueue(self)
+
     def jobs_left(self) -> Sequence[tuple[Address, Job]]:
-        return ()
+        return [(address, job) for address in self.model.lives for job in self.ledger.jobs(address)]
 
     def graves(self, address: Address) -> Sequence[DeadLetter]:
         return self.ledger.graves(address)
@@ -88,6 +95,9 @@ class Fleet(World):
     # Workers -----------------------------------------------------------------------------------------
 
     def boot(self) -> Worker:
+        return self._boot(False)
+
+    def _boot(self, carries: bool) -> Worker:
         self.booted += 1
         host = FleetHost(f"h{self.booted}", self.rng, self._defect)
         host.skew = self.skew + self.skewed * (self.rng.random() * 2 - 1)
@@ -95,9 +105,11 @@ class Fleet(World):
         def crash() -> None:
             self.kill(worker)
 
-        worker = Worker(self, host, crash)
+        worker = Worker(self, host, crash, carries)
         self.machines.append(worker)
         self.history.note("boot", host.name)
+        if self.labours is not None:
+            deadly(worker)
         if self.exclusive:
             host.freeze()
         return worker
@@ -119,22 +131,31 @@ class Fleet(World):
 
     def one(self) -> Machine:
         """A worker that takes an invocation: a new one where none is free, or there are few."""
-        free = [m for m in self.machines if not (self.exclusive and isinstance(m, Worker) and m.running)]
-        if len(self.machines) < self.setting.hosts or (not free and len(self.machines) < MOST):
-            return self.boot()
-        if not free:
+        found = self._any(False, self.setting.hosts, MOST)
+        if found is None:
             raise TransientError("the function is at its concurrency", code="throttled", retry_after=0.5)
-        return self.rng.choice(free)
+        return found
 
-    async def over(self, machine: Machine, call: Coroutine[Any, Any, T]) -> T:
+    def carrier(self, most: int) -> Worker | None:
+        """A process of the function `jobs`, of so many at most, that has nothing to do. None: each has a job."""
+        return self._any(True, 0, most)
+
+    def _any(self, carries: bool, few: int, most: int) -> Worker | None:
+        mine = [m for m in self.machines if isinstance(m, Worker) and m.carries == carries]
+        free = [m for m in mine if not ((self.exclusive or carries) and m.running)]
+        if len(mine) < few or (not free and len(mine) < most):
+            return self._boot(carries)
+        return self.rng.choice(free) if free else None
+
+    async def over(self, machine: Machine, call: Coroutine[Any, Any, T], limit: float = LIMIT) -> T:
         """One invocation. It goes on when whoever waits for it is gone."""
         assert isinstance(machine, Worker)
         task = machine.process.run(call)
         machine.running += 1
         if self.exclusive:
             machine.process.thaw()
-        limit = self.loop.call_later(LIMIT, self._overran, machine, task)
-        task.add_done_callback(partial(self._ended, machine, limit))
+        end = self.loop.call_later(limit, self._overran, machine, task)
+        task.add_done_callback(partial(self._ended, machine, end))
         await asyncio.wait((task, machine.gone), return_when=asyncio.FIRST_COMPLETED)
         if task.done() and not task.cancelled():
             return task.result()

@@ -16,9 +16,11 @@ from pydantic_core import from_json
 
 from roost.contract.address import Address
 from roost.contract.commit import Commit, DeadLetter, Entry, Letter, Snapshot
+from roost.contract.job import Claim, Job
 from roost_lambda import keys, reads, rows
 from roost_lambda.client import Refused
 from roost_lambda.head import Head, head
+from roost_lambda.job_items import JOB, stream
 
 from .dynamo import Changed, Dynamo
 from .expression import Item
@@ -92,6 +94,10 @@ class Ledger:
                 self._redriven(address, found.epoch, one)
             elif one.sk.startswith("O#"):
                 self._posted(address, one)
+            elif one.sk.startswith(f"G#{found.epoch}#") and one.new is not None:
+                self._row(address, one.sk, one.new, one.old)
+            elif one.sk.startswith(f"R#{found.epoch}#"):
+                self._said(address, one)
         if commit is not None:
             self._committed(address, commit, taken, by)
         elif taken:
@@ -180,7 +186,37 @@ class Ledger:
             if id not in self.delivered:
                 self.model.broken("outbox", f"{address}: the envelope {id} was forgotten before it was delivered")
 
+    def _row(self, address: Address, sk: str, item: Item, old: Item | None) -> None:
+        """A row of a journal. What is written of a job that is no more, or of an agent that moved, is nobody's."""
+        jobs = self.model.jobs
+        _, _, uid, position = sk.split("#")
+        uid = plain(uid)
+        if jobs is None or (address, uid) not in jobs.live:
+            return
+        if old is not None and old != item:
+            jobs.broken("journal", f"{address} job {uid}: the row {int(position)} is replaced")
+        generation = self.model.life(address).generation
+        claim = Claim(address, generation, uid, rows.whole(item, "c"), "")
+        jobs.appended(claim, int(position), rows.data(item, "d"), generation)
+
+    def _said(self, address: Address, one: Changed) -> None:
+        """A row of a job's streams, or what is taken back of it."""
+        streams = None if self.model.jobs is None else self.model.jobs.streams
+        if streams is None or (one.new is None) == (one.old is None):
+            return
+        uid = plain(one.sk.split("#")[2])
+        if one.new is not None:
+            line = stream(one.new)
+            streams.stored(Claim(address, 0, uid, line.claim, ""), line)
+        elif one.old is not None:
+            streams.rows.get((address, uid), {}).pop(stream(one.old).first, None)
+
     # What is stored ----------------------------------------------------------------------------------
+
+    def jobs(self, address: Address) -> list[Job]:
+        """Those of an agent that live."""
+        pk = keys.partition(address)
+        return [JOB.read(x) for x in self._range(pk, f"J#{head(self.dynamo.item(pk, keys.HEAD)).epoch}#")]
 
     def sight(self, address: Address) -> Sight:
         """An agent as any reader would find it now."""
@@ -197,6 +233,7 @@ class Ledger:
             () if found.scheduled is None else tuple(map(rows.schedule, self._range(pk, f"T#{epoch}#"))),
             () if found.peered is None else tuple(map(rows.peer, self._range(pk, f"P#{epoch}#"))),
             tuple(map(rows.envelope, self._range(pk, "O#"))), tuple(letters[:most]), len(letters), found.dead,
+            tuple(x.live for x in self.jobs(address)),
         )  # fmt: skip
         log: list[Entry] = []
         for seq in range(max(found.first or 0, found.seq - TAIL + 1), found.seq + 1) if found.first else ():
@@ -220,6 +257,12 @@ class Ledger:
 
     def _range(self, pk: str, prefix: str) -> list[Item]:
         return self.dynamo.range(pk, *keys.whole(prefix))
+
+
+def plain(padded: str) -> str:
+    """The uid of a job, as its keys have it."""
+    version, i = padded.split(".")
+    return f"{int(version)}.{int(i)}"
 
 
 def op_of_item(item: Item) -> str:

@@ -91,6 +91,6 @@ def _pool(setting: Setting, rng: Random, history: History, faults: Faults) -> Ge
 
 
 STORES: Final = {
-    "dynamo": Maker(_dynamo, 4, jobs=False), "memory": _owned(_memory), "objects": _owned(_objects),
+    "dynamo": Maker(_dynamo, 4), "memory": _owned(_memory), "objects": _owned(_objects),
     "pool": Maker(_pool, 4, jobs=False), "sqlite": _owned(_sqlite),
 }  # fmt: skip

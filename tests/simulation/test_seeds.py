@@ -97,7 +97,7 @@ def wanted(store: str) -> set[str]:
     """Every kind of fault at every kind of call (where there are seeds enough), of trigger, of operation."""
     found = {f"trigger:{kind}" for kind in TRIGGERS} | {f"operator:{kind}" for kind in OPERATIONS} | OUTCOMES | READERS
     if store == "dynamo":
-        found |= SHARED_FAULTS
+        found |= SHARED_FAULTS | JOBS | {"carry", "job-message-again", "fault:journal.append:freeze"}
         return found | {f"fault:dynamo.{call}:{fault}" for call in TABLE_CALLS for fault in FAULTS}
     if store == "pool":
         return (found - {"gap", "migrate", "operator:migrate"}) | POOL_FAULTS

@@ -64,7 +64,7 @@ class Toiler(Actor):
             raise Fatal(name)
         return [name, token]
 
-    @step(retry=AGAIN, once="at_most")
+    @step(retry=AGAIN, timeout=8, once="at_most")
     async def risk(self, name: str) -> list[str]:
         token = labours().begun(name, once=True)
         await labours().pause()

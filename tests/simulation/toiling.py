@@ -26,5 +26,6 @@ def toil(seed: int, world: World, streams: bool) -> None:
     world.labours = Labours(world.model.jobs, Random(f"toil of {seed}"))
     world.app = toiler.make
     labour(world.labours)
+    world.toils()
     if streams:
         world.labours.streams = world.model.jobs.streams = Streams(world, world.model.jobs, Random(f"read of {seed}"))

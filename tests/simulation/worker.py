@@ -29,7 +29,6 @@ from roost_lambda.sockets import HANG_UPS, Sockets
 from roost_lambda.store import DynamoStore
 from roost_lambda.table import Table
 
-from . import app
 from .dynamo import TABLE
 from .host import SimHost
 from .world import Machine
@@ -235,7 +234,10 @@ class HostBells:
         await self._fate.on("bells.ring", partial(self._fleet.queue.send, address, delay, wake), lambda: error, error)
 
     async def ring_job(self, bell: JobBell, delay: float) -> None:
-        raise AssertionError(f"no agent of these seeds has jobs, and {bell.address} has one")
+        error = TransientError(f"injected: the bell of the job {bell.uid} did not ring", code="bell")
+        jobs = self._fleet.jobs
+        assert jobs is not None, f"no agent of this seed has jobs, and {bell.address} has one"
+        await self._fate.on("bells.ring", partial(jobs.send, bell, delay), lambda: error, error)
 
 
 class _Unsent(Exception):
@@ -320,19 +322,20 @@ class HostWire:
 
 
 class Worker(Machine):
-    """See the file's head. `running`: invocations."""
+    """See the file's head. `running`: invocations. `carries`: it is of the function `jobs`."""
 
-    def __init__(self, fleet: Fleet, host: FleetHost, crash: Callable[[], None]) -> None:
+    def __init__(self, fleet: Fleet, host: FleetHost, crash: Callable[[], None], carries: bool = False) -> None:
         rng = Random(fleet.rng.getrandbits(32))
         self.fleet = fleet
         self.running = 0
+        self.carries = carries
         fate = Fate(fleet.faults, host, rng, fleet.struck, crash, fleet.ledger.late)
         calls = HostCalls(fleet, fate)
         table = Table(TABLE, calls, clock=host.loop.time, sleep=host.sleep, random=Random(rng.getrandbits(32)))
         store = calls.store = ObservedStore(table, fleet.setting.log_limit, host.now)
         wire = HostWire(fleet, fate)
         self.backend = wire.backend = LambdaBackend(
-            app.make(fleet.release()),
+            fleet.app(fleet.release()),
             store,
             wire,
             HostBells(fleet, fate),

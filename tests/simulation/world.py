@@ -79,6 +79,9 @@ class World(ABC):
         for machine in self.machines:
             machine.host.skew += seconds
 
+    def toils(self) -> None:  # noqa: B027
+        """Its agents have jobs: said before a host starts. Where hosts own their store nothing is to be done."""
+
     def calm(self) -> None:
         """No more faults."""
         self.faults.on = self.outside.on = False

@@ -267,13 +267,23 @@ class DynamoJournal:
         )
         if isinstance(seen, BaseException):
             raise seen
-        if self._lives(claim, seen).ended is not None:
+        if seen.job is None or seen.head.epoch != claim.life or seen.job.ended is not None:
+            if written is True:
+                await self._unsaid(pk, key, claim, line)
             raise not_ours(claim)
         if isinstance(written, BaseException):
             raise written
         if written and drop:
             await self.table.write([], [(pk, items.stream_key(key, first)) for first in drop])
         return written
+
+    async def _unsaid(self, pk: str, key: str, claim: Claim, line: StreamLine) -> None:
+        """Take a row back that came when the job had ended: who reads it then is told nothing that its end left out.
+        One that another row stands behind was there before, and is a part of what was said."""
+        here = items.stream_key(key, line.first)
+        last = await self.table.last(pk, here, items.all_of("R", key)[1])
+        if last is not None and last["sk"]["S"] == here and rows.whole(last, "c") == claim.number:
+            await self.table.write([], [(pk, here)])
 
     async def streamed(self, address: Address, uid: str, after: int, limit: int = 50) -> Sequence[StreamLine]:
         return await self.look.streamed(address, uid, after, limit)

@@ -87,7 +87,7 @@ async def journal_stream_end(store: Store) -> None:
     await refused(Fenced, writer.journal.stream(claim, row(claim, 2, b"2"), ()))
     await writer.end(uid)
     await refused(Fenced, writer.journal.stream(claim, row(claim, 3, b"3"), ()))
-    assert (await writer.journal.streamed(writer.address, uid, 0))[0] == line
+    assert await writer.journal.streamed(writer.address, uid, 0) == [line]
     late = await writer.start()
     claim = (await writer.claim(late)).claim
     assert await writer.journal.stream(claim, row(claim, 1, b"1"), ())
