@@ -78,8 +78,11 @@ class Store(Protocol):
 
     async def load(self, address: Address, lease: Lease | None = None) -> Snapshot | Busy: ...
     async def get(self, address: Address, keys: Sequence[str]) -> Mapping[str, bytes]: ...
-    async def scan(self, address: Address, prefix: str, after: str, limit: int) -> Sequence[tuple[str, bytes]]:
-        """Keys with `prefix` greater than `after`, ascending by UTF-8 bytes, at most `limit`."""
+    async def scan(
+        self, address: Address, prefix: str, after: str, limit: int, reverse: bool = False
+    ) -> Sequence[tuple[str, bytes]]:
+        """Keys with `prefix` greater than `after`, ascending by UTF-8 bytes, at most `limit`. `reverse`: less than
+        `after` ("": any), descending."""
         ...
 
     async def outcome(self, address: Address, source: Source, principal: str, id: str) -> Handled | None:

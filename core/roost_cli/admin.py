@@ -1,4 +1,4 @@
-"""What an operator does to an agent: hibernate, export, import, destroy; and dead letters, redriven."""
+"""What an operator does to an agent: hibernate, export, import, destroy; letters, redriven or dropped."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def add(commands: Commands) -> None:
         ("import", restore, "make an agent from an exported document"),
         ("destroy", destroy, "end an agent; a later call starts a fresh one"),
         ("redrive", redrive, "put dead letters back into an agent's mailbox"),
+        ("purge", purge, "drop dead letters, or what waits in the mailbox, for good"),
     ):
         parser = command(commands, name, run, about)
         add_address(parser)
@@ -42,6 +43,10 @@ def add(commands: Commands) -> None:
             )
         elif name == "redrive":
             parser.add_argument("--id", help="one dead letter (default: all)")
+        elif name == "purge":
+            parser.add_argument("--id", help="one of them (default: all)")
+            parser.add_argument("--waiting", action="store_true", help="not dead letters, but what waits, unrun")
+            parser.add_argument("--yes", action="store_true", help="don't ask")
         add_common(parser)
 
 
@@ -92,11 +97,9 @@ def restore(args: argparse.Namespace) -> int:
 def destroy(args: argparse.Namespace) -> int:
     exported = None if args.exported is None else _document(args.exported)
     if not args.yes:
-        if args.exported == "-" or not sys.stdin.isatty():
-            raise Complaint("destroy asks first, and there is no terminal: say --yes", USAGE)
-        print(f"Destroy {args.kind}/{args.agent} for good? Type its key: ", end="", file=sys.stderr, flush=True)
-        if sys.stdin.readline().strip() != args.agent:
-            raise Complaint("nothing was destroyed")
+        if args.exported == "-":
+            raise Complaint("destroy asks first, and stdin is the document: say --yes", USAGE)
+        _sure(args, "destroy", f"Destroy {visible(f'{args.kind}/{args.agent}')} for good?", "nothing was destroyed")
     try:
         _do(args, lambda handle: handle.destroy(exported))
     except ValueError as error:
@@ -108,3 +111,31 @@ def redrive(args: argparse.Namespace) -> int:
     count = _do(args, lambda handle: handle.redrive(args.id))
     put_json({"redriven": count}) if args.json else say(f"{count} redriven")
     return 0
+
+
+def purge(args: argparse.Namespace) -> int:
+    what = "what waits for" if args.waiting else "the dead letters of"
+    if not args.yes:
+        address = visible(f"{args.kind}/{args.agent}")
+        _sure(args, "purge", f"Drop {what} {address} for good? Nothing of it will run.", "nothing was dropped")
+
+    async def all_of(handle: AgentHandle) -> int:
+        drop = handle.purge_letters if args.waiting else handle.purge_dead_letters
+        total = count = await drop(args.id)
+        while count and args.id is None:  # a page at a time
+            count = await drop(None)
+            total += count
+        return total
+
+    count = _do(args, all_of)
+    put_json({"purged": count}) if args.json else say(f"{count} dropped")
+    return 0
+
+
+def _sure(args: argparse.Namespace, command: str, question: str, kept: str) -> None:
+    """Ask. Complaint: there is nobody to ask, or the answer was another key."""
+    if not sys.stdin.isatty():
+        raise Complaint(f"{command} asks first, and there is no terminal: say --yes", USAGE)
+    print(f"{question} Type its key: ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip() != args.agent:
+        raise Complaint(kept)

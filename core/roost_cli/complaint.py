@@ -13,6 +13,9 @@ UNREACHABLE: Final = 3
 BROKEN: Final = 4
 """The author's app can't be served as it is: its code, or its config."""
 
+NAMES: Final = {REFUSED: "refused", USAGE: "usage", UNREACHABLE: "unreachable", BROKEN: "broken"}
+"""What `--json` calls a complaint of that exit code."""
+
 CODES: Final = {"bad-config": BROKEN, "unreachable": UNREACHABLE}
 """Exit codes of errors that have one of their own."""
 

@@ -19,6 +19,7 @@ from roost_server.listen import Listen
 
 from .blame import short
 from .project import find_project, named
+from .report import put_json
 from .serve import MEMORY, Commands, add_app, add_serving, config_lines, data_file, port, split_config
 from .supervisor import Supervisor
 from .token import make_token, shown_token
@@ -78,6 +79,10 @@ def run(args: argparse.Namespace) -> int:
     }
 
     def first(report: dict[str, Any]) -> None:
+        if args.json:
+            kinds = [kind["kind"] for kind in report["kinds"]]
+            put_json({"serving": report["url"], "page": supervisor.page, "app": target, "data": shown, "kinds": kinds})
+            return
         welcome(
             target,
             {**report, "page": supervisor.page},

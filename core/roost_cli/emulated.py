@@ -32,7 +32,7 @@ from .broken import Broken
 from .complaint import BROKEN, USAGE, Complaint
 from .gather import gather
 from .project import Project
-from .report import say, show_error, style
+from .report import put_json, say, show_error, style
 from .serve import MEMORY, config_lines, split_config
 from .supervisor import LOOK, PAUSES, SETTLED, WAITING
 from .token import shown_token
@@ -59,6 +59,7 @@ class Emulated:
         self._token = token
         self._watch = watch
         self._port: int = args.port
+        self._json: bool = args.json
         self._data = Path(args.data or project.root / ".roost" / str(platform.emulator)).resolve()
         self._environment = _environment(project.root, args)
         self._config: list[str] = args.config
@@ -133,6 +134,10 @@ class Emulated:
         self._port = urlsplit(url).port or self._port
         if self._told:
             say(style(f"roost: serving again ({time.monotonic() - began:.1f} s)", "green", sys.stderr))
+        elif self._json:
+            kinds = [kind["kind"] for kind in outlined["kinds"]]
+            put_json({"serving": url, "app": self._app, "data": short(str(self._data)), "kinds": kinds})
+            self._told = True
         else:
             welcome(
                 self._app, {"url": url, **outlined}, short(str(self._data)), None, reloads=self._watch is not None,

@@ -14,9 +14,26 @@ from typing import Final
 from roost import __version__
 from roost.contract.errors import RoostError
 
-from . import admin, audit, bundle, call, check, conformance, dev, jobs, key, limits, new, read, serve, tail, validate
-from .complaint import CODES, REFUSED, USAGE, Complaint
-from .report import never_fail, plain, say, show_error
+from . import (
+    admin,
+    audit,
+    bundle,
+    call,
+    check,
+    completion,
+    conformance,
+    dev,
+    jobs,
+    key,
+    limits,
+    new,
+    read,
+    serve,
+    tail,
+    validate,
+)
+from .complaint import CODES, NAMES, REFUSED, USAGE, Complaint
+from .report import error_json, never_fail, plain, say, show_error
 
 EPILOG: Final = """\
 start here:
@@ -53,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
         key,
         bundle,
         conformance,
+        completion,
     ):
         module.add(commands)
     return root
@@ -62,20 +80,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit code."""
     never_fail()
     root = parser()
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:2] == ["_words", "--"]:  # a shell asks what could stand here
+        return completion.offer(root, words[2:])
     try:
-        args = root.parse_args(argv)
+        args = root.parse_args(words)
     except SystemExit as end:  # argparse has printed help or what is wrong
         return end.code if isinstance(end.code, int) else USAGE
     if args.command is None:
         root.print_help()
         return USAGE
+    as_json = getattr(args, "json", False) is True  # of `conformance` it is a file
     try:
         return int(args.run(args))
     except Complaint as complaint:
-        say(f"roost: {plain(str(complaint))}")
-        return complaint.code
+        code = complaint.code
+        say(error_json(str(complaint), NAMES[code]) if as_json else f"roost: {plain(str(complaint))}")
+        return code
     except RoostError as error:
-        show_error(error)
+        say(error_json(error.message, error.code, error.id or "", error.data)) if as_json else show_error(error)
         return CODES.get(error.code, REFUSED)
     except KeyboardInterrupt:
         return 130
@@ -85,5 +108,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.filename is None:
             raise
-        say(f"roost: {plain(str(error.filename))}: {error.strerror}")  # a folder that can't be written, for example
+        said = f"{error.filename}: {error.strerror}"  # a folder that can't be written, for example
+        say(error_json(said, NAMES[REFUSED]) if as_json else f"roost: {plain(said)}")
         return REFUSED

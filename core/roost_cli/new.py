@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from .complaint import REFUSED, USAGE, Complaint
-from .report import put
+from .report import put, put_json
 from .serve import Commands
 
 TEMPLATES: Final = {
@@ -37,11 +37,15 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "name", nargs="?", metavar="NAME", help="letters, digits, - and _; the folder must not exist or be empty"
     )
+    parser.add_argument("--json", action="store_true", help="print JSON for programs")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     if args.template is None:
+        if args.json:
+            put_json({"templates": TEMPLATES})
+            return 0
         put("templates:")
         for template, about in TEMPLATES.items():
             put(f"  {template:<10}{about}")
@@ -59,9 +63,14 @@ def run(args: argparse.Namespace) -> int:
     for folder in (home / "common", home / args.template):
         for source in folder.iterdir():
             write(source, target, name)
-    put(f"made {name}: {', '.join(sorted(str(p.relative_to(target)) for p in target.rglob('*') if p.is_file()))}")
+    made = sorted(str(p.relative_to(target)) for p in target.rglob("*") if p.is_file())
     missing = [] if args.template not in EXTRAS or find_spec(EXTRAS[args.template][0]) else [EXTRAS[args.template][1]]
-    put("\n" + "".join(f"  {line}\n" for line in (f"cd {name}", *missing, "roost dev")))
+    then = [f"cd {name}", *missing, "roost dev"]
+    if args.json:
+        put_json({"made": name, "files": made, "next": then})
+        return 0
+    put(f"made {name}: {', '.join(made)}")
+    put("\n" + "".join(f"  {line}\n" for line in then))
     return 0
 
 

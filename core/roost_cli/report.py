@@ -68,6 +68,12 @@ def pretty(data: Any) -> str:
     return line if len(line) <= 100 else _dump(data, indent=2)
 
 
+def error_json(message: str, code: str, id: str = "", data: Any = None) -> str:
+    """What went wrong, for a program: one line on stderr."""
+    found = {"code": code, "message": message, **({"id": id} if id else {}), **({"data": data} if data else {})}
+    return _dump({"error": found})
+
+
 def show_error(error: RoostError) -> None:
     """The problem: message, code, and the id that finds it in the server's log."""
     more = f", id {visible(error.id)}" if error.id else ""

@@ -24,7 +24,7 @@ from .blame import short
 from .complaint import BROKEN, USAGE, Complaint
 from .leaving import leave
 from .project import find_project, load_app, named
-from .report import put
+from .report import put, put_json
 
 if TYPE_CHECKING:
     from roost import App
@@ -95,6 +95,7 @@ def add_serving(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--log-level", choices=log.LEVELS, default="info", help="(default: %(default)s)")
     parser.add_argument("--restless", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--json", action="store_true", help="print JSON for programs: one line once it serves")
 
 
 def port(text: str) -> int:
@@ -136,7 +137,10 @@ def run(args: argparse.Namespace) -> int:
     where = MEMORY if data is None else short(str(data))
 
     def ready(url: str) -> None:
-        put(f"roost: serving {target} on {url} (data {where})")
+        if args.json:
+            put_json({"serving": url, "app": target, "data": where})
+        else:
+            put(f"roost: serving {target} on {url} (data {where})")
 
     given = options(args, app, data, operators, project.root, Listen(args.host, args.port, args.uds))
     serve_app(app, replace(given, certificate=certificate(args), proxies=proxies(args)), ready)

@@ -58,7 +58,7 @@ def ask(
     """Do something with the server. Complaint: it can't be reached, or no admin token is known."""
     from roost_client import Client  # slow to load, and not every command needs it
 
-    url = (args.url or os.environ.get("ROOST_URL") or DEFAULT).rstrip("/")
+    url = address_of(args.url)
     token = args.token or (admin_token(url) if admin else os.environ.get("ROOST_TOKEN")) or None
 
     async def run() -> T:
@@ -85,6 +85,19 @@ def ask(
         raise
     except ValueError as error:
         raise Complaint(str(error), USAGE) from error
+
+
+def address_of(given: str | None) -> str:
+    """The server that a command means."""
+    return (given or os.environ.get("ROOST_URL") or DEFAULT).rstrip("/")
+
+
+def client_of(url: str | None, token: str | None, *, operator: bool = False) -> Client:
+    """A client for what needs no explanations: completion."""
+    from roost_client import Client
+
+    where = address_of(url)
+    return Client(where, token=token or (admin_token(where) if operator else os.environ.get("ROOST_TOKEN")))
 
 
 def admin_token(url: str) -> str:

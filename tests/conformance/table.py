@@ -1,4 +1,4 @@
-"""The README's table of guarantees, made from the summaries of runs in docs/conformance: `scripts/guarantees`."""
+"""The table in docs/guarantees.md, made from the summaries of runs in docs/conformance: `scripts/guarantees`."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ def _proof(one: Guarantee) -> str:
     return ", ".join(f"`{name}`" for name in (*one.cases, *one.also))
 
 
-def written(readme: str, found: list[Summary]) -> str:
-    """The README with this table between its marks. ValueError: it has no marks."""
-    front, mark, rest = readme.partition(BEGIN)
+def written(page: str, found: list[Summary]) -> str:
+    """The page with this table between its marks. ValueError: it has no marks."""
+    front, mark, rest = page.partition(BEGIN)
     _, end, back = rest.partition(END)
     if not mark or not end:
-        raise ValueError(f"the README has no lines {BEGIN!r} and {END!r}")
+        raise ValueError(f"the page has no lines {BEGIN!r} and {END!r}")
     return front + BEGIN + table(found) + END + back
 
 
 def main() -> int:
     """Write it."""
-    readme = ROOT / "README.md"
-    readme.write_text(written(readme.read_text(), summaries()))
+    page = ROOT / "docs" / "guarantees.md"
+    page.write_text(written(page.read_text(), summaries()))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The README's table says what the kept summaries say, and a run that failed would show."""
+"""The table of guarantees says what the kept summaries say, and a run that failed would show."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from roost_conformance.guarantees import GUARANTEES
 
 from .table import ROOT, summaries, table, written
 
-README = (ROOT / "README.md").read_text()
+PAGE = (ROOT / "docs" / "guarantees.md").read_text()
 
 
-def test_the_readme_is_what_the_summaries_say() -> None:
+def test_the_page_is_what_the_summaries_say() -> None:
     found = summaries()
     assert [s.backend for s in found][:1] == ["local"] and len(found) >= 2
-    assert written(README, found) == README, "run scripts/guarantees"
+    assert written(PAGE, found) == PAGE, "run scripts/guarantees"
 
 
 def test_summaries_are_of_whole_runs_of_this_catalogue() -> None:

@@ -11,7 +11,7 @@ import pytest
 ROOT: Final = Path(__file__).parents[2]
 TEXTS: Final = [
     *(ROOT / name for name in ("AGENTS.md", "CONTRIBUTING.md", "SECURITY.md", "README.md")),
-    *(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "decisions").glob("*.md"),
+    *(ROOT / "docs").rglob("*.md"),
 ]  # fmt: skip
 
 

@@ -188,15 +188,15 @@ class Dynamo:
             place = partial(_by_index, second)
             everything = [x for pk, p in self._items.items() for x in p.values() if not self.delayed(pk)]
             found = sorted((x for x in everything if first in x and second in x), key=place)
-        start = given.get("ExclusiveStartKey")
+        start, forward = given.get("ExclusiveStartKey"), given.get("ScanIndexForward", True)
         if start is not None:
             if start.keys() != {"pk", "sk", *(INDICES[index] if index else ())}:
                 raise Invalid("the provided starting key is invalid")
-            found = [x for x in found if place(x) > place(start)]
+            found = [x for x in found if (place(x) > place(start) if forward else place(x) < place(start))]
         found = [x for x in found if test.test(x, names, values)]
-        if not given.get("ScanIndexForward", True):
-            if index is not None or start is not None:
-                raise Unsupported("backwards, beyond the first page of the table itself")
+        if not forward:
+            if index is not None:
+                raise Unsupported("backwards, of an index")
             found.reverse()
         limit = given.get("Limit", self.page)
         if limit < 1:

@@ -143,8 +143,10 @@ class Objects:
     async def get(self, address: Address, keys: Sequence[str]) -> Mapping[str, bytes]:
         return await self.at(address).get(address, keys)
 
-    async def scan(self, address: Address, prefix: str, after: str, limit: int) -> Sequence[tuple[str, bytes]]:
-        return await self.at(address).scan(address, prefix, after, limit)
+    async def scan(
+        self, address: Address, prefix: str, after: str, limit: int, reverse: bool = False
+    ) -> Sequence[tuple[str, bytes]]:
+        return await self.at(address).scan(address, prefix, after, limit, reverse)
 
     async def handled(self, address: Address, prefix: str) -> Sequence[Handled]:
         return await self.at(address).handled(address, prefix)

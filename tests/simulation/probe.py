@@ -152,8 +152,10 @@ class ProbeStore:
     async def get(self, address: Address, keys: Sequence[str]) -> Mapping[str, bytes]:
         return await self.real.get(address, keys)
 
-    async def scan(self, address: Address, prefix: str, after: str, limit: int) -> Sequence[tuple[str, bytes]]:
-        return await self.real.scan(address, prefix, after, limit)
+    async def scan(
+        self, address: Address, prefix: str, after: str, limit: int, reverse: bool = False
+    ) -> Sequence[tuple[str, bytes]]:
+        return await self.real.scan(address, prefix, after, limit, reverse)
 
     async def handled(self, address: Address, prefix: str) -> Sequence[Handled]:
         return await self.real.handled(address, prefix)

@@ -77,11 +77,14 @@ class Reads:
         sql = "SELECT k,v FROM kv WHERE k IN (SELECT value FROM json_each(?))"
         return {k: rows.back(v) for k, v in self._sql.rows(sql, to_json(list(keys)).decode())}
 
-    def scan(self, prefix: str, after: str, limit: int) -> list[tuple[str, bytes]]:
-        sql, values = "SELECT k,v FROM kv WHERE k>? AND k>=?", [after, prefix]
+    def scan(self, prefix: str, after: str, limit: int, reverse: bool) -> list[tuple[str, bytes]]:
+        sql, values = "SELECT k,v FROM kv WHERE k>=?", [prefix]
         if (end := beyond(prefix)) is not None:
             sql, values = f"{sql} AND k<?", [*values, end]
-        return [(k, rows.back(v)) for k, v in self._sql.rows(f"{sql} ORDER BY k LIMIT ?", *values, limit)]
+        if after:
+            sql, values = f"{sql} AND k{'<' if reverse else '>'}?", [*values, after]
+        sql = f"{sql} ORDER BY k{' DESC' if reverse else ''} LIMIT ?"
+        return [(k, rows.back(v)) for k, v in self._sql.rows(sql, *values, limit)]
 
     def outcome(self, source: Source, principal: str, id: str) -> Handled | None:
         found = self._sql.rows(_OUTCOME, id, source, principal)

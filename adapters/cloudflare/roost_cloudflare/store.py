@@ -112,8 +112,10 @@ class ObjectStore:
     async def get(self, address: Address, keys: Sequence[str]) -> Mapping[str, bytes]:
         return self._reads.get(keys)
 
-    async def scan(self, address: Address, prefix: str, after: str, limit: int) -> Sequence[tuple[str, bytes]]:
-        return self._reads.scan(prefix, after, limit)
+    async def scan(
+        self, address: Address, prefix: str, after: str, limit: int, reverse: bool = False
+    ) -> Sequence[tuple[str, bytes]]:
+        return self._reads.scan(prefix, after, limit, reverse)
 
     async def handled(self, address: Address, prefix: str) -> Sequence[Handled]:
         return self._reads.handled(prefix)

@@ -222,18 +222,20 @@ class Reads:
         start = len(keys.value(epoch, ""))
         return {x["sk"]["S"][start:]: rows.data(x, "d") for x in items}
 
-    async def scan(self, address: Address, prefix: str, after: str, limit: int) -> Sequence[tuple[str, bytes]]:
+    async def scan(
+        self, address: Address, prefix: str, after: str, limit: int, reverse: bool = False
+    ) -> Sequence[tuple[str, bytes]]:
         pk, epoch = keys.partition(address), await self.epoch(address)
         start = len(keys.value(epoch, ""))
         low, high = keys.whole(keys.value(epoch, prefix))
         begin: str | None = None
-        if after.encode() >= prefix.encode() and after:
-            if not after.startswith(prefix):
-                return []  # beyond all that start with it
+        if after.startswith(prefix) and after:
             begin = keys.value(epoch, after)
+        elif after and (after.encode() < prefix.encode()) == reverse:
+            return []  # beyond all that start with it
         out: list[tuple[str, bytes]] = []
         while True:
-            items, begin = await self.table.query(pk, low, high, limit=limit - len(out), after=begin)
+            items, begin = await self.table.query(pk, low, high, limit=limit - len(out), after=begin, reverse=reverse)
             out += [(x["sk"]["S"][start:], rows.data(x, "d")) for x in items if x["sk"]["S"] != high]
             if begin is None or len(out) >= limit:
                 return out

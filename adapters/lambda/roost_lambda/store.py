@@ -79,8 +79,10 @@ class DynamoStore:
     async def get(self, address: Address, keys: Sequence[str]) -> Mapping[str, bytes]:
         return await self.reads.get(address, keys) if keys else {}
 
-    async def scan(self, address: Address, prefix: str, after: str, limit: int) -> Sequence[tuple[str, bytes]]:
-        return await self.reads.scan(address, prefix, after, limit)
+    async def scan(
+        self, address: Address, prefix: str, after: str, limit: int, reverse: bool = False
+    ) -> Sequence[tuple[str, bytes]]:
+        return await self.reads.scan(address, prefix, after, limit, reverse)
 
     async def outcome(self, address: Address, source: Source, principal: str, id: str) -> Handled | None:
         return await self.reads.outcome(address, source, principal, id)

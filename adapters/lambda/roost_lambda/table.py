@@ -140,9 +140,10 @@ class Table:
         return answer.get("Attributes") or {}
 
     async def query(
-        self, pk: str, low: str, high: str, *, limit: int | None = None, after: str | None = None
-    ) -> tuple[list[Item], str | None]:
-        """One page of items with `low` <= sk <= `high`, ascending; the sk to go on after, None = the last page."""
+        self, pk: str, low: str, high: str, *, limit: int | None = None, after: str | None = None,
+        reverse: bool = False,
+    ) -> tuple[list[Item], str | None]:  # fmt: skip
+        """One page of items with `low` <= sk <= `high`, in order; the sk to go on after, None = the last page."""
         params: dict[str, Any] = {
             "KeyConditionExpression": "pk = :pk AND sk BETWEEN :low AND :high",
             "ExpressionAttributeValues": {":pk": {"S": pk}, ":low": {"S": low}, ":high": {"S": high}},
@@ -152,6 +153,8 @@ class Table:
             params["Limit"] = limit
         if after is not None:
             params["ExclusiveStartKey"] = key(pk, after)
+        if reverse:
+            params["ScanIndexForward"] = False
         answer = await self.call("query", **params)
         last: Any = answer.get("LastEvaluatedKey")
         return list(answer["Items"]), None if not last else last["sk"]["S"]

@@ -221,11 +221,14 @@ class Reads:
                 out[key] = rows.back(value)
         return out
 
-    def scan(self, address: Address, prefix: str, after: str, limit: int) -> list[tuple[str, bytes]]:
-        sql, values = "SELECT k,v FROM kv WHERE aid=? AND k>? AND k>=?", [self.aid(address), after, prefix]
+    def scan(self, address: Address, prefix: str, after: str, limit: int, reverse: bool) -> list[tuple[str, bytes]]:
         end = beyond(prefix)
-        sql, values = f"{sql} AND k<?", [*values, b"" if end is None else end]  # a blob, which is no key, is greater
-        return [(k, rows.back(v)) for k, v in self._keyed(address, f"{sql} ORDER BY k LIMIT ?", [*values, limit])]
+        values: list[Any] = [self.aid(address), prefix, b"" if end is None else end]  # a blob, no key, is greater
+        sql = "SELECT k,v FROM kv WHERE aid=? AND k>=? AND k<?"
+        if after:
+            sql, values = f"{sql} AND k{'<' if reverse else '>'}?", [*values, after]
+        sql = f"{sql} ORDER BY k{' DESC' if reverse else ''} LIMIT ?"
+        return [(k, rows.back(v)) for k, v in self._keyed(address, sql, [*values, limit])]
 
     def handled(self, address: Address, prefix: str) -> list[Handled]:
         found = self.ask(_DID, (self.aid(address), prefix, beyond(prefix), str(address)))

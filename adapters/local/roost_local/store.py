@@ -133,8 +133,10 @@ class SqliteStore:
     async def get(self, address: Address, keys: Sequence[str]) -> Mapping[str, bytes]:
         return self._reads.get(address, keys)
 
-    async def scan(self, address: Address, prefix: str, after: str, limit: int) -> Sequence[tuple[str, bytes]]:
-        return self._reads.scan(address, prefix, after, limit)
+    async def scan(
+        self, address: Address, prefix: str, after: str, limit: int, reverse: bool = False
+    ) -> Sequence[tuple[str, bytes]]:
+        return self._reads.scan(address, prefix, after, limit, reverse)
 
     async def outcome(self, address: Address, source: Source, principal: str, id: str) -> Handled | None:
         return self._reads.outcome(address, source, principal, id)

@@ -99,10 +99,13 @@ async def get(link: Connection, address: Address, keys: Sequence[str]) -> dict[s
     return {k.decode(): v for k, v in found}
 
 
-async def scan(link: Connection, address: Address, prefix: str, after: str, limit: int) -> list[tuple[str, bytes]]:
+async def scan(
+    link: Connection, address: Address, prefix: str, after: str, limit: int, reverse: bool
+) -> list[tuple[str, bytes]]:
+    beyond, order = ("<", "k DESC") if reverse else (">", "k")
     found = await link.fetch(
-        f"SELECT k,v FROM roost.kv WHERE aid={_OF} AND k>$3 AND k>=$4 AND ($5::bytea IS NULL OR k<$5) "
-        "ORDER BY k LIMIT $6",
+        f"SELECT k,v FROM roost.kv WHERE aid={_OF} AND ($3=''::bytea OR k{beyond}$3) AND k>=$4 "
+        f"AND ($5::bytea IS NULL OR k<$5) ORDER BY {order} LIMIT $6",
         *names(address), raw(after), raw(prefix), after_all(raw(prefix)), limit,
     )  # fmt: skip
     return [(k.decode(), v) for k, v in found]

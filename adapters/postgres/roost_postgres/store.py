@@ -131,8 +131,10 @@ class PostgresStore:
     async def get(self, address: Address, keys: Sequence[str]) -> Mapping[str, bytes]:
         return await self._access.read(lambda link: reads.get(link, address, keys))
 
-    async def scan(self, address: Address, prefix: str, after: str, limit: int) -> Sequence[tuple[str, bytes]]:
-        return await self._access.read(lambda link: reads.scan(link, address, prefix, after, limit))
+    async def scan(
+        self, address: Address, prefix: str, after: str, limit: int, reverse: bool = False
+    ) -> Sequence[tuple[str, bytes]]:
+        return await self._access.read(lambda link: reads.scan(link, address, prefix, after, limit, reverse))
 
     async def outcome(self, address: Address, source: Source, principal: str, id: str) -> Handled | None:
         return await self._access.read(lambda link: reads.outcome(link, address, source, principal, id))

@@ -66,37 +66,43 @@ class KV:
         """Delete with the commit; a missing key is no error."""
         self._tick.put(check_key(key, what=KEY), _MISSING, delete=True)
 
-    async def scan(self, type: type[T], /, *, prefix: str = "", after: str = "") -> AsyncIterator[tuple[str, T]]:
-        """(key, value) in key order, of the keys beyond `after`. Pages through the store: large sets cost reads, not
-        memory."""
-        tick = self._tick
-        pages = Pages()
-        while True:
-            wanted = pages.size
-            page = list(await tick.reader().scan(tick.address, prefix, after, wanted))
+    async def scan(
+        self, type: type[T], /, *, prefix: str = "", after: str = "", reverse: bool = False, limit: int | None = None
+    ) -> AsyncIterator[tuple[str, T]]:
+        """(key, value) in key order, of the keys beyond `after`, at most `limit`; `reverse`: the last key first, and
+        beyond is before. Pages through the store: large sets cost reads, not memory."""
+        if limit is not None and limit < 0:
+            raise AgentError(f"kv.scan(limit={limit!r}): it is a number of keys, 0 or more")
+        tick, pages, left = self._tick, Pages(), limit
+        while left is None or left > 0:
+            wanted = pages.size if left is None else min(pages.size, left)
+            page = list(await tick.reader().scan(tick.address, prefix, after, wanted, reverse))
             last = page[-1][0] if len(page) == wanted else None
             pages.took(len(page), sum(len(value) for _, value in page))
-            for key, value in _merge(page, tick, prefix, after, last):
+            for key, value in _merge(page, tick, prefix, after, last, reverse)[:left]:
                 yield key, decode(key, type, value)
+                left = None if left is None else left - 1
             if last is None:
                 return
             after = last
 
 
 def _merge(
-    page: list[tuple[str, bytes]], tick: Data, prefix: str, after: str, last: str | None
+    page: list[tuple[str, bytes]], tick: Data, prefix: str, after: str, last: str | None, reverse: bool
 ) -> list[tuple[str, bytes]]:
-    low, high = after.encode(), None if last is None else last.encode()
+    """A page with what the tick wrote between its ends, `after` (beyond which it begins) and `last` (None: the end)."""
+    low, high = (last, after or None) if reverse else (after, last)
+    bottom, top = (low or "").encode(), None if high is None else high.encode()
     merged = dict(page)
     for key, value in tick.puts.items():
         raw = key.encode()
-        if not key.startswith(prefix) or raw <= low or (high is not None and raw > high):
+        if not key.startswith(prefix) or raw < bottom or (top is not None and raw > top) or key == after:
             continue
         if value is None:
             merged.pop(key, None)
         else:
             merged[key] = value
-    return sorted(merged.items(), key=lambda item: item[0].encode())
+    return sorted(merged.items(), key=lambda item: item[0].encode(), reverse=reverse)
 
 
 def decode(key: str, kind: Any, data: bytes) -> Any:

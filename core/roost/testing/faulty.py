@@ -46,8 +46,10 @@ class FaultyStore:
     async def get(self, address: Address, keys: Sequence[str]) -> Mapping[str, bytes]:
         return await self._strike.on("store.get", self._store.get, address, keys)
 
-    async def scan(self, address: Address, prefix: str, after: str, limit: int) -> Sequence[tuple[str, bytes]]:
-        return await self._strike.on("store.scan", self._store.scan, address, prefix, after, limit)
+    async def scan(
+        self, address: Address, prefix: str, after: str, limit: int, reverse: bool = False
+    ) -> Sequence[tuple[str, bytes]]:
+        return await self._strike.on("store.scan", self._store.scan, address, prefix, after, limit, reverse)
 
     async def outcome(self, address: Address, source: Source, principal: str, id: str) -> Handled | None:
         return await self._strike.on("store.outcome", self._store.outcome, address, source, principal, id)

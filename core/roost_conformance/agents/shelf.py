@@ -46,6 +46,23 @@ class Shelf(Agent[Count]):
         return [key async for key, _ in self.kv.scan(object, prefix=prefix)]
 
     @action
+    async def last(self, prefix: str, limit: int | None, after: str = "", reverse: bool = True) -> list[str]:
+        found = self.kv.scan(object, prefix=prefix, after=after, reverse=reverse, limit=limit)
+        return [key async for key, _ in found]
+
+    @action
+    async def last_of_own(self) -> list[list[str]]:
+        """Backwards and bounded, in the tick that writes: "k05" is new, "k20" is gone, "k99" is beyond all."""
+        self.kv.put("k05", 1)
+        self.kv.put("k99", 1)
+        self.kv.delete("k20")
+        ways = ((None, ""), (3, ""), (2, "k19"), (0, ""))
+        return [
+            [k async for k, _ in self.kv.scan(int, prefix="k", reverse=True, limit=limit, after=after)]
+            for limit, after in ways
+        ]
+
+    @action
     async def put_book(self, key: str, book: Book) -> None:
         self.kv.put(key, book)
 

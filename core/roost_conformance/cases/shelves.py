@@ -84,6 +84,25 @@ async def tick_reads_its_own_writes(stage: Stage) -> None:
         assert await shelf.call("scan") == ["kept", "new", "old"]
 
 
+@case("kv", "a scan backwards begins at the last key, and ends after as many as are asked for; own writes are in it")
+async def scan_goes_backwards(stage: Stage) -> None:
+    async with stage.agent("shelf") as shelf:
+        keys = [f"k{n:02}" for n in range(10, 40)]
+        await shelf.call("put", dict.fromkeys([*keys, "a", "z", "k\U0001f642", "k\uffee"], 1))
+        ends = ["k\U0001f642", "k\uffee"]
+        assert await shelf.call("last", "k", None) == [*ends, *keys[::-1]]
+        assert await shelf.call("last", "k", 3) == [*ends, "k39"]
+        assert await shelf.call("last", "k", 2, "k12") == ["k11", "k10"] == await shelf.call("last", "k", 9, "k12")
+        assert await shelf.call("last", "k", 2, "k38", False) == ["k39", "k\uffee"]
+        assert await shelf.call("last", "k", 0) == [] == await shelf.call("last", "k", None, "b")
+        assert await shelf.call("last", "k", 1, "x") == ends[:1] == await shelf.call("last", "k", 1, "z")
+        await refusal(shelf.call("last", "k", -1), "agent-error")
+        left = [key for key in [*keys[::-1], "k05"] if key != "k20"]
+        whole, three, two, none = await shelf.call("last_of_own")
+        assert whole == [*ends, "k99", *left] and three == [*ends, "k99"], whole
+        assert two == ["k18", "k17"] and none == []
+
+
 @case("kv", "KV and state are one commit: all of a tick's writes or none")
 async def values_commit_with_the_state(stage: Stage) -> None:
     async with stage.agent("shelf") as shelf:

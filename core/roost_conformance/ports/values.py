@@ -74,6 +74,22 @@ async def store_kv_pages(store: Store) -> None:
             assert rest == [k for k in whole if k.encode() > after.encode()], (prefix, ascii(after))
 
 
+@port_case("7", "backwards the pages are the same whole, from its end")
+async def store_kv_backwards(store: Store) -> None:
+    writer = await _filled(store, "kv-backwards")
+    for prefix in ("", "a", "nope", "\U0010ffff", "\ud7ff\ud7ff"):
+        whole = by_bytes([k for k in KEYS if k.startswith(prefix)])[::-1]
+        for limit in (1, 7, 100):
+            found: list[str] = []
+            while page := await store.scan(writer.address, prefix, found[-1] if found else "", limit, True):
+                assert len(page) <= limit
+                found += [k for k, _ in page]
+            assert found == whole, (prefix, limit)
+        for after in ("", "A", "a", "a%b", "aa", "b", "z", "\U0010ffff", "\U0010ffff\U0010ffff\U0010ffff"):
+            rest = [k for k, _ in await store.scan(writer.address, prefix, after, 1000, True)]
+            assert rest == [k for k in whole if not after or k.encode() < after.encode()], (prefix, ascii(after))
+
+
 @port_case("7", "a value of 128 KiB under a key of 512 bytes")
 async def store_kv_large(store: Store) -> None:
     writer = CommitWriter(store, "kv-large")

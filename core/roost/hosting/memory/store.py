@@ -52,9 +52,13 @@ class MemoryStore:
         kv = self._rows(address).kv
         return {key: kv[key] for key in keys if key in kv}
 
-    async def scan(self, address: Address, prefix: str, after: str, limit: int) -> Sequence[tuple[str, bytes]]:
-        kv, low = self._rows(address).kv, after.encode()
-        keys = sorted((k for k in kv if k.startswith(prefix) and k.encode() > low), key=str.encode)
+    async def scan(
+        self, address: Address, prefix: str, after: str, limit: int, reverse: bool = False
+    ) -> Sequence[tuple[str, bytes]]:
+        kv, edge = self._rows(address).kv, after.encode()
+        beyond = bytes.__lt__ if reverse else bytes.__gt__
+        found = (k for k in kv if k.startswith(prefix) and (not edge or beyond(k.encode(), edge)))
+        keys = sorted(found, key=str.encode, reverse=reverse)
         return [(key, kv[key]) for key in keys[:limit]]
 
     async def outcome(self, address: Address, source: Source, principal: str, id: str) -> Handled | None:

