@@ -12,7 +12,8 @@ class Harness(Protocol):
     """A deployment of the conformance app (`roost_conformance.app:app`).
 
     A slow one may say how patient the cases must be: `patience` (seconds, default stage.PATIENCE), `pause` between
-    two looks (stage.PAUSE), and `beside`, how many cases run at once (run.BESIDE).
+    two looks (stage.PAUSE), and `beside`, how many cases run at once (run.BESIDE). `thinks` False: its app has no
+    chat agents, which cost its bundle 4 MB; who only runs their cases sets it before `start`.
     """
 
     url: str

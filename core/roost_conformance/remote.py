@@ -43,6 +43,8 @@ class RemoteHarness:
         self.base_path = base_path
         self.patience = PATIENCE
         self.capabilities = _capabilities(said)
+        self.thinks = "chatter" in said["kinds"]
+        """Chat agents are there only where pydantic-ai is."""
         self.version: str = said["version"]
         """Of Roost there."""
         self.restless: bool = said["restless"]
@@ -90,7 +92,7 @@ async def look(url: str, token: str, *, base_path: str | None = None) -> RemoteH
             f"{url} serves no Roost of today: GET /v1/capabilities answered {answer.status_code}\n{DEPLOY}",
             code="not-roost",
         )
-    missing = sorted(app.kinds.keys() - set(said["kinds"]))
+    missing = sorted(name for name in app.kinds.keys() - set(said["kinds"]) if not name.startswith("chat"))
     if missing:
         has, lacks = ", ".join(said["kinds"][:5]), ", ".join(missing[:5])
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""

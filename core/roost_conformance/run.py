@@ -18,6 +18,8 @@ from .stage import Stage
 Mode: TypeAlias = Literal["resident", "hibernating"]
 BESIDE = 8
 """Cases that run at once; those that crash the host run alone, last."""
+THINKING = "chat"
+"""The rule of the cases for which alone a harness takes along what agents that think need."""
 LIMIT = 120.0
 """Seconds a single case may take."""
 
@@ -68,6 +70,8 @@ async def run(
     """
     report = Report()
     chosen = [c for c in catalogue() if fnmatch.fnmatch(c.name, only)]
+    if chosen and all(c.rule == THINKING for c in chosen) and hasattr(harness, "thinks"):
+        harness.thinks = True
     for restless in modes:
         mode: Mode = "hibernating" if restless else "resident"
         await harness.start(restless=restless)

@@ -51,6 +51,11 @@ class Stage:
     def capabilities(self) -> Capabilities:
         return self.harness.capabilities
 
+    @property
+    def thinks(self) -> bool:
+        """Whether the deployment has the suite's chat agents."""
+        return bool(getattr(self.harness, "thinks", True))
+
     def key(self, suffix: str = "") -> str:
         """A key no other case uses."""
         return f"{self.name}-{_RUN}-{next(_numbers)}{suffix}"

@@ -44,6 +44,18 @@ async def test_every_case_passes(backend: str, modes: tuple[bool, ...]) -> None:
     assert report.passed == len(modes) * len(catalogue())
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("backend", ["cloudflare", "lambda"])
+async def test_chat_agents_think_there(backend: str) -> None:
+    """Their cases for real, where the suite's own app takes no models along."""
+    failures: list[str] = []
+    harness = find(backend).harness()
+    report = await run(harness, only="chat*", say=lambda line: None if line.startswith("ok") else failures.append(line))
+    if report.failed:
+        pytest.fail("\n".join([harness.log, *failures]))
+    assert report.passed == 2 * sum(case.rule == "chat" for case in catalogue())
+
+
 def test_every_rule_has_its_cases() -> None:
     assert len(catalogue()) >= 80
     rules = {int(case.rule) for case in CASES.values() if case.rule.isdigit()}

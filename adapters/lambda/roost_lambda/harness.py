@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -40,6 +41,7 @@ class LambdaHarness:
     admin_token = TOKEN
     base_path: str | None = "prod"
     capabilities: Capabilities = LAMBDA
+    thinks = False
     patience = 90.0
     pause = 0.25
     """Each look is an invocation, and every one of a case's at the same time a process of its own."""
@@ -66,6 +68,8 @@ class LambdaHarness:
         found = await asyncio.to_thread(environments, _say)
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="roost-lambda-")
+            if self.thinks:
+                self._project = replace(self._project, thinks=True)
             await asyncio.to_thread(write, self._project, "here", Path(self._folder.name) / "app", _say)
         self._emulator = Ministack(found)
         await self._emulator.start()

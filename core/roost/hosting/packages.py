@@ -50,7 +50,7 @@ def shipped(project: Project) -> Iterator[tuple[Path, frozenset[str]]]:
 
 def thinks(project: Project) -> bool:
     """Whether the app has agents that think, and so needs what the extra `models` brings."""
-    return "roost_chat" in _text(project)
+    return project.thinks or "roost_chat" in _text(project)
 
 
 def _text(project: Project) -> str:

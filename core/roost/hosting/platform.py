@@ -47,6 +47,8 @@ class Project:
     """The dependencies the author declares, as pip takes them, without Roost itself."""
     imports: Mapping[str, str] = field(default_factory=dict[str, str])
     """Foreign top-level modules that loading the app needs, each with where it is imported first."""
+    thinks: bool = False
+    """It has chat agents, though none of `files` names `roost_chat`."""
 
 
 @dataclass(frozen=True, slots=True)

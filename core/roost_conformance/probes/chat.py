@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
 from functools import wraps
-from typing import Any, Final
+from typing import Any
 
 from roost_client import AgentHandle, Client, Said, said_items
 
@@ -17,10 +17,6 @@ from .committed import committed
 from .jobs import TAKEN_OVER
 from .refusal import refusal
 from .witness import Witness
-
-BARE: Final = frozenset({"cloudflare", "lambda"})
-"""Backends whose suite ships no pydantic-ai: chat agents are not there, by name."""
-
 
 class Chat:
     """Of one fresh session."""
@@ -117,7 +113,7 @@ def chat_case(title: str, *, together: bool = False) -> Callable[[Drive], Drive]
     def register(drive: Drive) -> Drive:
         @wraps(drive)
         async def either(stage: Stage) -> None:
-            if stage.capabilities.name not in BARE:
+            if stage.thinks:
                 await drive(stage)
                 return
             async with stage.client() as client:
