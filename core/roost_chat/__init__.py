@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .agent import ChatAgent
+    from .budget import Budget, Standing
     from .builtin import FetchTools, NotifyTools
     from .calls import source
     from .definitions.kinds import defined
@@ -15,18 +16,20 @@ if TYPE_CHECKING:
     from .memory import Memories, MemoryTools
     from .models import CONFIGURED, Models, Provider, model
     from .policy import Policy
+    from .purses import ChatBudgets
     from .records import Approval, Delegated, Message, Sent, SessionView, Settlement, TurnDone, Usage
     from .tools import Calling, run, tool
 
 __all__ = [
-    "CONFIGURED", "Approval", "Calling", "ChatAgent", "ChatSessions", "Delegated", "Event", "FetchTools", "Memories",
-    "MemoryTools", "Message", "Models", "NotifyTools", "Policy", "Provider", "RoostDurability", "Sent", "SessionView",
-    "Settlement", "TurnDone", "Usage", "defined", "model", "run", "session_may", "source",
-    "tool",
+    "CONFIGURED", "Approval", "Budget", "Calling", "ChatAgent", "ChatBudgets", "ChatSessions", "Delegated", "Event",
+    "FetchTools", "Memories", "MemoryTools", "Message", "Models", "NotifyTools", "Policy", "Provider",
+    "RoostDurability", "Sent", "SessionView", "Settlement", "Standing", "TurnDone", "Usage", "defined", "model", "run",
+    "session_may", "source", "tool",
 ]  # fmt: skip
 
 _WHERE = {
-    "Approval": "records", "CONFIGURED": "models", "Calling": "tools", "ChatAgent": "agent",
+    "Approval": "records", "Budget": "budget", "CONFIGURED": "models", "Calling": "tools", "ChatAgent": "agent",
+    "ChatBudgets": "purses", "Standing": "budget",
     "ChatSessions": "directory", "Delegated": "records", "Event": "events", "FetchTools": "builtin",
     "Memories": "memory", "MemoryTools": "memory", "Message": "records", "Models": "models", "NotifyTools": "builtin",
     "Policy": "policy", "Provider": "models", "RoostDurability": "durability", "Sent": "records",

@@ -29,6 +29,7 @@ from roost.author.kind import Empty
 from roost.errors import AgentError, LimitExceeded, NotFound, Rejected
 
 from . import history
+from .budget import budgets_of
 from .policy import Policy
 from .records import QUEUE, Approval, Ask, Attached, Message, Sent, SessionView, Settlement, TextPart, Usage
 from .tools import tools_of
@@ -64,8 +65,10 @@ class ChatAgent(TurnAgent[S, C], Generic[S, C]):
         cls.chat_tools = tools_of(cls)
         if cls.when_left not in ("continue", "pause"):
             raise TypeError(f'{cls.__name__}.when_left = {cls.when_left!r}: it is "continue" or "pause"')
-        if getattr(cls, "budget", None) is not None:
-            raise TypeError(f"{cls.__name__}.budget: chat agents have no budgets yet; it would bound nothing")
+        try:
+            cls.budgets = budgets_of(cls.budget)
+        except TypeError as error:
+            raise TypeError(f"{cls.__name__}.budget: {error}") from None
         for name in ("on_job", "on_connect", "on_disconnect"):
             own = cls.__dict__.get(name)
             if own is not None:

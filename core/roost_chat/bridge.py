@@ -8,7 +8,7 @@ from typing import Any, cast
 from pydantic_ai import messages as ai
 from pydantic_core import from_json
 
-from .records import Message, Part, ReasoningPart, TextPart, ToolCallPart, ToolResultPart, Usage
+from .records import Message, Part, Priced, ReasoningPart, TextPart, ToolCallPart, ToolResultPart, Usage
 
 LOST = "It was cut off before it answered: nobody knows whether it took effect."
 
@@ -77,8 +77,9 @@ def shown(part: ToolResultPart) -> Any:
     return {"error": part.error, "code": part.code} if part.code else {"error": part.error}
 
 
-def from_model(response: ai.ModelResponse, name: str) -> tuple[list[Part], Usage]:
-    """The parts of a model's response, its calls under ids of ours, `{name}.{place}`; and what it cost."""
+def from_model(response: ai.ModelResponse, name: str, provider: str = "") -> tuple[list[Part], Priced]:
+    """The parts of a model's response, its calls under ids of ours, `{name}.{place}`; and what it is priced by.
+    `provider`: of a model that does not say it in its responses."""
     parts: list[Part] = []
     for place, part in enumerate(response.parts):
         if isinstance(part, ai.TextPart):
@@ -94,7 +95,11 @@ def from_model(response: ai.ModelResponse, name: str) -> tuple[list[Part], Usage
         elif isinstance(part, ai.ToolCallPart):
             parts.append(call_part(part, f"{name}.{place}"))
     used = response.usage
-    return parts, Usage(requests=1, input_tokens=used.input_tokens, output_tokens=used.output_tokens)
+    usage = Usage(requests=1, input_tokens=used.input_tokens, output_tokens=used.output_tokens)
+    return parts, Priced(
+        usage=usage, model=response.model_name or "", provider=response.provider_name or provider,
+        url=response.provider_url or "",
+    )  # fmt: skip
 
 
 def call_part(part: ai.ToolCallPart, id: str) -> ToolCallPart:

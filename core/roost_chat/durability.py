@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, Protocol, cast
 
 from pydantic import JsonValue, TypeAdapter
 from pydantic_ai.agent import EventStreamHandler
@@ -31,6 +31,7 @@ from pydantic_ai.durable_exec import (
     ExternalEventError,
     ExternalEventWaiter,
     JournalCallableOperationBackend,
+    ModelRequestId,
     RoleBasedOperationConfig,
     conversation_id_from_run_id,
     external_event_scope,
@@ -87,8 +88,30 @@ class _Codec(DurabilityCodec):
         return JSON_CODEC.load(tp, payload)
 
 
+WAITS = "roost:waits"
+"""The one key of a record that says why a request was not made."""
+
+
+class Gate(Protocol):
+    """Whether requests of a model may be made."""
+
+    async def enter(self) -> dict[str, Any] | None:
+        """In the step, before a try: None, or why the body must wait before it asks again."""
+        ...
+
+    async def failed(self, error: BaseException) -> None:
+        """In the step: a try that was let in."""
+        ...
+
+    async def wait(self, refused: dict[str, Any]) -> None:
+        """In the body: until it may ask again."""
+        ...
+
+
 class _Backend(JournalCallableOperationBackend[StepOptions]):
     """Carries out an operation as a step of the job that runs."""
+
+    gate: Gate | None = None
 
     async def execute(
         self,
@@ -103,14 +126,19 @@ class _Backend(JournalCallableOperationBackend[StepOptions]):
         if run is None or isinstance(operation_id, EventStreamHandlerId):
             return await body()  # an event of the body itself: it is told again in each life, and `run.emit` is silent
         ran = False
+        gate = self.gate if isinstance(operation_id, ModelRequestId) else None
 
         async def step() -> Any:
             nonlocal ran
             ran = True
+            if gate is not None and (refused := await gate.enter()) is not None:
+                return {WAITS: refused}
             with with_threads():
                 try:
                     return await body()
                 except Exception as error:
+                    if gate is not None:
+                        await gate.failed(error)
                     again = passing(error)
                     if again is not None and run.attempt < config.retry.attempts and config.once == "at_least":
                         raise again from error
@@ -123,9 +151,13 @@ class _Backend(JournalCallableOperationBackend[StepOptions]):
                     raise Fatal(said.message, code=said.code) from error
 
         using = run.using(retry=config.retry, timeout=config.timeout, once=config.once, name=name, type=Any)
-        found: Any = await using.step(step)
+        while True:
+            found: Any = await using.step(step)
+            kept = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+            if gate is None or WAITS not in kept:
+                break
+            await gate.wait(kept[WAITS])
         record_durable_unit(executed=ran)
-        kept = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
         if ERROR in kept:
             raise_kept(kept)
         return cast("object", found)
@@ -184,13 +216,15 @@ class RoostDurability(BaseDurabilityCapability[AgentDepsT]):
         model_step: StepOptions = MODEL,
         tool_step: StepOptions = TOOL,
         who: str | None = None,
+        gate: Gate | None = None,
     ) -> None:
         """`models`: others that a run may use, by key. `who`: the role that answers what the agent waits for; None =
-        whoever started the job."""
+        whoever started the job. `gate`: lets requests of models in."""
         super().__init__(models=models, event_stream_handler=event_stream_handler, name=name)
         self._model_step = model_step
         self._tool_step = tool_step
         self._who = who
+        self._gate = gate
 
     @property
     def in_durable_context(self) -> bool:
@@ -201,7 +235,9 @@ class RoostDurability(BaseDurabilityCapability[AgentDepsT]):
             model=self._model_step, event=self._tool_step, capability=self._tool_step, tool=self._tool_step,
             resolve_tool=self._options,
         )  # fmt: skip
-        return _Backend(agent_name=self.name, default_model_id=self.default_model_id, config=config)
+        backend = _Backend(agent_name=self.name, default_model_id=self.default_model_id, config=config)
+        backend.gate = self._gate
+        return backend
 
     def _options(self, id: DurableOperationId, tool: object | None, name: str) -> StepOptions | Literal[False]:
         """How a tool's call runs, as its metadata says."""

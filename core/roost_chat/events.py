@@ -97,6 +97,18 @@ class UsageTold(_Event):
     usage: Usage
 
 
+class TurnHeld(_Event):
+    """The turn waits, and nobody is asked."""
+
+    type: Literal["turn-held"] = "turn-held"
+    why: str
+    """`over-budget`."""
+    scope: str = ""
+    """Of the budget: turn, session, caller."""
+    until: float | None = None
+    """Epoch seconds at which it goes on by itself; None: when somebody raises the budget."""
+
+
 class TurnEnd(_Event):
     type: Literal["turn-end"] = "turn-end"
     outcome: Outcome
@@ -106,6 +118,6 @@ class TurnEnd(_Event):
 
 Event: TypeAlias = Annotated[
     TurnStart | TextDelta | ReasoningDelta | ToolCall | ToolResult | ToolError | QuestionAsked | AnswerGiven
-    | SourceFound | UsageTold | TurnEnd,
+    | SourceFound | UsageTold | TurnHeld | TurnEnd,
     Field(discriminator="type"),
 ]  # fmt: skip

@@ -84,7 +84,7 @@ class SessionAgent(Agent[S, C], Generic[S, C]):
         """A turn went on for as long as it may with nobody attached."""
         session = await history.session_of(self.kv, self.now)
         for turn in session.live:
-            if any(ask.turn == turn.id for ask in session.asks):
+            if turn.held or any(ask.turn == turn.id for ask in session.asks):
                 self.schedule(BACKGROUND, self.max_background_runtime, self.chat_background)  # it waits for somebody
             elif turn.running:
                 self.cancel(turn.id)

@@ -115,6 +115,15 @@ class Usage(BaseModel):
         )  # fmt: skip
 
 
+class Priced(BaseModel):
+    """What a request came to, and of whom it was: what it is priced by."""
+
+    usage: Usage
+    model: str = ""
+    provider: str = ""
+    url: str = ""
+
+
 class Ask(BaseModel):
     """A question that a turn waits with."""
 
@@ -156,6 +165,8 @@ class LiveTurn(BaseModel):
     """`seq` of the user's message it answers."""
     running: bool = False
     """False: it waits for the one before it."""
+    held: str = ""
+    """Why it waits, though nobody is asked: `over-budget`."""
     source: str = "client"
     principal: str = ""
     reply: Reply | None = None

@@ -26,6 +26,8 @@ from pydantic_ai.messages import TextPart as Spoken
 from pydantic_ai.messages import ThinkingPart as Thought
 from pydantic_ai.messages import ToolCallPart as Asked
 from pydantic_ai.models import ModelRequestContext
+from pydantic_ai.models.fallback import FallbackModel
+from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import RunContext
 from pydantic_ai.usage import UsageLimits
 
@@ -47,7 +49,8 @@ from .events import (
     TurnStart,
     UsageTold,
 )
-from .records import Cut, Message, Part, ReasoningPart, Role, TextPart, ToolCallPart, ToolResultPart, TurnDone, Usage
+from .records import Cut, Part, Priced, ReasoningPart, Role, TextPart, ToolCallPart, ToolResultPart, TurnDone, Usage
+from .spending import Spending
 from .toolset import Tools
 
 if TYPE_CHECKING:
@@ -80,7 +83,11 @@ class Turn:
         self.pending: list[ToolCallPart] = []
         """Calls of the last response that have no result yet."""
         self.calls = Calls(self)
-        self._where = f"{agent.kind}/{agent.key}/{self.id}"
+        self.where = f"{agent.kind}/{agent.key}#{self.id}"
+        """Of all turns: `kind/key#job`."""
+        self.provider = ""
+        """Of its model, where it is one."""
+        self.spending: Spending | None = None
 
     async def go(self, queued: bool) -> TurnDone:
         """To its end. Raises what it failed by, once that is told and written."""
@@ -101,13 +108,19 @@ class Turn:
         return TurnDone(id=self.id, n=self.n, outcome="done", text=text[:8000], usage=self.usage)
 
     async def _think(self, begin: Begin) -> str:
+        model = model_of(self.agent)
+        self.provider = "" if isinstance(model, FallbackModel) else model.system
+        if self.agent.budgets:
+            self.spending = Spending(self, self.agent.budgets, begin.source, model)
+        most = self.agent.max_tokens if self.spending is None else self.spending.max_tokens
         thinker = Thinker[None, str](
-            model_of(self.agent),
+            model,
             name=self.agent.kind,
             deps_type=type(None),
             toolsets=[Tools(self)],
             retries=RETRIES,
-            capabilities=[RoostDurability[None](event_stream_handler=self._heard), _Writer(self)],
+            model_settings=None if most is None else ModelSettings(max_tokens=most),
+            capabilities=[RoostDurability[None](event_stream_handler=self._heard, gate=self.spending), _Writer(self)],
         )
         result = await thinker.run(
             None,
@@ -138,7 +151,7 @@ class Turn:
         if job_run() is not None:
             return  # an event of the body
         name, step = f"{self.n}.{self.requests}", f"model:{self.requests}"
-        PARTIAL[self._where] = {}
+        PARTIAL[self.where] = {}
         while len(PARTIAL) > KEPT:
             del PARTIAL[next(iter(PARTIAL))]
         if self.requests == 1:
@@ -158,7 +171,7 @@ class Turn:
         if not text:
             return
         kind, delta = (ReasoningPart, ReasoningDelta) if thought else (TextPart, TextDelta)
-        part = PARTIAL.setdefault(self._where, {}).setdefault(place, kind(text=""))
+        part = PARTIAL.setdefault(self.where, {}).setdefault(place, kind(text=""))
         part.text += text
         for start in range(0, len(text), 8000):  # an item of a stream has a limit
             self.emit(delta(message=name, part=place, text=text[start : start + 8000]), step)
@@ -167,11 +180,11 @@ class Turn:
 
     async def said(self, response: ModelResponse) -> None:
         """In the body: a model's response is in the journal."""
-        PARTIAL.pop(self._where, None)
-        parts, usage = from_model(response, f"{self.n}.{self.requests}")
-        self.usage = self.usage.plus(usage)
+        PARTIAL.pop(self.where, None)
+        parts, priced = from_model(response, f"{self.n}.{self.requests}", self.provider)
         self.pending = [part for part in parts if isinstance(part, ToolCallPart)]
-        await self.append(f"{self.n}.{self.requests}", "assistant", parts, usage=usage)
+        usage = await self.append(f"{self.n}.{self.requests}", "assistant", parts, priced=priced)
+        self.usage = self.usage.plus(usage or priced.usage)
 
     async def unanswered(self) -> None:
         """In the body, before the next request: calls that no tool was there for."""
@@ -189,15 +202,15 @@ class Turn:
         self.pending = []
 
     async def append(
-        self, id: str, role: Role, parts: list[Part], *, usage: Usage | None = None, cut: Cut | None = None,
+        self, id: str, role: Role, parts: list[Part], *, priced: Priced | None = None, cut: Cut | None = None,
         closes: str | None = None,
-    ) -> Message:  # fmt: skip
-        return await self.run.tick(self.agent.chat_append, self.n, id, role, parts, usage, cut, closes)
+    ) -> Usage | None:  # fmt: skip
+        return await self.run.tick(self.agent.chat_append, self.n, id, role, parts, priced, cut, closes)
 
     async def spent(self, usage: Usage) -> None:
         """In the body: what another agent's turn cost that this one delegated."""
         self.usage = self.usage.plus(usage)
-        await self.run.tick(self.agent.chat_spent, usage)
+        await self.run.tick(self.agent.chat_spent, self.id, usage)
 
     async def use(self, tool: str, provider: str) -> Any:
         """In the body: a call of a tool, by the provider's id; what the model is told."""
@@ -213,7 +226,7 @@ class Turn:
         async def end() -> list[dict[str, Any]]:
             self.emit(UsageTold(usage=self.usage), "end")
             self.emit(TurnEnd(outcome=cut, code=code, error=why), "end")
-            return [part.model_dump() for _, part in sorted(PARTIAL.pop(self._where, {}).items())]
+            return [part.model_dump() for _, part in sorted(PARTIAL.pop(self.where, {}).items())]
 
         left = await self.run.using(name="chat:end", type=list[dict[str, Any]]).step(end)
         if left:
@@ -232,6 +245,8 @@ class _Writer(AbstractCapability[None]):
     ) -> ModelRequestContext:
         await self._turn.unanswered()
         self._turn.requests += 1
+        if self._turn.spending is not None:
+            self._turn.spending.messages = request_context.messages
         return request_context
 
     async def after_model_request(

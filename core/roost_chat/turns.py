@@ -17,8 +17,9 @@ from roost.contract.address import check_key
 from roost.errors import AgentError, LimitExceeded, Rejected
 
 from . import history
+from .budgets import BudgetAgent
 from .policy import Policy
-from .presence import BACKGROUND, SessionAgent
+from .presence import BACKGROUND
 from .records import (
     QUEUE,
     Ask,
@@ -28,6 +29,7 @@ from .records import (
     Message,
     Outcome,
     Part,
+    Priced,
     Reply,
     Role,
     Sent,
@@ -52,6 +54,7 @@ class Begin(BaseModel):
     messages: list[Message]
     instructions: str
     user: str
+    source: str
 
 
 def hook(fn: Any) -> Any:
@@ -60,7 +63,7 @@ def hook(fn: Any) -> Any:
     return fn
 
 
-class TurnAgent(SessionAgent[S, C], Generic[S, C]):
+class TurnAgent(BudgetAgent[S, C], Generic[S, C]):
     """See the file's head."""
 
     model: Any = None
@@ -71,6 +74,8 @@ class TurnAgent(SessionAgent[S, C], Generic[S, C]):
     policy: ClassVar[Policy] = Policy()
     max_requests: ClassVar[int] = 50
     """Of the model, in one turn."""
+    max_tokens: ClassVar[int | None] = None
+    """Of one answer of the model; None: as many as its provider lets it, or, under a budget, 4,096."""
     context_messages: ClassVar[int] = 100
     context_tokens: ClassVar[int] = 20_000
     """What of the history a model is shown, at most; a token is counted as four bytes."""
@@ -120,27 +125,38 @@ class TurnAgent(SessionAgent[S, C], Generic[S, C]):
             raise AgentError(
                 "the context that the model is shown lacks the message that it is to answer", code="bad-context"
             )
-        return Begin(messages=shown, instructions=await self._instructions(), user=live.principal)
+        return Begin(messages=shown, instructions=await self._instructions(), user=live.principal, source=live.source)
 
     @action(public=False)
     async def chat_append(
-        self, n: int, id: str, role: Role, parts: list[Part], usage: Usage | None, cut: Cut | None, closes: str | None
-    ) -> Message:
-        """A step of a turn ended: its part of the history."""
+        self, n: int, id: str, role: Role, parts: list[Part], priced: Priced | None, cut: Cut | None,
+        closes: str | None,
+    ) -> Usage | None:  # fmt: skip
+        """A step of a turn ended: its part of the history. What a request cost: its price is looked up here, for the
+        body would find another one once prices change."""
         session = await history.session_of(self.kv, self.now)
-        row = history.append(self.kv, session, self.now, n, id, role, parts, cut=cut)
+        history.append(self.kv, session, self.now, n, id, role, parts, cut=cut)
+        usage = None if priced is None else self.priced(priced)
+        live = next((turn for turn in session.live if turn.n == n), None)
         if usage is not None:
             session.usage = session.usage.plus(usage)
+            await self._count(usage, live)
+            if live is not None:
+                await self._settle(live, id, usage)
         if closes is not None:
             session.asks = [ask for ask in session.asks if ask.call != closes]
         self._put(session)
-        return row
+        return usage
 
     @action(public=False)
-    async def chat_spent(self, usage: Usage) -> None:
+    async def chat_spent(self, turn: str, usage: Usage) -> None:
         """Another's turn was paid for this one."""
         session = await history.session_of(self.kv, self.now)
         session.usage = session.usage.plus(usage)
+        live = next((one for one in session.live if one.id == turn), None)
+        await self._count(usage, live)
+        if live is not None:
+            await self._charge(live, usage)
         self._put(session)
 
     @action(public=False)
@@ -191,6 +207,7 @@ class TurnAgent(SessionAgent[S, C], Generic[S, C]):
             code, error = done.error.code, done.error.message
         self._over(session, live, outcome)
         self._put(session)
+        await self._finish(live)
         told = (
             done.result(self.chat_turn)
             if done.error is None

@@ -329,7 +329,7 @@ def test_what_a_class_may_not_say() -> None:
         type("A", (ChatAgent,), {"double_text": "maybe"})
     with pytest.raises(TypeError, match="policy"):
         type("B", (ChatAgent,), {"policy": ["x"]})
-    with pytest.raises(TypeError, match="no budgets yet"):
+    with pytest.raises(TypeError, match="is no budget"):
         type("D", (ChatAgent,), {"budget": 5})
     with pytest.raises(TypeError, match="when_left"):
         type("E", (ChatAgent,), {"when_left": "stop"})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from roost import Agent, action
-from roost_chat import ChatAgent, ChatSessions, Delegated, Policy, TurnDone, run, tool
+from roost_chat import Budget, ChatAgent, ChatBudgets, ChatSessions, Delegated, Policy, TurnDone, run, tool
 
 from .ledger import Ledger
 from .worker import stand
@@ -136,4 +136,16 @@ class ChatterHeld(Chatter):
     when_left = "pause"
 
 
-AGENTS: list[type[Agent[Any, Any]]] = [Chatter, ChatterStrict, ChatterHasty, ChatterHeld, ChatSessions]
+class ChatterFrugal(Chatter):
+    budget = Budget(tokens=1000, scope="caller", window="month")
+    max_tokens = 100
+
+
+class ChatterThrifty(Chatter):
+    budget = (Budget(tokens=700), Budget(tokens=600, scope="turn"))
+    max_tokens = 100
+
+
+AGENTS: list[type[Agent[Any, Any]]] = [
+    Chatter, ChatterStrict, ChatterHasty, ChatterHeld, ChatterFrugal, ChatterThrifty, ChatSessions, ChatBudgets,
+]  # fmt: skip

@@ -18,6 +18,7 @@ from .jobs import TAKEN_OVER
 from .refusal import refusal
 from .witness import Witness
 
+
 class Chat:
     """Of one fresh session."""
 
