@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, cast
 
 from pydantic import BaseModel
 
@@ -81,10 +81,12 @@ def amount_of(unit: Unit, said: object) -> int:
 
 def budgets_of(given: object) -> tuple[Budget, ...]:
     """What a class says as its `budget`: one, several, or None. TypeError: it is none of these."""
-    several = () if given is None else (given,) if isinstance(given, Budget) else given
-    if not isinstance(several, Sequence) or not all(isinstance(one, Budget) for one in several):
+    several: Any = () if given is None else (given,) if isinstance(given, Budget) else given
+    if not isinstance(several, (list, tuple)):
+        several = [None]
+    found = tuple(one for one in cast("Sequence[Any]", several) if isinstance(one, Budget))
+    if len(found) != len(cast("Sequence[Any]", several)):
         raise TypeError(f'{given!r} is no budget: Budget(usd=2, window="day", scope="caller"), or several of them')
-    found: tuple[Budget, ...] = tuple(several)
     if len({one.purse for one in found}) != len(found):
         raise TypeError("two budgets have the same scope, unit and window: keep the smaller one")
     return found

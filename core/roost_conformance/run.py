@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from .case import Case, catalogue
 from .crowd import Crowd
@@ -71,7 +71,8 @@ async def run(
     report = Report()
     chosen = [c for c in catalogue() if fnmatch.fnmatch(c.name, only)]
     if chosen and all(c.rule == THINKING for c in chosen) and hasattr(harness, "thinks"):
-        harness.thinks = True
+        able: Any = harness
+        able.thinks = True
     for restless in modes:
         mode: Mode = "hibernating" if restless else "resident"
         await harness.start(restless=restless)

@@ -75,7 +75,10 @@ class CloudflareHarness:
         async with Client(self.url, token=TOKEN, timeout=WARM) as client, asyncio.timeout(WARM):
             agent = client.agent("chatter", "warm")
             await agent.call("send", "hello")
-            while (await agent.call("session"))["turn"] is not None:
+            while True:
+                session = await agent.call("session")
+                if session["turn"] is None:
+                    return
                 await asyncio.sleep(0.1)
 
     @property
