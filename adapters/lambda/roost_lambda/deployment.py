@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Coroutine, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -104,12 +105,17 @@ def read_manifest() -> dict[str, Any]:
 
 
 class Process:
-    """The loop of this process and the deployment on it."""
+    """The loop of this process and the deployment on it; made with its first event, for a process may be one of
+    several that were restored from a snapshot of its imports."""
 
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(self.loop)
         self._found: Deployment | None = None
+
+    @cached_property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        return loop
 
     def deployment(self) -> Deployment:
         if self._found is None:

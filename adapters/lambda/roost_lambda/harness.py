@@ -71,7 +71,7 @@ class LambdaHarness:
             if self.thinks:
                 self._project = replace(self._project, thinks=True)
             await asyncio.to_thread(write, self._project, "here", Path(self._folder.name) / "app", _say)
-        self._emulator = Ministack(found)
+        self._emulator = Ministack(found, snapshots=True)
         await self._emulator.start()
         parameters = {"App": self._project.app, "AdminToken": TOKEN, "Operators": OPERATORS}
         template = Path(self._folder.name) / "app" / "template.yaml"

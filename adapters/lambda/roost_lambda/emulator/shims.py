@@ -11,7 +11,8 @@ import threading
 from contextvars import ContextVar
 from typing import Any
 
-from . import gate, inside
+from . import gate, inside, snapshots
+from .runtime import SNAPSHOTS
 from .websocket import AT_ONCE, MESSAGE
 
 OWN: tuple[str, ...] = (
@@ -22,6 +23,7 @@ OWN: tuple[str, ...] = (
     "VIRTUAL_ENV",
     "AWS_SESSION_TOKEN",
     gate.VARIABLE,
+    SNAPSHOTS,
 )
 
 
@@ -33,6 +35,7 @@ def install() -> None:
     show_logs()
     runtime_api()
     parameters_of_mappings()
+    snapshots.install()
 
 
 def parameters_of_mappings() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shlex
 import stat
 import time
 import zipfile
@@ -21,34 +22,15 @@ import httpx
 
 from roost.contract.errors import TransientError
 
+from .runtime import HERE as RUNTIME
+
 if TYPE_CHECKING:
     from .process import Ministack
 
 BUCKET: Final = "roost-code"
 PATIENCE: Final = 60.0
 BOOTSTRAP: Final = """#!/bin/sh
-exec {python} -c '
-import sys
-from awslambdaric import lambda_runtime_client
-from awslambdaric.__main__ import main
-
-made = lambda_runtime_client.BaseLambdaRuntimeClient.call_rapid
-
-
-def call_rapid(self, method, endpoint, *more, **named):
-    # Of all its calls, those that tell of a failed start take an address for a host and a port, and nothing else.
-    address = self.lambda_runtime_address
-    self.lambda_runtime_address, _, front = address.partition("/")
-    try:
-        made(self, method, "/" + front + endpoint, *more, **named)
-    finally:
-        self.lambda_runtime_address = address
-
-
-lambda_runtime_client.BaseLambdaRuntimeClient.call_rapid = call_rapid
-sys.argv[0] = "awslambdaric"
-sys.exit(main(sys.argv))
-' "$_HANDLER"
+exec {python} -P {runtime} "$_HANDLER"
 """
 REGION: Final = "us-east-1"
 _VARIABLES: Final = "    Environment:\n      Variables:\n"
@@ -150,5 +132,5 @@ def packed(folder: Path, runtime: Path) -> bytes:
                 made.write(path, path.relative_to(folder))
         entry = zipfile.ZipInfo("bootstrap", (2020, 1, 1, 0, 0, 0))
         entry.external_attr = (stat.S_IFREG | 0o755) << 16
-        made.writestr(entry, BOOTSTRAP.format(python=runtime))
+        made.writestr(entry, BOOTSTRAP.format(python=shlex.quote(str(runtime)), runtime=shlex.quote(RUNTIME)))
     return out.getvalue()
