@@ -19,6 +19,7 @@ from .history import History
 
 if TYPE_CHECKING:
     from .job_streams import Streams
+    from .telling import Telling
 
 EXPECTED: Final = frozenset({"planned", "cancelled", "deadline"})
 """Codes of errors that jobs end with."""
@@ -51,6 +52,8 @@ class JobModel:
         """Hosts may have another version of the app."""
         self.streams: Streams | None = None
         """Set where what steps do is streamed."""
+        self.telling: Telling | None = None
+        """Set where jobs are told something."""
         self.live: dict[tuple[Address, str], Toils] = {}
         self.started: dict[tuple[Address, str], int] = {}
         """All that ever were: the generation of their agent."""
@@ -172,6 +175,8 @@ class JobModel:
         job.rows.append(data)
         for fact in read(position, data).facts:
             self._fact(job, fact, me)
+            if self.telling is not None:
+                self.telling.fact(claim.address, claim.uid, fact)
 
     def _fact(self, job: Toils, fact: Fact, me: str) -> None:
         what = "outcome" if fact.kind in OUTCOMES else fact.kind

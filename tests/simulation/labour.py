@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from .job_model import JobModel
     from .job_streams import Streams
+    from .telling import Telling
 
 _BORN: Final = re.compile(r"g(\d+)$")
 
@@ -29,8 +30,15 @@ class Labours:
         self.runs: Counter[str] = Counter()
         self.streams: Streams | None = None
         """Set where what steps do is streamed."""
+        self.telling: Telling | None = None
+        """Set where jobs are told something."""
         self.kills = rng.choice([0.0, 0.0, 0.03, 0.1])
         """Share of the rows with which their host dies."""
+
+    @property
+    def told(self) -> Telling:
+        assert self.telling is not None
+        return self.telling
 
     def begun(self, name: str, *, once: bool = False) -> str:
         """A step begins; a token for what it returns."""

@@ -20,7 +20,7 @@ from roost.contract.job import Claim, Job
 from roost_lambda import keys, reads, rows
 from roost_lambda.client import Refused
 from roost_lambda.head import Head, head
-from roost_lambda.job_items import JOB, stream
+from roost_lambda.job_items import JOB, note, stream
 
 from .dynamo import Changed, Dynamo
 from .expression import Item
@@ -96,6 +96,9 @@ class Ledger:
                 self._posted(address, one)
             elif one.sk.startswith(f"G#{found.epoch}#") and one.new is not None:
                 self._row(address, one.sk, one.new, one.old)
+            elif one.sk.startswith(f"Y#{found.epoch}#") and one.old is None and one.new is not None:
+                if self.model.jobs is not None and self.model.jobs.telling is not None:
+                    self.model.jobs.telling.rung(address, plain(one.sk.split("#")[2]), note(one.new))
             elif one.sk.startswith(f"R#{found.epoch}#"):
                 self._said(address, one)
         if commit is not None:

@@ -25,5 +25,7 @@ class Mutation:
     """Whether the agents of its worlds have jobs."""
     streams: bool = False
     """Whether what its jobs do is streamed too."""
+    told: bool = False
+    """Whether its jobs wait for signals, and ask."""
     slow: bool = False
     """It takes a minute and more: run by `-m long` only."""

@@ -31,14 +31,12 @@ from roost_local.group import GroupCommit
 from .clocks import CLOCKS
 from .deploying import DEPLOYING
 from .ending import ENDING
-from .fleet_job_defects import FLEET_JOBS
 from .holding import HOLDING
-from .job_defects import JOBS
 from .mutation import Mutation
 from .ordering import ORDERING
 from .reading import READING
 from .sharing import SHARED
-from .stream_defects import STREAMS
+from .toil_defects import TOILING
 
 
 def _split(m: pytest.MonkeyPatch) -> None:
@@ -396,5 +394,5 @@ MUTATIONS: Final = (
     Mutation("the scan at the start is not tried again", _one_scan, bug=True),
     Mutation("a commit disarms a letter that is being parked", _unpromised, bug=True, first=289),
     Mutation("a letter that comes while its agent is loaded is not seen", _old_snapshot, "objects", True, 710_508),
-    *DEPLOYING, *ORDERING, *ENDING, *CLOCKS, *READING, *SHARED, *HOLDING, *JOBS, *STREAMS, *FLEET_JOBS,
+    *DEPLOYING, *ORDERING, *ENDING, *CLOCKS, *READING, *SHARED, *HOLDING, *TOILING,
 )  # fmt: skip

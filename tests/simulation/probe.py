@@ -23,7 +23,7 @@ from roost.contract.commit import (
     Snapshot,
 )
 from roost.contract.errors import RoostError
-from roost.contract.job import Claim
+from roost.contract.job import Claim, Note, Rung
 from roost.contract.stream import StreamLine
 from roost.contract.trigger import Source
 from roost.hosting.resident import OwnedStore
@@ -213,6 +213,16 @@ class ProbeJournal:
         jobs = self._probe.model.jobs
         if done and jobs is not None and jobs.streams is not None:
             jobs.streams.stored(claim, line)
+        return done
+
+    async def ring(self, address: Address, uid: str, note: Note | None, now: float) -> Rung:
+        return await self._probe.own(self._ring(address, uid, note, now))
+
+    async def _ring(self, address: Address, uid: str, note: Note | None, now: float) -> Rung:
+        done = await self._probe.real.journal.ring(address, uid, note, now)
+        jobs = self._probe.model.jobs
+        if done.note is not None and jobs is not None and jobs.telling is not None:
+            jobs.telling.rung(address, uid, done.note)
         return done
 
     async def append(

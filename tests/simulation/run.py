@@ -28,8 +28,8 @@ from .plans import Planner
 from .reader import Reader, readers
 from .setting import draw
 from .stores import STORES
-from .toil_plans import JobPlanner
-from .toiling import toil, toiling
+from .toil_plans import JobPlanner, ToldPlanner
+from .toiling import telling, toil, toiling
 from .world import World
 
 MOST_RUNS: Final = 300
@@ -153,7 +153,9 @@ async def _story(world: World, clients: list[Client], operator: Operator, rng: R
         await world.labours.streams.judge()
 
 
-async def _world(seed: int, store: str, started: list[History], jobs: bool | None, streams: bool) -> Outcome:
+async def _world(
+    seed: int, store: str, started: list[History], jobs: bool | None, streams: bool, told: bool | None
+) -> Outcome:
     rng = Random(seed)
     maker = STORES[store]
     setting = draw(rng, hosts=maker.hosts)
@@ -176,8 +178,9 @@ async def _world(seed: int, store: str, started: list[History], jobs: bool | Non
         observe(Watcher(world))
         planner: Planner
         if STORES[store].jobs and (toiling(seed) if jobs is None else jobs):
-            toil(seed, world, streams)
-            planner = JobPlanner(rng, setting.keys)
+            told = telling(seed) if told is None and jobs is None else bool(told)
+            toil(seed, world, streams, told)
+            planner = (ToldPlanner if told else JobPlanner)(rng, setting.keys)
         else:
             planner = Planner(rng, setting.keys)
         clients = [Client(world, f"c{i}", planner) for i in range(setting.clients)]
@@ -186,6 +189,8 @@ async def _world(seed: int, store: str, started: list[History], jobs: bool | Non
             world.boot()
         if world.labours is None:
             clients += readers(seed, world)
+        if world.labours is not None and world.labours.telling is not None:
+            world.labours.telling.teller = asyncio.ensure_future(world.labours.telling.tell())
         story = asyncio.ensure_future(_story(world, clients, operator, rng, of_seed(seed, maker.hosts)))
         history.over = story.cancel
         if history.violation is None:
@@ -197,13 +202,16 @@ async def _world(seed: int, store: str, started: list[History], jobs: bool | Non
         return Outcome(seed, history.violation, history.hash(), history.counts, history.lines)
 
 
-def simulate(seed: int, store: str = "memory", *, jobs: bool | None = None, streams: bool = False) -> Outcome:
-    """Run one seed. `jobs`: whether its agents have some; None: as the seed says. `streams`: those say what they do."""
+def simulate(
+    seed: int, store: str = "memory", *, jobs: bool | None = None, streams: bool = False, told: bool | None = None
+) -> Outcome:
+    """Run one seed. `jobs`: whether its agents have some; None: as the seed says. `streams`: those say what they do.
+    `told`: those wait for signals, and ask; None: as the seed says, if that says of jobs too."""
     logging.getLogger("roost").setLevel(logging.CRITICAL)
     started: list[History] = []
     try:
         with crowded(seed):
-            return loop.run(_world(seed, store, started, jobs, streams))
+            return loop.run(_world(seed, store, started, jobs, streams, told))
     except (loop.Spinning, loop.Stuck) as error:
         history = started[0]
         history.broken("progress", (error.__doc__ or "").strip())

@@ -23,7 +23,7 @@ def caught(mutation: Mutation) -> Outcome | None:
     with pytest.MonkeyPatch.context() as patch:
         mutation.patch(patch)
         for seed in range(mutation.first, mutation.first + BOUND):
-            outcome = simulate(seed, mutation.store, jobs=mutation.jobs, streams=mutation.streams)
+            outcome = simulate(seed, mutation.store, jobs=mutation.jobs, streams=mutation.streams, told=mutation.told)
             if outcome.violation is not None:
                 if outcome.violation.rule == "simulation":
                     raise AssertionError(f"the patch itself fails: {outcome.violation}")
@@ -41,7 +41,7 @@ def rows() -> list[str]:
         needed = outcome.seed - mutation.first + 1
         seeds = str(needed) if not mutation.first else f"{needed} (from {mutation.first})"
         notes = ["was real"] * mutation.bug + [mutation.store] * (mutation.store != "memory") + ["jobs"] * mutation.jobs
-        notes += ["streams"] * mutation.streams
+        notes += ["streams"] * mutation.streams + ["told"] * mutation.told
         lines.append(f"| {mutation.name} | `{outcome.violation.rule}` | {seeds} | {', '.join(notes)} |")
     return lines
 

@@ -13,8 +13,8 @@ from .table import BOUND, PAGE, caught
 
 
 @lru_cache(maxsize=4096)
-def passes(seed: int, store: str, jobs: bool, streams: bool) -> bool:
-    return simulate(seed, store, jobs=jobs, streams=streams).violation is None
+def passes(seed: int, store: str, jobs: bool, streams: bool, told: bool) -> bool:
+    return simulate(seed, store, jobs=jobs, streams=streams, told=told).violation is None
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,8 @@ def test_a_defect_is_seen_and_its_absence_too(mutation: Mutation) -> None:
     outcome = caught(mutation)
     assert outcome is not None, f"nothing was seen in {BOUND} seeds"
     for seed in range(mutation.first, outcome.seed + 1):
-        assert passes(seed, mutation.store, mutation.jobs, mutation.streams), f"seed {seed} fails without the defect"
+        given = mutation.store, mutation.jobs, mutation.streams, mutation.told
+        assert passes(seed, *given), f"seed {seed} fails without the defect"
 
 
 def test_the_page_lists_every_mutation() -> None:

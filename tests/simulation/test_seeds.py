@@ -50,7 +50,7 @@ NETWORK = {
 }  # fmt: skip
 OUTCOMES = {"ask:ask-cycle", "asked", "told", "peek", "fetch", "clash-refused", "frame", "redrive", "rollout"}
 READERS = {"streamed", "rpc-stream", "followed", "gap", "state"}
-JOBS = {"job", "row", "step", "on-job", "job-over"}
+JOBS = {"job", "row", "step", "on-job", "job-over", "note", "answered-question"}
 TABLE_CALLS = {"get_item", "query", "update_item", "transact_write_items"}
 SHARED_FAULTS = {
     "fault:dynamo.update_item:ghost", "fault:dynamo.transact_write_items:ghost", "fault:dynamo.update_item:freeze",

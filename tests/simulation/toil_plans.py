@@ -5,6 +5,7 @@ from __future__ import annotations
 from .app import Plan, Step
 from .ops import Op
 from .plans import Planner
+from .telling import NAMES
 
 STARTS = 0.25
 """Share of the steps of a plan that begin a job."""
@@ -44,6 +45,22 @@ class JobPlanner(Planner):
                 return [kind, op]
             case _:
                 return ["dig", op, ""]
+
+
+class ToldPlanner(JobPlanner):
+    """Draws plans whose jobs wait for signals, and ask."""
+
+    def labour(self, depth: int) -> Step:
+        x = self.rng.random()
+        if x < 0.2:
+            return ["hear", self.op(Op.TOILED), self.rng.choice(NAMES)]
+        if x < 0.35:
+            return [
+                "inquire",
+                self.op(Op.TOILED),
+                round(self.rng.choice([1.0, 8.0, 30.0]) * self.rng.random() + 0.1, 3),
+            ]
+        return super().labour(depth)
 
 
 _LABOURS = {

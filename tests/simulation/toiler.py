@@ -5,7 +5,22 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-from roost import Agent, AgentError, App, Fatal, JobDone, Rejected, Retry, Run, StepUnknown, TransientError, job, step
+from roost import (
+    Agent,
+    AgentError,
+    App,
+    Fatal,
+    JobDone,
+    QuestionExpired,
+    Rejected,
+    Retry,
+    Run,
+    StepUnknown,
+    TransientError,
+    job,
+    step,
+)
+from roost.contract.address import Address
 
 from .app import Actor, Later, Plan, Step, tick_of
 from .labour import labours
@@ -120,6 +135,10 @@ class Toil:
                 return await self.mark(run.tick(agent.toiled, op + self.born, plan))
             case ["call", op, to, plan]:
                 return await self.mark(run.call(agent.agent(type(agent), to).work, op + self.born, plan))
+            case ["hear", op, name]:
+                return await self.hear(op, name)
+            case ["inquire", op, seconds]:
+                return await self.inquire(op, seconds)
             case ["peek", _]:
                 return await self.mark(run.read(agent.peek))
             case ["gather", _, *plans]:
@@ -141,6 +160,23 @@ class Toil:
                     return "late"
             case _:
                 raise Rejected("so it was planned", code="planned")
+
+    async def hear(self, op: str, name: str) -> str:
+        """A signal."""
+        telling, uid = labours().told, self.run.id.partition("/")[0]
+        telling.waiting(Address("actor", self.agent.key), uid, op, name)
+        found = await self.run.wait(name, dict[str, str])
+        telling.hears(Address("actor", self.agent.key), uid, op, found["said"])
+        return found["said"]
+
+    async def inquire(self, op: str, seconds: float) -> str:
+        """The answer to a question, or that there was none."""
+        try:
+            said = (await self.run.question(dict[str, str], op, timeout=seconds)).value["said"]
+        except QuestionExpired:
+            said = "nobody"
+        labours().told.hears(Address("actor", self.agent.key), self.run.id.partition("/")[0], op, said)
+        return said
 
     async def mark(self, what: Any) -> Any:
         try:
