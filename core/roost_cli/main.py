@@ -33,6 +33,7 @@ from . import (
     validate,
 )
 from .complaint import CODES, NAMES, REFUSED, USAGE, Complaint
+from .config import command
 from .report import error_json, never_fail, plain, say, show_error
 
 EPILOG: Final = """\
@@ -67,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
         limits,
         check,
         validate,
+        command,
         key,
         bundle,
         conformance,

@@ -22,6 +22,8 @@ from roost_server.listen import Listen, is_loopback
 from . import log
 from .blame import short
 from .complaint import BROKEN, USAGE, Complaint
+from .config import applied
+from .config.command import settings
 from .leaving import leave
 from .project import find_project, load_app, named
 from .report import put, put_json
@@ -47,8 +49,11 @@ def add(commands: Commands) -> None:
         "answer 403, and only a loopback --host is allowed.",
     )
     add_app(parser)
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=port, default=8787, help="0 takes any free one (default: %(default)s)")
+    parser.add_argument("--host", help="address to listen on (default: that of roost.yaml, else 127.0.0.1)")
+    parser.add_argument("--port", type=port, help="0 takes any free one (default: that of roost.yaml, else 8787)")
+    parser.add_argument(
+        "--settings", type=Path, metavar="FILE", help="(default: $ROOST_CONFIG, else the project's roost.yaml, if any)"
+    )
     parser.add_argument("--uds", type=Path, metavar="PATH", help="listen on a Unix socket instead")
     parser.add_argument("--tls-cert", type=Path, metavar="PEM", help="serve TLS: the certificate and its chain")
     parser.add_argument("--tls-key", type=Path, metavar="PEM", help="the certificate's key; SIGHUP reads both again")
@@ -68,7 +73,7 @@ def add(commands: Commands) -> None:
         help="instead of APP: the chat agents that folders define",
     )
     add_serving(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, agents_from=None)
 
 
 def add_app(parser: argparse.ArgumentParser) -> None:
@@ -116,19 +121,23 @@ def seconds(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     log.set_up(args.log_level)
-    operators = Operators.from_environment(os.environ)
+    project = find_project()
+    loaded = settings(args.settings, project.root, os.environ)
+    applied.to_arguments(args, loaded)
+    operators = Operators.from_environment(applied.environment(loaded))
     if args.uds is None and not is_loopback(args.host) and not operators:
         raise Complaint(
             f"--host {args.host} can be reached from other machines: set ROOST_ADMIN_TOKEN first "
             f"(a secret text; {ADVICE}), so that the admin routes are yours alone",
             USAGE,
         )
-    project = find_project()
     if args.agents_dir is not None:
-        target, app = str(args.agents_dir), defined_app(args)
+        target, app = str(args.agents_dir), defined_app(args, project.app)
     else:
         target = named(args.app, project)
         app = load_app(target, project)
+    if loaded is not None:
+        applied.to_app(app, loaded)
     exposed = args.uds is None and not is_loopback(args.host)
     if (exposed or args.proxy) and app.auth is None and not app.public:
         where = f"--host {args.host} can be reached from other machines" if exposed else "a proxy lets others in"
@@ -147,11 +156,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def defined_app(args: argparse.Namespace) -> App:
+def defined_app(args: argparse.Namespace, named: str | None = None) -> App:
     """Of --agents-dir: its agents and nothing else. Complaint: a definition is wrong."""
-    if args.app is not None:
+    own = args.app or (named if args.agents_from is not None else None)
+    if own is not None:
         raise Complaint(
-            f"{args.app} and --agents-dir: give one. An app takes definitions by itself: "
+            f"{own} and {args.agents_from or '--agents-dir'}: give one. An app takes definitions by itself: "
             f"from roost_chat import defined; App([*defined({str(args.agents_dir)!r}), ...])",
             USAGE,
         )

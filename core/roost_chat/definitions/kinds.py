@@ -74,10 +74,13 @@ def kind(definition: Definition, folder: Path | None = None) -> type[ChatAgent[E
         "model": definition.model.id if definition.model else None,
         "instructions": _instructions(definition),
         "policy": Policy(definition.policy.allow, definition.policy.ask, definition.policy.deny),
-        "when_left": definition.session.on_disconnect,
-        "max_background_runtime": timedelta(seconds=definition.session.max_background_runtime),
         "definition": definition,
     }
+    session = definition.session  # what it does not say, the operator may (roost.yaml)
+    if "on_disconnect" in session.model_fields_set:
+        given["when_left"] = session.on_disconnect
+    if "max_background_runtime" in session.model_fields_set:
+        given["max_background_runtime"] = timedelta(seconds=session.max_background_runtime)
     for mixin in bases:  # it may bring more tools than were asked for
         given |= dict.fromkeys(tools_of(mixin).keys() - set(definition.tools.builtin))
     if definition.skills:
