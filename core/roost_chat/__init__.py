@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .directory import ChatSessions
     from .durability import RoostDurability
     from .events import Event
+    from .limits import ChatLimits
     from .may import session_may
     from .memory import Memories, MemoryTools
     from .models import CONFIGURED, Models, Provider, model
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from .tools import Calling, run, tool
 
 __all__ = [
-    "CONFIGURED", "Approval", "Budget", "Calling", "ChatAgent", "ChatBudgets", "ChatSessions", "Delegated", "Event",
+    "CONFIGURED", "Approval", "Budget", "Calling", "ChatAgent", "ChatBudgets", "ChatLimits", "ChatSessions",
+    "Delegated", "Event",
     "FetchTools", "Memories", "MemoryTools", "Message", "Models", "NotifyTools", "Policy", "Provider",
     "RoostDurability", "Sent", "SessionView", "Settlement", "Standing", "TurnDone", "Usage", "defined", "model", "run",
     "session_may", "source", "tool",
@@ -29,7 +31,7 @@ __all__ = [
 
 _WHERE = {
     "Approval": "records", "Budget": "budget", "CONFIGURED": "models", "Calling": "tools", "ChatAgent": "agent",
-    "ChatBudgets": "purses", "Standing": "budget",
+    "ChatBudgets": "purses", "ChatLimits": "limits", "Standing": "budget",
     "ChatSessions": "directory", "Delegated": "records", "Event": "events", "FetchTools": "builtin",
     "Memories": "memory", "MemoryTools": "memory", "Message": "records", "Models": "models", "NotifyTools": "builtin",
     "Policy": "policy", "Provider": "models", "RoostDurability": "durability", "Sent": "records",

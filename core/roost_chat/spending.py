@@ -20,6 +20,7 @@ from roost.errors import NotFound, Rejected, RoostError
 
 from .budget import Budget, end_of, window_of
 from .events import TurnHeld
+from .limits import Limiter
 from .pricing import models_in, price
 from .purses import ChatBudgets, Reserving, key_of
 
@@ -141,3 +142,26 @@ class Spending:
         turn = self._turn
         key = key_of(turn.agent.kind, self._source, turn.user)
         return turn.agent.agent(ChatBudgets, key, idempotency_key=f"{id}/{what}")
+
+
+class Gates:
+    """What a request passes: the limiter of its provider's key, then the budgets. Fills `durability.Gate`."""
+
+    def __init__(self, spending: Spending | None, limiter: Limiter | None) -> None:
+        self._spending = spending
+        self._limiter = limiter
+
+    async def enter(self) -> dict[str, Any] | None:
+        if self._limiter is not None:
+            await self._limiter.enter()
+        return None if self._spending is None else await self._spending.enter()
+
+    async def failed(self, error: BaseException) -> None:
+        if self._limiter is not None:
+            await self._limiter.failed(error)
+        if self._spending is not None:
+            await self._spending.failed(error)
+
+    async def wait(self, refused: dict[str, Any]) -> None:
+        assert self._spending is not None
+        await self._spending.wait(refused)

@@ -49,8 +49,10 @@ from .events import (
     TurnStart,
     UsageTold,
 )
+from .limits import Limiter
+from .pricing import models_in
 from .records import Cut, Part, Priced, ReasoningPart, Role, TextPart, ToolCallPart, ToolResultPart, TurnDone, Usage
-from .spending import Spending
+from .spending import Gates, Spending
 from .toolset import Tools
 
 if TYPE_CHECKING:
@@ -112,6 +114,8 @@ class Turn:
         self.provider = "" if isinstance(model, FallbackModel) else model.system
         if self.agent.budgets:
             self.spending = Spending(self, self.agent.budgets, begin.source, model)
+        limiter = self.agent.limiter
+        gate = Gates(self.spending, None if limiter is None else Limiter(self, limiter, models_in(model)[0]))
         most = self.agent.max_tokens if self.spending is None else self.spending.max_tokens
         thinker = Thinker[None, str](
             model,
@@ -120,7 +124,7 @@ class Turn:
             toolsets=[Tools(self)],
             retries=RETRIES,
             model_settings=None if most is None else ModelSettings(max_tokens=most),
-            capabilities=[RoostDurability[None](event_stream_handler=self._heard, gate=self.spending), _Writer(self)],
+            capabilities=[RoostDurability[None](event_stream_handler=self._heard, gate=gate), _Writer(self)],
         )
         result = await thinker.run(
             None,

@@ -18,6 +18,7 @@ from roost.errors import AgentError, LimitExceeded, Rejected
 
 from . import history
 from .budgets import BudgetAgent
+from .limits import ChatLimits
 from .policy import Policy
 from .presence import BACKGROUND
 from .records import (
@@ -79,6 +80,8 @@ class TurnAgent(BudgetAgent[S, C], Generic[S, C]):
     context_messages: ClassVar[int] = 100
     context_tokens: ClassVar[int] = 20_000
     """What of the history a model is shown, at most; a token is counted as four bytes."""
+    limiter: ClassVar[type[ChatLimits] | None] = None
+    """`ChatLimits`, or a subclass that the app has: asks a provider, under one key, no more often than it may be."""
     question_timeout: ClassVar[timedelta] = timedelta(days=2)
     """Then nobody answered: a call that asked is not made."""
 

@@ -38,7 +38,7 @@ def gather() -> list[type[Agent[Any, Any]]]:
     found: list[type[Agent[Any, Any]]] = []
     bare = find_spec("pydantic_ai") is None
     for module in sorted(pkgutil.iter_modules(agents.__path__), key=lambda m: m.name):
-        if bare and module.name == "chatter":
+        if bare and module.name.startswith("chat"):
             continue
         found += importlib.import_module(f"{agents.__name__}.{module.name}").AGENTS
     return found

@@ -137,7 +137,7 @@ class ChatterHeld(Chatter):
 
 
 class ChatterFrugal(Chatter):
-    budget = Budget(tokens=1000, scope="caller", window="month")
+    budget = Budget(tokens=700, scope="caller", window="month")
     max_tokens = 100
 
 

@@ -11,7 +11,8 @@ from ..probes.jobs import TAKEN_OVER
 from ..probes.refusal import refusal
 from ..stage import Stage
 
-TURNS = 20
+TURNS, FEW = 20, 8
+"""Few, where each look at them is a process of its own."""
 
 
 @chat_case(
@@ -19,8 +20,9 @@ TURNS = 20
 )
 async def chat_budget_never_oversold(stage: Stage) -> None:
     who = stage.key()
+    turns = TURNS if stage.patience < 60 else FEW
     async with stage.client() as operator, stage.client(token=f"user:{who}") as client:
-        chats = [Chat(stage, client, "chatter-frugal") for _ in range(TURNS)]
+        chats = [Chat(stage, client, "chatter-frugal") for _ in range(turns)]
         purse = operator.agent("chat-budgets", f"chatter-frugal/client:{who}")
         most = 0.0
 
@@ -34,9 +36,9 @@ async def chat_budget_never_oversold(stage: Stage) -> None:
             states = await asyncio.gather(*(committed(operator.agent("chatter-frugal", chat.key)) for chat in chats))
             return sum(len(state["turns"]) for state in states if state is not None)
 
-        async def settled(turns: int) -> bool:
+        async def settled(waiting: int) -> bool:
             found = await standing()
-            return found["waiting"] == turns and not found["reserved"] and await done() == TURNS - turns
+            return found["waiting"] == waiting and not found["reserved"] and await done() == turns - waiting
 
         for chat in chats:
             await chat.send("hello")
@@ -47,11 +49,11 @@ async def chat_budget_never_oversold(stage: Stage) -> None:
             return waiting if waiting and await settled(waiting) else 0
 
         waiting: int = await stage.until(stands, within=4 * TAKEN_OVER)
-        assert 0 < waiting < TURNS, waiting
+        assert 0 < waiting < turns, waiting
         held = [one["turn"]["held"] for one in [await chat.session() for chat in chats] if one["turn"] is not None]
         assert held == ["over-budget"] * waiting, held
         await refusal(client.agent("chat-budgets", purse.address.key).call("raise_budget", tokens=5), "not-allowed")
-        assert most <= 1000, most
+        assert most <= 700, most
         await purse.call("raise_budget", tokens=10_000)
 
         async def over() -> bool:
@@ -59,7 +61,7 @@ async def chat_budget_never_oversold(stage: Stage) -> None:
 
         await stage.until(over, within=4 * TAKEN_OVER)
         counts = [await chat.ledger.count("model") for chat in chats]
-        assert counts == [1] * TURNS, counts
+        assert counts == [1] * turns, counts
         used = [await chat.agent.call("usage") for chat in chats]
         assert (await standing())["spent"] == sum(one["input_tokens"] + one["output_tokens"] for one in used)
 
