@@ -157,6 +157,8 @@ class Cell(Owned):
         """Queue a parked letter, unless older ones that are not loaded come first."""
         image, self.ahead = self.image, None
         if self.parking.ended_all or self.loading is not None:
+            if image is not None:
+                image.waiting += 1  # the tick that runs commits before the store is read: it leaves the agent armed
             self.doubt()  # destroyed meanwhile, or being loaded from before: the store knows
             return
         if self.parking.has_consumed(letter.n):
