@@ -9,7 +9,7 @@ from roost.contract.address import Address
 from roost.contract.commit import Frame
 from roost.protocol.frames import wrapped
 
-from .socket import binary_frame, text_frame
+from .socket import SHORT_TEXT, binary_frame, text_frame
 
 
 class Outlet(Protocol):
@@ -79,7 +79,10 @@ class Hub:
 
 def encoded(frame: Frame) -> bytes:
     """The frame as it goes over the wire."""
-    return binary_frame(frame.data) if frame.binary else text_frame(frame.data)
+    data = frame.data
+    if frame.binary:
+        return binary_frame(data)
+    return SHORT_TEXT[size] + data if (size := len(data)) < 126 else text_frame(data)
 
 
 def encoded_as_text(frame: Frame) -> bytes:

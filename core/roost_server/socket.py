@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from .pulse import Pulse
 
-_SHORT_TEXT: Final = tuple(bytes((0x81, size)) for size in range(126))
+SHORT_TEXT: Final = tuple(bytes((0x81, size)) for size in range(126))
+"""Heads of text frames, by the bytes of their payload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def text_frame(data: bytes) -> bytes:
     """The frame of a text message. For a fan-out: made once, then `socket.write(frame)` on each socket."""
     size = len(data)
     if size < 126:
-        return _SHORT_TEXT[size] + data
+        return SHORT_TEXT[size] + data
     return _long_frame(0x81, size) + data
 
 

@@ -111,7 +111,10 @@ class Stream(Socket, asyncio.Protocol):
             except UnicodeDecodeError:
                 pass  # the way of all others refuses it
             else:
-                self._message(message, size)
+                if self._held is None:
+                    self._deliver(message)
+                else:
+                    self._hold(self._held, message, size)
                 return
         protocol = self._protocol
         protocol.receive_data(data)

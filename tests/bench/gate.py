@@ -11,6 +11,7 @@ import platform
 import shutil
 import sqlite3
 import sys
+import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,16 @@ TOLERANCE = 0.02
 def python() -> str:
     """The build whose instructions are counted: interpreter, compiler, SQLite, machine."""
     return f"Python {' '.join(sys.version.split())}, SQLite {sqlite3.sqlite_version}, {platform.machine()}"
+
+
+def flags() -> str:
+    """How the interpreter was built, as far as speed goes."""
+    given = str(sysconfig.get_config_var("CONFIG_ARGS") or "")
+    names = {"--enable-optimizations": "PGO", "--with-lto": "LTO", "--enable-experimental-jit": "JIT"}
+    found = "+".join(name for flag, name in names.items() if flag in given)
+    if not found and sys.base_prefix == "/usr":  # Debian's says nothing of the profile that it was built with
+        return "as the distribution builds it"
+    return found or "no PGO, no LTO"
 
 
 def incomparable() -> str | None:

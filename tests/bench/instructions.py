@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
     modes: list[str] = options.modes or list(gate.figures() if options.gate else MODES)
     if unknown := set(modes) - set(MODES):
         raise BenchFailed(f"there is no mode {', '.join(sorted(unknown))}; the modes are {', '.join(MODES)}")
-    print(f"# {gate.python()}", file=sys.stderr)
+    print(f"# {gate.python()}, {gate.flags()}", file=sys.stderr)
     found = counted(modes)
     for mode, value in found.items():
         show(f"instructions.{mode}", value, "instructions")

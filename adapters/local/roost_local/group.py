@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from roost.contract.errors import RoostError, TransientError
 
@@ -32,14 +32,9 @@ BYTES: Final = 8 << 20
 """The most one group holds: the loop stands still while its statements run."""
 
 
-class Write(NamedTuple):
-    """One caller's part of a group."""
-
-    apply: Callable[[Any], Any]
-    """Runs its statements. A RoostError says that it has written nothing."""
-    what: Any
-    future: Future[Any]
-    size: int
+Write: TypeAlias = tuple[Callable[[Any], Any], Any, Future[Any], int]
+"""One caller's part of a group: (what runs its statements, what that takes, its future, bytes). A RoostError of the
+first says that it has written nothing."""
 
 
 class GroupCommit:
@@ -67,7 +62,7 @@ class GroupCommit:
         if self._closing is not None:
             future.set_exception(TransientError("the store is closed", code="shutting-down"))
             return future
-        self._pending.append(Write(apply, what, future, size))
+        self._pending.append((apply, what, future, size))
         self._size += size
         if not self._busy:
             self._busy = True
@@ -88,9 +83,9 @@ class GroupCommit:
             return pending
         count = size = 0
         for write in pending[:WRITES]:
-            size += write.size
+            size += write[3]
             if count and size > BYTES:
-                size -= write.size
+                size -= write[3]
                 break
             count += 1
         self._pending = pending[count:]
@@ -107,17 +102,17 @@ class GroupCommit:
         except Exception as error:
             self._undo()
             problem = fault(error, self._file)
-            self._group = [(write.future, problem) for write in batch]
+            self._group = [(future, problem) for _, _, future, _ in batch]
             self._settle()
             return
-        self._group = [(write.future, answer) for write, answer in zip(batch, answers, strict=True)]
+        self._group = [(write[2], answer) for write, answer in zip(batch, answers, strict=True)]
         self._queue.put(True)
 
     def _run(self, batch: list[Write]) -> list[Any]:
         answers: list[Any] = []
-        for write in batch:
+        for apply, what, _, _ in batch:
             try:
-                answers.append(write.apply(write.what))
+                answers.append(apply(what))
             except RoostError as refusal:
                 answers.append(refusal)
             except Exception:
@@ -130,11 +125,11 @@ class GroupCommit:
         execute = self._connection.execute
         execute("BEGIN IMMEDIATE")
         answers: list[Any] = []
-        for write in batch:
+        for apply, what, _, _ in batch:
             execute("SAVEPOINT one")
             kept = dict(self._book.fresh)
             try:
-                answers.append(write.apply(write.what))
+                answers.append(apply(what))
             except Exception as error:
                 if not self._connection.in_transaction:
                     raise

@@ -133,11 +133,10 @@ class Cell(Owned):
                     first.followers.append(waiting)
                 return
             self.mailbox.ids[key] = waiting
-        if (waits := len(self.mailbox)) >= self.runtime.limits.mailbox:
+        if not self.mailbox.offer(waiting, self.runtime.limits.mailbox):
             self.mailbox.ids.pop((trigger.source, trigger.principal, trigger.id or ""), None)
-            self.refuse(waiting, full(self.address, waits))
+            self.refuse(waiting, full(self.address, len(self.mailbox)))
             return
-        self.mailbox.put(waiting)
         self.kick(eager=True)
 
     def asking(self, to: str) -> None:

@@ -79,6 +79,14 @@ class Mailbox:
     def put(self, waiting: Waiting) -> None:
         (self._urgent if waiting.trigger.lane == "urgent" else self._standard).append(waiting)
 
+    def offer(self, waiting: Waiting, limit: int) -> bool:
+        """`put`, unless as many wait."""
+        standard, urgent = self._standard, self._urgent
+        if len(standard) + len(urgent) >= limit:
+            return False
+        (urgent if waiting.trigger.lane == "urgent" else standard).append(waiting)
+        return True
+
     def take(self) -> Waiting | None:
         """The next to run, or None."""
         if self._urgent and (self._streak < STREAK or not self._standard):

@@ -8,6 +8,7 @@ from ..contract.commit import Commit, Frame
 from ..contract.errors import RoostError
 from ..contract.result import TickResult
 from ..contract.trigger import Connect
+from ..protocol.frames import state as state_bytes
 from .chunks import ends, flush
 from .delivery import deliver
 from .replies import reply_frames
@@ -108,4 +109,5 @@ def _state(cell: Cell, tick: Tick, commit: Commit) -> Frame | None:
         return None
     if image.view is None and not kind.own_view:
         image.view = state  # just written by this code: nothing to convert
-    return Frame(to, state_or_trouble(cell.view))
+    shown = image.view
+    return Frame(to, state_bytes(shown) if isinstance(shown, bytes) else state_or_trouble(cell.view))

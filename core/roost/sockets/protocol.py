@@ -11,7 +11,7 @@ import base64
 import binascii
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, ClassVar, Final, cast
+from typing import Any, ClassVar, Final
 
 from pydantic_core import to_json
 
@@ -292,8 +292,7 @@ class Session:
         if wrong:
             self.line.send_text_bytes(frames.failure(id, Rejected(f"in an rpc frame {wrong}", code="bad-frame")))
             return
-        given = cast("list[Any]", args)
-        call = Call(method, tuple(given), cast("dict[str, Any]", kwargs or {}), self.cid, id)
+        call = Call(method, tuple(frame["args"]), frame.get("kwargs") or {}, self.cid, id)
         self._post(Trigger("call", call, key, self._source, self.caller))
 
     def _state(self, frame: dict[str, Any]) -> None:

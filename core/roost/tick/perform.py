@@ -115,7 +115,8 @@ def answer(action: Action, result: Any, limit: int) -> bytes:
     """What an action returned, as JSON."""
     if result is None:
         return b"null"
-    return fitting(action, encode(result, action.result_name), limit)
+    value = encode(result, action.result_name)
+    return value if len(value) <= limit else fitting(action, value, limit)
 
 
 def fitting(action: Action, value: bytes, limit: int) -> bytes:

@@ -36,7 +36,10 @@ def changed(agent: Agent[Any, Any], tick: Tick, show: Show) -> tuple[bytes | Non
             f"to a {kind.state_type.__name__}",
             code="bad-state",
         )
-    raw, typed = _written(kind, state)
+    try:
+        raw, typed = kind.to_bytes(state, warnings="error"), True
+    except (PydanticSerializationError, ValueError, RecursionError):
+        raw, typed = _written(kind, state), False  # not every value is of its declared type
     if raw == image.state:
         if kind.stateful:  # other values may have these bytes: what a serializer rounds off, what a subclass adds
             again = kind.validate(raw)
@@ -84,14 +87,10 @@ def _same(state: Any, again: Any) -> None:
         )
 
 
-def _written(kind: Kind, state: Any) -> tuple[bytes, bool]:
-    """The state's bytes, and whether every value is of its declared type. AgentError: it can't be written."""
+def _written(kind: Kind, state: Any) -> bytes:
+    """The state's bytes, whatever its values are. AgentError: it can't be written."""
     try:
-        return kind.to_bytes(state, warnings="error"), True
-    except (PydanticSerializationError, ValueError, RecursionError):
-        pass
-    try:
-        return kind.to_bytes(state, warnings=False), False
+        return kind.to_bytes(state, warnings=False)
     except (PydanticSerializationError, ValueError, RecursionError) as error:
         raise unwritable(error, "the state", "bad-state") from error
 
