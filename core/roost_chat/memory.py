@@ -7,35 +7,24 @@ app = App([Support, Memories])
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, ClassVar, Final, Literal, TypeAlias
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Final
 
 from pydantic import BaseModel
 
 from roost.author.action import action
 from roost.author.agent import Agent
 from roost.errors import LimitExceeded, NotFound, Rejected
+from roost_stores.memory import Note, NoteKind, NoteStore, matching
 
 from . import history
 from .tools import run, tool
 
-NoteKind: TypeAlias = Literal["fact", "decision", "preference"]
 PREFIX: Final = "n/"
 NOTES: Final = 2_000
 """Of one owner."""
 TEXT: Final = 4_000
 """Characters of one."""
-PAGE: Final = 100
-
-
-class Note(BaseModel):
-    """Something remembered."""
-
-    id: str
-    at: datetime
-    kind: NoteKind
-    text: str
-    tags: list[str] = []
 
 
 class Shelf(BaseModel):
@@ -51,12 +40,17 @@ class Memories(Agent[Shelf]):
     Agents of the app write and read them; a client reads and forgets those of its own name.
     """
 
+    kept: ClassVar[NoteStore | None] = None
+    """Where the notes are; None: they are this agent's. Set by who serves it (`services.memory` of roost.yaml)."""
+
     @action(by="agent")
     async def put(self, text: str, kind: NoteKind = "fact", tags: Sequence[str] = ()) -> str:
         """Remember; the note's id. One of the same kind and text is kept once."""
         text = text.strip()
         if not text or len(text) > TEXT:
             raise Rejected(f"a note has 1 to {TEXT:,} characters, not {len(text):,}", code="bad-note")
+        if self.kept is not None:
+            return self.kept.put(self.key, text, kind, list(tags)[:16], self.now)
         async for _, known in self.kv.scan(Note, prefix=PREFIX):
             if (known.kind, known.text) == (kind, text):
                 return known.id
@@ -76,24 +70,20 @@ class Memories(Agent[Shelf]):
         """Notes with the words of `text` (those with more of them first, then the newer), of these kinds, with all
         these tags, made since then."""
         self._mine()
-        words = set(text.casefold().split())
-        found: list[tuple[int, Note]] = []
-        async for _, note in self.kv.scan(Note, prefix=PREFIX):
-            if (kinds and note.kind not in kinds) or not set(tags) <= set(note.tags):
-                continue
-            if since is not None and note.at < since:
-                continue
-            here = note.text.casefold()
-            hits = sum(word in here for word in words)
-            if hits or not words:
-                found.append((hits, note))
-        found.sort(key=lambda one: (one[0], one[1].id), reverse=True)
-        return [note for _, note in found[: min(max(limit, 1), PAGE)]]
+        if self.kept is not None:
+            day = None if since is None else since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+            return matching(self.kept.notes(self.key), text, kinds, tags, day, limit)
+        notes = [note async for _, note in self.kv.scan(Note, prefix=PREFIX)]
+        return matching(notes, text, kinds, tags, since, limit)
 
     @action
     async def forget(self, id: str) -> None:
         """404 `no-note`."""
         self._mine()
+        if self.kept is not None:
+            if not self.kept.forget(self.key, id):
+                raise NotFound(f"there is no note {id!r}", code="no-note")
+            return
         if await self.kv.get(PREFIX + id, Note) is None:
             raise NotFound(f"there is no note {id!r}", code="no-note")
         self.kv.delete(PREFIX + id)

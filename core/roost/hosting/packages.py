@@ -11,7 +11,7 @@ from .platform import Project
 
 PACKAGES: Final = (
     "roost", "roost_auth", "roost_chat", "roost_http", "roost_client", "roost_server", "roost_cli",
-    "roost_conformance", "roost_local", "roost_cloudflare", "roost_lambda", "roost_postgres",
+    "roost_conformance", "roost_local", "roost_cloudflare", "roost_lambda", "roost_postgres", "roost_stores",
 )  # fmt: skip
 
 NEVER_SHIPPED: Final = frozenset({"__pycache__", "py.typed"})
@@ -45,6 +45,7 @@ def shipped(project: Project) -> Iterator[tuple[Path, frozenset[str]]]:
     if suite or "roost_client" in text:
         yield folder("roost_client"), NEVER_SHIPPED
     if thinks(project):
+        yield folder("roost_stores"), NEVER_SHIPPED
         yield folder("roost_chat"), NEVER_SHIPPED if "roost_chat.testing" in text else NEVER_SHIPPED | {"testing"}
 
 

@@ -67,6 +67,20 @@ def to_app(app: App, loaded: Loaded) -> None:
     if given.egress is not None:
         app.egress = given.egress
     _sessions(app, loaded)
+    _memory(app, loaded)
+
+
+def _memory(app: App, loaded: Loaded) -> None:
+    memory = loaded.settings.services.memory
+    base: Any = getattr(sys.modules.get("roost_chat.memory"), "Memories", None)
+    if base is None or memory is None or memory.backend != "filesystem":
+        return
+    from roost_stores.files import NoteFiles
+
+    folder = loaded.path(memory.path) if memory.path is not None else loaded.path(loaded.settings.data_dir) / "memory"
+    for kind in app.kinds.values():
+        if issubclass(kind.cls, base):
+            kind.cls.kept = NoteFiles(folder)
 
 
 def _quotas(own: Quotas | Plan | None, said: dict[str, Any]) -> Quotas | Plan:

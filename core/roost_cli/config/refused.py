@@ -22,11 +22,11 @@ def _all(loaded: Loaded) -> Iterator[tuple[Path, str]]:
             ("services", "session", "backend"),
             "this version does not serve agents from PostgreSQL yet; write `backend: filesystem`",
         )
-    if services.memory is not None and services.memory.backend != "agent":
+    if services.memory is not None and services.memory.backend == "postgres":
         yield (
             ("services", "memory", "backend"),
             f"memories can't be kept on {services.memory.backend} yet; write `backend: agent`: each owner's notes are "
-            "then an agent's, in the store of all agents",
+            "then an agent's, in the store of all agents; or `backend: filesystem`",
         )
     if services.artifacts is not None:
         yield (

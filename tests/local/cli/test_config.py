@@ -78,8 +78,8 @@ def wrong(folder: Path, text: str, **environment: str) -> list[str]:
     ("text", "not_there"),
     [
         (STAGE_1,
-         ["services.memory.backend", "services.artifacts.backend", "gateways.external", "agents.static.watch"]),
-        (STAGE_2, ["services.session.backend", "services.memory.backend", "services.artifacts.backend"]),
+         ["services.artifacts.backend", "gateways.external", "agents.static.watch"]),
+        (STAGE_2, ["services.session.backend", "services.artifacts.backend"]),
         (
             STAGE_3,
             ["services.session.backend", "services.memory.backend", "services.artifacts.backend", "agents.dynamic",
@@ -225,7 +225,7 @@ def test_the_command_checks_and_shows(tmp_path: Path) -> None:
     (tmp_path / "roost.yaml").write_text(STAGE_1)
     (tmp_path / ".env").write_text("TELEGRAM_BOT_TOKEN=bot-secret\n")
     done = here("config", "check", cwd=tmp_path)
-    assert done.returncode == 4 and done.stderr.count("\n") == 4 and "roost.yaml:14:44" in done.stderr
+    assert done.returncode == 4 and done.stderr.count("\n") == 3 and "roost.yaml:14:44" in done.stderr
     done = here("config", "show", "--json", cwd=tmp_path)
     assert json.loads(done.stdout)["server.port"] == {"value": 8080, "from": "roost.yaml:7"}
     assert "bot-secret" not in done.stdout + done.stderr
