@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -61,7 +62,7 @@ class NoteFiles:
         days = {day for day, item in self._items(owner) if item.id == id}
         for day in days:
             path = self._owner(owner) / f"{day}.md"
-            self._change(path, lambda old, path=path: _forgotten(old, id, self._name(path)))
+            self._change(path, partial(_forgotten, id=id, name=self._name(path)))
         return bool(days)
 
     def _owner(self, owner: str, *, make: bool = False) -> Path:
@@ -108,16 +109,20 @@ class NoteFiles:
             made = change(self._read(path))
             if len(made.encode()) > BYTES:
                 raise LimitExceeded(f"a day's notes of one owner are {BYTES:,} bytes at most", limit="chat_notes")
-            if _write(path, made, lambda before=before: _stamp(path) == before):
+            if _write(path, made, partial(_is_as, path, before)):
                 return
         raise TransientError(f"{self._name(path)} is being written by somebody else", code="memory-busy")
 
 
-def _forgotten(text: str, id: str, name: str) -> str:
+def _forgotten(text: str, *, id: str, name: str) -> str:
     for item in reversed(items(text, name)):
         if item.id == id:
             text = without(text, item)
     return text
+
+
+def _is_as(path: Path, before: tuple[int, int, int] | None) -> bool:
+    return _stamp(path) == before
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

@@ -27,7 +27,7 @@ from .memory import NoteKind
 TITLES: Final[dict[NoteKind, str]] = {
     "decision": "Decisions Made", "preference": "Preferences Learned", "fact": "Facts Stored",
 }  # fmt: skip
-_KINDS: Final = {title.casefold(): kind for kind, title in TITLES.items()}
+_KINDS: Final[dict[str, NoteKind]] = {title.casefold(): kind for kind, title in TITLES.items()}
 _TAGS: Final = re.compile(r"<!-- tags: (\[.*\]) -->")
 _CONFLICT: Final = re.compile(r"<{7} |={7}$|>{7} |\|{7} ")
 

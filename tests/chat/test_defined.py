@@ -141,7 +141,7 @@ def test_wrong_use_of_the_command_is_named(tmp_path: Path, capsys: pytest.Captur
 
 def test_the_documentation_is_true(tmp_path: Path) -> None:
     text = (Path(__file__).parents[2] / "docs" / "definitions.md").read_text()
-    for n, block in enumerate(re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)):
+    for n, block in enumerate(re.findall(r"```yaml[^\n]*\n(.*?)```", text, re.DOTALL)):
         made = folder(tmp_path / f"{n}", "helper", **{"agent.yaml": block, "SYSTEM_PROMPT.md": "You help."}).parent
         (helper, *_) = defined(made)
         assert issubclass(helper, ChatAgent) and (helper.kind, helper.model) == ("helper", "openai:gpt-5-mini")
