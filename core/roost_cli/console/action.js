@@ -1,11 +1,12 @@
 // One action: its form, and what came of calling it.
 
+import { copier } from "./copy.js";
 import { h, json, ms, problem, prose } from "./dom.js";
 import { argumentsForm } from "./form.js";
 import { call, tell } from "./http.js";
 
 /** A card; `done` is called after each call, whatever came of it. */
-export function actionCard(kind, key, action, done) {
+export function actionCard(kind, key, action, done, origin) {
   const form = argumentsForm(action);
   const out = h("div", { class: "out", ariaLive: "polite" });
   const marks = [action.readonly && "read only", action.streams && "streams"].filter(Boolean);
@@ -53,7 +54,8 @@ export function actionCard(kind, key, action, done) {
   h("div", { class: "action-head" }, h("h3", {}, action.name), marks.map((m) => h("span", { class: "mark" }, m))),
   action.doc ? h("p", { class: "doc" }, prose(action.doc)) : null,
   form.elements.length ? h("div", { class: "fields" }, form.elements) : null,
-  h("div", { class: "row" }, run, action.readonly ? null : park), out);
+  h("div", { class: "row" }, run, action.readonly ? null : park), out,
+  copier(origin, kind, key, action, form.read, (error) => out.replaceChildren(problem({ doc: { title: "Not sent", detail: error.message } }))));
   return element;
 }
 

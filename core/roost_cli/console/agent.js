@@ -3,8 +3,10 @@
 import { actionCard } from "./action.js";
 import { brief, h, json, problem, prose, span, ticking } from "./dom.js";
 import { follow, get, pathOf, request } from "./http.js";
+import { chatOf } from "./chat.js";
 import { jobsOf } from "./jobs.js";
 import { Link } from "./link.js";
+import { timeline, values } from "./seen.js";
 import { deadLetters, eventLine, feed, figures, panel, schedules } from "./panels.js";
 
 export class AgentView {
@@ -18,7 +20,16 @@ export class AgentView {
     this.state = undefined;
     this.stop = new AbortController();
     this.build();
-    this.link = new Link(kind, key, app.emulate === "lambda", {
+    follow(kind, key, this.stop.signal, (type, entry) => { eventLine(this.log, type, entry); this.soon(); });
+    this.poll = setInterval(() => document.hidden || this.refresh(), 1000);
+    this.refresh();
+  }
+
+  /** Into the room: a WebSocket, as a client has it. Until then this page only looks, and the agent knows nothing of it. */
+  join() {
+    this.joiner.hidden = true;
+    this.note.replaceChildren();
+    this.link = new Link(this.kind.kind, this.key, this.app.emulate === "lambda", {
       open: () => { this.socketState("open"); this.refresh(); this.heard("open", this); },
       closed: (code, reason, final) => this.socketState(final ? "refused" : "closed", `${code} ${reason}`),
       state: (state) => this.showState(state),
@@ -26,16 +37,14 @@ export class AgentView {
       error: (frame) => this.note.replaceChildren(problem({ doc: { title: "The agent said no", detail: frame.detail ?? frame.error, code: frame.code } })),
       refused: (doc) => this.note.replaceChildren(problem({ doc })),
     });
-    follow(kind, key, this.stop.signal, (type, entry) => { eventLine(this.log, type, entry); this.soon(); });
-    this.poll = setInterval(() => document.hidden || this.refresh(), 1000);
-    this.refresh();
   }
 
   close() {
     clearInterval(this.poll);
     clearTimeout(this.timer);
     this.stop.abort();
-    this.link.close();
+    this.link?.close();
+    this.chat?.close();
   }
 
   get path() {
@@ -45,7 +54,10 @@ export class AgentView {
   build() {
     const { kind } = this;
     this.pill = h("span", { class: "pill" }, "…");
-    this.socket = h("span", { class: "pill" }, "socket");
+    this.link = null;
+    this.seenVersion = -1;
+    this.socket = h("span", { class: "pill calm", title: "it looks, and the agent knows nothing of it" }, "only looking");
+    this.joiner = h("button", { id: "join", title: "open a WebSocket: on_connect runs, frames come", onclick: () => this.join() }, "Join");
     this.version = h("span", { class: "version" });
     this.wake = h("span", { class: "wake" });
     this.note = h("div", { class: "note" });
@@ -54,23 +66,27 @@ export class AgentView {
     this.figureBox = h("div");
     this.letterBox = h("div");
     this.log = feed("No events yet: self.record(...) writes one.");
-    this.frames = feed("No frames yet: broadcasts and sends appear here.");
-    const actions = kind.actions.map((a) => actionCard(kind.kind, this.key, a, () => this.refresh()));
+    this.frames = feed("Join, and broadcasts and sends appear here.");
+    const actions = kind.actions.map((a) => actionCard(kind.kind, this.key, a, () => this.refresh(), this.app.origin));
+    this.ticks = timeline(kind.kind, this.key);
+    this.chat = kind.chat ? chatOf(kind.kind, this.key, () => this.soon()) : null;
     this.jobs = kind.jobs.length ? jobsOf(kind, this.key, () => this.soon()) : null;
     const letters = panel("Dead letters", "dead", this.letterBox);
     letters.hidden = true;
     this.element = h("article", { class: "agent" },
       h("header", { class: "agent-head" },
         h("div", {}, h("h1", {}, h("span", { class: "dim" }, kind.kind, " / "), this.key), kind.doc ? h("p", { class: "doc" }, prose(kind.doc)) : null),
-        h("div", { class: "badges" }, this.pill, this.socket, this.version, this.wake,
+        h("div", { class: "badges" }, this.pill, this.socket, this.joiner, this.version, this.wake,
           h("button", { id: "hibernate", title: "out of memory; state, timers and sockets stay", onclick: () => this.hibernate() }, "Hibernate"))),
       this.note,
       h("div", { class: "columns" },
         h("div", {},
+          this.chat ? panel("Conversation", "chat", this.chat.element) : null,
           panel("State", "state", this.stateBox, this.editor()),
+          panel("KV", "kv", values(kind.kind, this.key)),
           this.jobs ? panel("Jobs", "jobs", this.jobs.element) : null,
           panel("Actions", "actions", actions.length ? actions : h("p", { class: "none" }, "This agent has no actions."))),
-        h("div", {}, panel("Next wake", "schedules", this.scheduleBox), panel("Event log", "log", this.log.element),
+        h("div", {}, panel("Next wake", "schedules", this.scheduleBox), panel("Ticks", "ticks", this.ticks.element), panel("Event log", "log", this.log.element),
           panel("Frames", "frames", this.frames.element, this.sender()), letters, panel("Figures", "figures", this.figureBox))));
   }
 
@@ -86,6 +102,7 @@ export class AgentView {
         try {
           const state = JSON.parse(area.value);
           this.note.replaceChildren();
+          if (!this.link) throw new Error("join first: a client writes over its WebSocket");
           if (this.link.setState(state)) this.showState(state); // the server tells all others
           box.open = false;
         } catch (error) {
@@ -103,7 +120,8 @@ export class AgentView {
       class: "send",
       onsubmit: (event) => {
         event.preventDefault();
-        if (this.link.send(input.value)) this.frames.add(h("small", {}, "sent"), h("span", {}, input.value), "sent");
+        if (!this.link) this.note.replaceChildren(problem({ doc: { title: "Not sent", detail: "join first" } }));
+        else if (this.link.send(input.value)) this.frames.add(h("small", {}, "sent"), h("span", {}, input.value), "sent");
         input.value = "";
       },
     }, input, h("button", {}, "Send"));
@@ -157,19 +175,25 @@ export class AgentView {
       this.wake.replaceChildren(...(due ? ["wakes in ", ticking({}, () => span(due - Date.now() / 1000))] : []));
     }
     if (!this.kind.stateful) this.stateBox.replaceChildren(h("span", { class: "none" }, "This agent keeps no state."));
-    else if (this.state === undefined && !this.link.open && status) this.fetchState();
+    else if (!this.link?.open && status && status.version !== this.seenVersion) this.fetchState(status.version);
     this.jobs?.refresh();
+    this.chat?.refresh(status?.version);
+    this.ticks.refresh().catch(() => {});
     schedules(this.scheduleBox, status);
     figures(this.figureBox, status);
     if (status?.dead_letters) deadLetters(this.letterBox, this.kind.kind, this.key, (await get(`${this.path}/dead-letters`)).dead_letters, () => this.refresh());
     else deadLetters(this.letterBox, this.kind.kind, this.key, [], () => {});
   }
 
-  /** Where the socket was refused (an auth hook that wants a token of the query), HTTP still shows the state. */
-  async fetchState() {
+  /** Without a socket HTTP shows the state, after each commit. */
+  async fetchState(version) {
     try {
-      this.stateBox.replaceChildren(json((await get(`${this.path}/state`)).state));
-    } catch {
+      const { state } = await get(`${this.path}/state`, { signal: this.stop.signal });
+      this.seenVersion = version;
+      this.stateBox.replaceChildren(json(state, this.state));
+      this.state = state;
+    } catch (error) {
+      if (!error.doc) return;
       this.stateBox.replaceChildren(h("span", { class: "none" }, "no state yet"));
     }
   }

@@ -1,8 +1,9 @@
 // The page: which agents there are, which one is open, and how the server is.
 
 import { AgentView } from "./agent.js";
-import { h, problem, prose, span, ticking } from "./dom.js";
-import { get, request, setToken } from "./http.js";
+import { explainBy, h, problem, prose, span, ticking } from "./dom.js";
+import { actAs, get, request, setToken } from "./http.js";
+import { explain, serverLog } from "./seen.js";
 import { session } from "./session.js";
 
 const $ = (id) => document.getElementById(id);
@@ -18,6 +19,8 @@ async function boot() {
   }
   const { kinds, data, emulate } = page.app;
   $("open-kind").replaceChildren(...kinds.map((k) => h("option", {}, k.kind)));
+  $("only").replaceChildren(h("option", { value: "" }, "all kinds"), ...kinds.map((k) => h("option", {}, k.kind)));
+  explainBy(explain);
   $("where").replaceChildren(h("code", {}, data), emulate ? h("span", { class: "mark" }, `rules of ${emulate}`) : "");
   $("crash").disabled = false;
   addEventListener("hashchange", route);
@@ -51,18 +54,27 @@ function welcome() {
   const cards = page.app.kinds.map((k) =>
     h("a", { class: "card", href: hash(k.kind, "demo") }, h("b", {}, k.kind), k.doc ? h("p", {}, prose(k.doc)) : null,
       h("p", { class: "chips" }, k.actions.map((a) => h("span", { class: "chip" }, a.name)))));
+  const first = page.app.kinds.find((k) => k.actions.length) ?? page.app.kinds[0];
+  const step = (title, ...said) => h("li", {}, h("b", {}, title), h("p", {}, ...said));
   return h("article", { class: "welcome" }, h("h1", {}, "Pick an agent"),
-    h("p", { class: "doc" }, "An agent is a kind and a key. It exists from its first call on, keeps its state, and sleeps between two calls."),
-    h("div", { class: "cards" }, cards));
+    h("p", { class: "doc" }, "An agent is a kind and a key. It exists from its first call on, keeps its state, and sleeps between two calls. Looking at one changes nothing."),
+    h("div", { class: "cards" }, cards),
+    h("h2", {}, "The next three steps"),
+    h("ol", { class: "steps-next" },
+      step("Call one", "Open ", h("a", { href: hash(first.kind, "demo") }, `${first.kind}/demo`), ", press Call, watch the tick come and the state change; then press Crash."),
+      step("Change the code", "Save a file: the server starts anew, sockets come back, state and timers stay. An error shows its line here."),
+      step("Test and deploy", h("code", {}, "python -m pytest"), " has the fixture ", h("code", {}, "world"), "; ", h("code", {}, "roost bundle cloudflare"), " and ", h("code", {}, "roost bundle lambda"), " stage the same app.")),
+    h("section", { class: "panel" }, serverLog()));
 }
 
 async function list() {
   try {
-    const prefix = encodeURIComponent($("prefix").value);
+    const prefix = encodeURIComponent($("prefix").value), only = encodeURIComponent($("only").value);
+    const waking = $("waking").checked;
     let rows = [], cursor = null;
     for (let n = 0; n < page.more; n++) {
-      const found = await get(`/v1/agents?limit=50${prefix ? `&prefix=${prefix}` : ""}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
-      rows = rows.concat(found.agents);
+      const found = await get(`/v1/agents?limit=50${only ? `&kind=${only}` : ""}${prefix ? `&prefix=${prefix}` : ""}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
+      rows = rows.concat(found.agents.filter((r) => !waking || r.next_wake));
       cursor = found.cursor;
       if (!cursor) break;
     }
@@ -71,7 +83,7 @@ async function list() {
     const text = JSON.stringify(rows);
     if (text !== page.rows) {
       page.rows = text;
-      $("agents").replaceChildren(...(rows.length ? rows.map(row) : [h("li", { class: "none" }, prefix ? "None begins so." : "None yet. Open one above.")]));
+      $("agents").replaceChildren(...(rows.length ? rows.map(row) : [h("li", { class: "none" }, prefix || only || waking ? "None is so." : "None yet. Open one above.")]));
       mark();
     }
   } catch (error) {
@@ -85,7 +97,12 @@ function row(r) {
 }
 
 function mark() {
-  for (const a of $("agents").querySelectorAll("a")) a.classList.toggle("here", a.getAttribute("href") === location.hash);
+  for (const a of $("agents").querySelectorAll("a")) {
+    const here = a.getAttribute("href") === location.hash;
+    a.classList.toggle("here", here);
+    if (here) a.setAttribute("aria-current", "page");
+    else a.removeAttribute("aria-current");
+  }
 }
 
 function server(kind, text) {
@@ -111,7 +128,7 @@ async function crash() {
   steps([["killed", "process killed, exit code 137"], ["back", `server back after ${back}`]]);
   server("good", "serving");
   $("crash").disabled = false;
-  if (!view) return settle();
+  if (!view?.link) return settle();
   page.back = back;
 }
 
@@ -160,6 +177,13 @@ $("open").addEventListener("submit", (event) => {
   location.hash = hash($("open-kind").value, $("open-key").value.trim() || "demo");
 });
 $("prefix").addEventListener("input", () => { page.more = 1; list(); });
+for (const id of ["only", "waking"]) $(id).addEventListener("change", () => { page.more = 1; list(); });
+$("as").addEventListener("change", () => { actAs($("as").value.trim()); route(); });
+addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || /INPUT|TEXTAREA|SELECT/.test(event.target.tagName)) return;
+  event.preventDefault();
+  $("prefix").focus();
+});
 $("more").addEventListener("click", () => { page.more += 1; list(); });
 $("crash").addEventListener("click", crash);
 boot();

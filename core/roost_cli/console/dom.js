@@ -76,12 +76,18 @@ export function ticking(props, text) {
   return el;
 }
 
+let explained = () => {};
+/** `explain(card, id)` is called for a problem that has an id in the log. */
+export const explainBy = (explain) => { explained = explain; };
+
 /** A problem document (RFC 9457), or any error, as a card. */
 export function problem(error) {
   const doc = error.doc ?? { title: error.name ?? "Error", detail: error.message ?? String(error) };
   const facts = [doc.status, doc.code, doc.id && `log id ${doc.id}`, doc.retry_after && `try again after ${doc.retry_after} s`];
-  return h("div", { class: "problem", role: "alert" },
+  const card = h("div", { class: "problem", role: "alert" },
     h("b", {}, doc.title ?? "Error"), h("p", {}, doc.detail ?? ""),
     h("p", { class: "facts" }, facts.filter(Boolean).map((f) => h("code", {}, String(f)))),
     doc.data === undefined ? null : h("pre", { class: "json" }, json(doc.data)));
+  if (doc.id) explained(card, doc.id);
+  return card;
 }

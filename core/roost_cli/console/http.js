@@ -1,7 +1,11 @@
 // The HTTP surface: calls, the event stream, problem documents. The token is the operator's, of this project.
 
-let token = "";
+let token = "", caller = "";
 export const setToken = (value) => { token = value; };
+/** Calls and tells are sent as this caller, whose bearer token it is; "": as the operator. */
+export const actAs = (value) => { caller = value; };
+export const acting = () => caller;
+const asked = () => (caller ? { authorization: `Bearer ${caller}` } : {});
 
 export class Problem extends Error {
   constructor(doc) {
@@ -69,7 +73,7 @@ export async function* events(answer) {
 /** Call an action; `chunk` gets each piece of a stream. Returns {result, chunks}. */
 export async function call(kind, key, action, body, chunk) {
   const path = `${pathOf(kind, key)}/call/${segment(action.name)}`;
-  const answer = await request("POST", path, { body, headers: action.streams ? { accept: "text/event-stream" } : {} });
+  const answer = await request("POST", path, { body, headers: { ...asked(), ...(action.streams ? { accept: "text/event-stream" } : {}) } });
   if (!answer.headers.get("content-type")?.startsWith("text/event-stream")) return answer.json();
   for await (const { event, data } of events(answer)) {
     if (event === "chunk") chunk(JSON.parse(data));
@@ -80,7 +84,7 @@ export async function call(kind, key, action, body, chunk) {
   throw new Error("the stream broke off before its result");
 }
 
-export const tell = (kind, key, action, body) => post(`${pathOf(kind, key)}/tell/${segment(action.name)}`, body);
+export const tell = (kind, key, action, body) => post(`${pathOf(kind, key)}/tell/${segment(action.name)}`, body, { headers: asked() });
 
 /** Follow an agent's event log until `signal` aborts; it reconnects by itself and misses nothing. */
 export async function follow(kind, key, signal, seen) {

@@ -1,12 +1,15 @@
 // One WebSocket to one agent: the protocol of the Agents SDK's client. It reconnects until it is closed for good.
 
+import { acting } from "./http.js";
+
 const FIRST = 100, MOST = 2000; // milliseconds between two attempts
 
 export class Link {
   /** `on`: {open, state, frame, error, closed, refused}; `stage`: the platform has one URL for all agents. */
   constructor(kind, key, stage, on) {
     const base = location.origin.replace(/^http/, "ws");
-    const query = `_pk=console-${Math.random().toString(36).slice(2, 8)}`;
+    const as = acting();
+    const query = `${as ? `token=${encodeURIComponent(as)}&` : ""}_pk=console-${Math.random().toString(36).slice(2, 8)}`;
     this.url = stage
       ? `${base}/prod?agent=${encodeURIComponent(kind)}&name=${encodeURIComponent(key)}&${query}`
       : `${base}/agents/${encodeURIComponent(kind)}/${encodeURIComponent(key)}?${query}`;

@@ -12,6 +12,10 @@ DEPTH = 6
 """Levels of a schema an example goes into; models may be recursive."""
 
 
+CHAT = frozenset({"send", "messages", "session", "answer", "cancel"})
+"""Actions by which a chat agent is known; its package need not be loaded for that."""
+
+
 def outline(app: App) -> list[dict[str, Any]]:
     """Every kind with its actions and its jobs, in the order they were written."""
     return [
@@ -21,6 +25,7 @@ def outline(app: App) -> list[dict[str, Any]]:
             "client_writes": kind.client_writes,
             "stateful": kind.stateful,
             "messages": "on_message" in kind.hooks,
+            "chat": kind.actions.keys() >= CHAT,
             "actions": [
                 {
                     "name": action.name,

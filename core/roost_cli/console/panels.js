@@ -1,7 +1,7 @@
 // The panels beside an agent's state: schedules, figures, dead letters, the event log, frames.
 
 import { brief, bytes, clock, h, ms, problem, span, ticking } from "./dom.js";
-import { pathOf, post } from "./http.js";
+import { pathOf, post, request } from "./http.js";
 
 const KEPT = 200;
 
@@ -42,12 +42,34 @@ export function figures(box, status) {
     error ? problem({ doc: { title: "Last error", detail: error.message, code: error.code, id: error.id } }) : "");
 }
 
-/** Dead letters, with a way back into the mailbox. */
+/** A button for what can't be undone: it asks, and is pressed a second time within 4 s. */
+function sure(name, act) {
+  let armed;
+  const button = h("button", { type: "button", class: "danger", onclick: () => {
+    if (armed) return act();
+    button.textContent = `${name} for good?`;
+    armed = setTimeout(() => { armed = undefined; button.textContent = name; }, 4000);
+  } }, name);
+  return button;
+}
+
+/** Dead letters, with a way back into the mailbox, and one out of the world. */
 export function deadLetters(box, kind, key, letters, done) {
   box.parentElement.hidden = !letters.length;
+  const shown = JSON.stringify(letters);
+  if (box.dataset.shown === shown) return;
+  box.dataset.shown = shown;
   const again = async (id) => {
     try {
       await post(`${pathOf(kind, key)}/dead-letters`, id ? { id } : {});
+      done();
+    } catch (error) {
+      box.prepend(problem(error));
+    }
+  };
+  const drop = async (id) => {
+    try {
+      await request("DELETE", `${pathOf(kind, key)}/dead-letters${id ? `?id=${encodeURIComponent(id)}` : ""}`);
       done();
     } catch (error) {
       box.prepend(problem(error));
@@ -57,8 +79,10 @@ export function deadLetters(box, kind, key, letters, done) {
     h("ul", { class: "letters" }, letters.map((d) =>
       h("li", {}, h("div", {}, h("b", {}, d.action ?? d.id), " ", h("small", {}, d.at ? clock(d.at) : "")),
         h("p", {}, d.error?.message ?? d.error?.detail ?? JSON.stringify(d.error ?? d)),
-        h("button", { onclick: () => again(d.id) }, "Redrive")))),
-    letters.length > 1 ? h("button", { onclick: () => again() }, `Redrive all ${letters.length}`) : "");
+        d.error?.cause ? h("pre", { class: "frame" }, [d.error.cause.line, `${d.error.cause.type}: ${d.error.cause.message}`].filter(Boolean).join("\n")) : null,
+        h("div", { class: "row" }, h("button", { onclick: () => again(d.id) }, "Redrive"), sure("Drop", () => drop(d.id)))))),
+    letters.length > 1 ? h("div", { class: "row" }, h("button", { onclick: () => again() }, `Redrive all ${letters.length}`),
+      sure(`Drop all ${letters.length}`, () => drop())) : "");
 }
 
 /** A feed, newest first; returns what adds a line. */

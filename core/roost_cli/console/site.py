@@ -14,20 +14,26 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic_core import to_json
 
 from roost.author.app import ASGIApp
+from roost.contract.address import Address, check_key
 from roost.contract.errors import NotFound, Rejected, RoostError, problem
 from roost.contract.hosts import is_loopback_name, name_in
 from roost_http.asgi import read
 from roost_http.door import Door
 
+if TYPE_CHECKING:
+    from .seen import Seen
+
 KILLED: Final = 137
 """Exit code of a process that was killed, as shells show it."""
 PAGE: Final = frozenset({"/", "/_roost", "/_roost/"})
+SEEN: Final = frozenset({"/_roost/error", "/_roost/kv", "/_roost/log", "/_roost/ticks"})
+"""Answered by query: an address may hold any text."""
 HTML: Final = "text/html; charset=utf-8"
 ASSETS: Final = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
 POLICY: Final = (
@@ -49,16 +55,19 @@ class Console:
     """Serves the page and `/_roost/...`. `kinds` as `outline` has them; `data` names the data file.
 
     `key`: what opens the page, once; `used` gets the one that is good from then on.
+    `origin`: where the app is served.
     """
 
     def __init__(
         self, kinds: Sequence[Mapping[str, Any]], *, token: str, data: str, key: str, used: Callable[[str], None],
-        emulate: str | None = None,
+        emulate: str | None = None, seen: Seen | None = None,
+        origin: str = "",
     ) -> None:  # fmt: skip
         self._token = token
         self._key = key
         self._used = used
-        self._app = to_json({"kinds": kinds, "data": data, "emulate": emulate})
+        self._app = to_json({"kinds": kinds, "data": data, "emulate": emulate, "origin": origin})
+        self._seen = seen
         self._door = Door((), loopback=True)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -66,6 +75,8 @@ class Console:
             self._door.given(scope["headers"])
             if scope["path"] == "/_roost/session" and scope["method"] == "POST":
                 status, kind, body = 200, "application/json", self._session(scope, await read(receive, KEY_BYTES, None))
+            elif scope["path"] in SEEN and scope["method"] == "GET":
+                status, kind, body = 200, "application/json", await self._look(scope)
             else:
                 status, kind, body = self._answer(scope)
         except RoostError as error:
@@ -99,6 +110,22 @@ class Console:
             asyncio.get_running_loop().call_later(0.05, os._exit, KILLED)  # as kill -9: nothing is flushed or closed
             return 202, "application/json", b"{}"
         raise NotFound(f"there is nothing at {method} {path[:200]}", code="no-route")
+
+    async def _look(self, scope: Any) -> bytes:
+        """What this process has seen of an agent, of an error, of its log; values of KV."""
+        self._admit(_headers(scope))
+        asked = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+        seen, what = self._seen, scope["path"].rpartition("/")[2]
+        if seen is None:
+            return to_json({})
+        if what == "log":
+            return to_json({"lines": seen.lines()})
+        if what == "error":
+            return to_json({"frame": seen.frame(asked.get("id", ""))})
+        address = Address(asked.get("kind", ""), check_key(asked.get("key", "")))
+        if what == "ticks":
+            return to_json({"ticks": seen.ticks(str(address))})
+        return to_json(await seen.values(address, asked.get("prefix", ""), asked.get("after", "")))
 
     def _session(self, scope: Any, key: bytes) -> bytes:
         """The operator's token for the key of a link. Rejected 403: it is wrong, or was used."""

@@ -58,28 +58,74 @@ async function check(name, page, body) {
   console.log(JSON.stringify({ check: name, ok: !detail, detail }));
 }
 
+
+/** In the page: words whose colour has less than 4.5 to 1 (WCAG 2.2, 1.4.3) to what is behind them; controls without a name. */
+function contrasts() {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true });
+  const rgba = (css) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = css; canvas.fillRect(0, 0, 1, 1); return [...canvas.getImageData(0, 0, 1, 1).data]; };
+  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)).reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (el) => { for (let up = el; up; up = up.parentElement) { const c = rgba(getComputedStyle(up).backgroundColor); if (c[3] === 255) return c; } return rgba("white"); };
+  const out = [];
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node; (node = walk.nextNode());) {
+    const el = node.parentElement;
+    if (!node.textContent.trim() || !el.checkVisibility() || el.closest("button:disabled, script, noscript, meter")) continue;
+    const [a, b] = [light(rgba(getComputedStyle(el).color)), light(behind(el))].sort((x, y) => y - x);
+    if ((a + 0.05) / (b + 0.05) < 4.5) out.push(`${el.className || el.tagName} "${node.textContent.trim().slice(0, 20)}" ${((a + 0.05) / (b + 0.05)).toFixed(2)}`);
+  }
+  for (const el of document.querySelectorAll("button, input, select, textarea, summary, a")) {
+    const name = el.ariaLabel || el.textContent.trim() || el.closest("label")?.textContent.trim();
+    if (el.checkVisibility() && !name) out.push(`${el.tagName} ${el.id || el.className} has no name`);
+  }
+  return out;
+}
+
 try {
   const page = await tab(`/#start=${process.env.ROOST_KEY}`);
   await check("the first page shows every kind", page, async () => {
     for (const kind of ["counter", "audit", "chat", "board"]) await shows(page, ".card", kind);
   });
-  await check("opening makes an agent with live state", page, async () => {
+  await check("the home page says what comes next", page, async () => {
+    await shows(page, ".steps-next", "Call one");
+    await page.click(".welcome summary");
+    await until(page, () => document.querySelector(".log li"));
+  });
+  await check("looking makes no agent and joins no room", page, async () => {
     await page.select("#open-kind", "counter");
     await page.type("#open-key", "demo 1/2");
     await page.click("#open button");
     await shows(page, "h1", "demo 1/2");
+    await shows(page, ".badges", "only looking");
+    await shows(page, ".badges", "not made yet");
+    await shows(page, "#agents", "None yet");
+  });
+  await check("joining makes an agent with live state", page, async () => {
+    await page.click("#join");
     await shows(page, ".badges", "socket open");
     await shows(page, "#state", "count: 0");
   });
   const other = await tab("/#/counter/demo%201%2F2");
   await check("a call in one tab shows in another", page, async () => {
-    await shows(other, ".badges", "socket open");
+    await shows(other, ".badges", "only looking");
+    await shows(page, "#figures", "sockets1");
     await press(page, "increment", { by: "5" });
     await shows(page, "#action-increment .out", "done");
     await Promise.all([shows(page, "#state", "count: 5"), shows(other, "#state", "count: 5")]);
     await other.close();
     await page.bringToFront();
     await shows(page, "#agents .here", "demo 1/2");
+  });
+  await check("ticks are a time line", page, async () => {
+    await shows(page, "#ticks", "increment");
+    await shows(page, "#ticks", "connect");
+    await until(page, () => document.querySelector("#ticks meter").value > 0);
+  });
+  await check("a call is copied as curl and Python and JavaScript", page, async () => {
+    await page.click("#action-increment .copy summary");
+    for (const [n, text] of [[1, "curl -X POST 'http://127.0.0.1:"], [2, "client.handle(\"counter\", \"demo 1/2\").call(\"increment\", by=5)"], [3, 'agent.call("increment", [5])']]) {
+      await page.click(`#action-increment .copy button:nth-of-type(${n})`);
+      await shows(page, "#action-increment .copy pre", text);
+    }
   });
   await check("a schedule counts down", page, async () => {
     await press(page, "remind", { seconds: "600", text: "tea" });
@@ -128,20 +174,46 @@ try {
   });
   await check("clients write the state of a board", page, async () => {
     await page.goto(`${url}/#/board/b`);
+    await shows(page, ".badges", "only looking");
+    await page.click("#join");
     await shows(page, "#state", "untitled");
-    await page.click(".edit summary");
+    await page.click("#state .edit summary");
     await until(page, () => document.querySelector("[name=new-state]").value.includes("untitled"));
     await page.$eval("[name=new-state]", (el) => { el.value = '{"title": "mine", "cells": {"a": "1"}}'; });
-    await page.click(".edit button");
+    await page.click("#state .edit button");
     await shows(page, "#state", "mine");
     await page.reload();
     await shows(page, "#state", "mine");
     await shows(page, "#log", "joined");
   });
+  await check("the list is of one kind, or of what will wake", page, async () => {
+    await page.select("#only", "board");
+    await until(page, () => [...document.querySelectorAll("#agents .kind")].every((k) => k.textContent === "board"));
+    await page.select("#only", "");
+    await page.click("#waking");
+    await until(page, () => document.querySelector("#agents .key") && [...document.querySelectorAll("#agents li")].every((k) => k.querySelector(".wake")));
+    await page.click("#waking");
+  });
+  await check("the keyboard reaches the list", page, async () => {
+    await page.evaluate(() => document.activeElement.blur());
+    await page.keyboard.press("/");
+    await until(page, () => document.activeElement.id === "prefix");
+  });
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "dark" }]);
   await check("it is dark where that is wanted", page, async () => {
     const dark = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     if (dark !== "rgb(23, 21, 18)") throw new Error(dark);
+  });
+  await check("words stand out from what is behind them, in the dark and in the light", page, async () => {
+    for (const scheme of ["dark", "light"]) {
+      await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+      for (const hash of ["#/", "#/counter/demo%201%2F2", "#/board/b"]) {
+        await page.evaluate((to) => { location.hash = to; }, hash);
+        await until(page, () => document.querySelector("main article"));
+        const faint = await page.evaluate(contrasts);
+        if (faint.length) throw new Error(`${scheme} ${hash}: ${faint.slice(0, 5).join("; ")}`);
+      }
+    }
   });
   await check("it fits a telephone", page, async () => {
     await page.setViewport({ width: 390, height: 800 });
