@@ -206,7 +206,7 @@ try {
   });
   await check("words stand out from what is behind them, in the dark and in the light", page, async () => {
     for (const scheme of ["dark", "light"]) {
-      await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+      await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }, { name: "prefers-reduced-motion", value: "reduce" }]); // nothing glows
       for (const hash of ["#/", "#/counter/demo%201%2F2", "#/board/b"]) {
         await page.evaluate((to) => { location.hash = to; }, hash);
         await until(page, () => document.querySelector("main article"));
