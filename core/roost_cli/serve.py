@@ -11,6 +11,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from roost.author.config import merge, nested
 from roost.contract.errors import Rejected
@@ -34,10 +35,14 @@ if TYPE_CHECKING:
     from roost_server.proxies import Proxies
     from roost_server.tls import Certificate
 
+    from .config.reading import Loaded
+
 Commands = Any
 """argparse's own type of `add_subparsers()` is private."""
 
 MEMORY = ":memory:"
+SCHEMES = {"postgres": "postgres", "postgresql": "postgres"}
+"""Of --store: the platform that keeps agents there."""
 
 
 def add(commands: Commands) -> None:
@@ -72,6 +77,11 @@ def add(commands: Commands) -> None:
         metavar="DIR",
         help="instead of APP: the chat agents that folders define",
     )
+    parser.add_argument(
+        "--store", metavar="URL",
+        help="keep agents in PostgreSQL instead of a data file: postgres://user@host/database (default: ROOST_STORE; "
+        "a password belongs there or into ~/.pgpass, as other users see the list of processes)",
+    )  # fmt: skip
     add_serving(parser)
     parser.set_defaults(run=run, agents_from=None)
 
@@ -123,6 +133,7 @@ def run(args: argparse.Namespace) -> int:
     log.set_up(args.log_level)
     project = find_project()
     loaded = settings(args.settings, project.root, os.environ)
+    asked_for_data = args.data is not None
     applied.to_arguments(args, loaded)
     operators = Operators.from_environment(applied.environment(loaded))
     if args.uds is None and not is_loopback(args.host) and not operators:
@@ -142,17 +153,23 @@ def run(args: argparse.Namespace) -> int:
     if (exposed or args.proxy) and app.auth is None and not app.public:
         where = f"--host {args.host} can be reached from other machines" if exposed else "a proxy lets others in"
         raise Complaint(f"{where}, and {open_to_all(target)}", BROKEN)
+    store = shared_store(args.store, loaded)
+    if store is not None and asked_for_data:
+        raise Complaint("--data and a store (--store, ROOST_STORE, services.session) are two places: give one", USAGE)
     data = data_file(args.data, project.data)
-    where = MEMORY if data is None else short(str(data))
+    if store is None:
+        kept, where = "data", MEMORY if data is None else short(str(data))
+    else:
+        kept, where = "store", without_password(store)
 
     def ready(url: str) -> None:
         if args.json:
-            put_json({"serving": url, "app": target, "data": where})
+            put_json({"serving": url, "app": target, kept: where})
         else:
-            put(f"roost: serving {target} on {url} (data {where})")
+            put(f"roost: serving {target} on {url} ({kept} {where})")
 
     given = options(args, app, data, operators, project.root, Listen(args.host, args.port, args.uds))
-    serve_app(app, replace(given, certificate=certificate(args), proxies=proxies(args)), ready)
+    serve_app(app, replace(given, store=store, certificate=certificate(args), proxies=proxies(args)), ready)
     return 0
 
 
@@ -178,6 +195,28 @@ def defined_app(args: argparse.Namespace, named: str | None = None) -> App:
     if not kinds:
         raise Complaint(f"{args.agents_dir} has no folder that defines an agent", BROKEN)
     return App([*kinds, ChatSessions], may=session_may)
+
+
+def shared_store(given: str | None, loaded: Loaded | None) -> str | None:
+    """Of --store, else services.session, which ROOST_STORE says too; None: agents are in a data file. Complaint: there
+    is no such store."""
+    session = None if loaded is None else loaded.settings.services.session
+    found = given
+    if not found and session is not None and session.backend == "postgres" and session.url is not None:
+        found = session.url.get_secret_value()
+    if not found:
+        return None
+    scheme, mark, _ = found.partition("://")
+    if not mark or scheme not in SCHEMES:
+        raise Complaint("--store is a URL, postgres://user@host/database; nothing else is known", USAGE)
+    return found
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown."""
+    parts = urlsplit(url)
+    where = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{where}{parts.path}"
 
 
 def certificate(args: argparse.Namespace) -> Certificate | None:
@@ -235,7 +274,7 @@ def serve_app(app: App, given: Options, ready: Callable[[str], None]) -> None:
     """Serve on the fastest loop there is, until a signal."""
     from roost_server.options import Serves
 
-    platform = find("local")
+    platform = find("local" if given.store is None else SCHEMES[given.store.partition("://")[0]])
     assert isinstance(platform, Serves)
     serving = platform.serve(app, given, ready)  # loads it all, before what is loaded is left to the collector
     factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop

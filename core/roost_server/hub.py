@@ -72,6 +72,12 @@ class Hub:
         if group is not None and cid in group.sockets:
             group.sockets[cid].close(code, reason)
 
+    def close_all(self, code: int, reason: str) -> None:
+        """Of every agent: whoever runs them is over."""
+        for group in list(self._groups.values()):
+            for socket in list(group.sockets.values()):
+                socket.close(code, reason)
+
     def open(self, address: Address) -> Mapping[str, int] | None:
         group = self._groups.get(address)
         return {} if group is None else dict.fromkeys(group.sockets, group.version)

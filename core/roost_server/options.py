@@ -27,6 +27,8 @@ class Options:
 
     listen: Listen = field(default_factory=Listen)
     data: Path | None = DATA
+    store: str | None = None
+    """URL of a store that workers share, in place of `data`."""
     idle_after: float = 10.0
     admin_token: str | Operators | None = None
     restless: bool = False

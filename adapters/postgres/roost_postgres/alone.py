@@ -33,6 +33,7 @@ HANDLE: Final = (
 PUT: Final = "INSERT INTO roost.kv(aid,k,v) VALUES($1,$2,$3) ON CONFLICT(aid,k) DO UPDATE SET v=excluded.v"
 MAIL: Final = f"INSERT INTO roost.mail(aid,{rows.LETTER}) VALUES({marks(14)})"
 _DEAD: Final = f"INSERT INTO roost.dead(aid,{rows.DEAD}) VALUES({marks(16)})"
+ANSWER: Final = "INSERT INTO roost.answer(aid,n,at,data) VALUES($1,$2,$3,$4) ON CONFLICT DO NOTHING"
 _SCHEDULE: Final = (
     f"INSERT INTO roost.sched(aid,{rows.SCHEDULE}) VALUES({marks(9)}) ON CONFLICT(aid,k) DO UPDATE SET "
     "gen=excluded.gen,due=excluded.due,spec=excluded.spec,target=excluded.target,args=excluded.args,attempts=excluded.attempts,"
@@ -114,6 +115,8 @@ async def commit(link: Connection, aid: int, c: Commit, token: bytes, log_limit:
 
 async def _bury(link: Connection, aid: int, c: Commit, token: bytes) -> None:
     """The end of an agent: a tombstone, and the envelopes that are under way."""
+    if c.answer is not None:
+        await _consume(link, aid, c)
     if c.waiting is not None:
         waiting = await link.fetchval(
             "SELECT count(*) FROM roost.mail WHERE aid=$1 AND forwarded IS NULL", aid
@@ -129,13 +132,21 @@ async def _bury(link: Connection, aid: int, c: Commit, token: bytes) -> None:
         await link.execute(f"DELETE FROM roost.{table} WHERE aid=$1", aid)
 
 
+async def _consume(link: Connection, aid: int, c: Commit) -> int:
+    """Take the commit's letter out of the mailbox, and leave its answer: how many were there."""
+    done = await link.execute("DELETE FROM roost.mail WHERE aid=$1 AND n=$2", aid, c.consumed)
+    gone = int(done.rsplit(" ", 1)[1])
+    if c.answer is not None:
+        if not gone:
+            raise Conflict(f"{c.address}: whoever parked the letter {c.consumed} took it back")
+        await link.execute(ANSWER, aid, c.consumed, float(c.at), c.answer)
+    return gone
+
+
 async def _fill(link: Connection, aid: int, c: Commit, token: bytes, log_limit: int) -> None:
     gone = 0
     if c.consumed is not None:
-        done = await link.execute("DELETE FROM roost.mail WHERE aid=$1 AND n=$2", aid, c.consumed)
-        gone = int(done.rsplit(" ", 1)[1])
-        if c.answer is not None and not gone:
-            raise Conflict(f"{c.address}: whoever parked the letter {c.consumed} took it back")
+        gone = await _consume(link, aid, c)
     await link.execute(
         _HEAD, aid, c.schema, c.fence, c.version, float(c.at), c.seq, c.sgen, c.next_due, c.armed, c.released, token,
         gone, c.yield_lease, c.state, c.state_version,

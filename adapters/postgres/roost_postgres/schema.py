@@ -39,10 +39,12 @@ CREATE TABLE roost.head(
     aid int8 PRIMARY KEY, kind bytea NOT NULL, key bytea NOT NULL, schema int4 NOT NULL, gen int8 NOT NULL,
     fence int8 NOT NULL, version int8 NOT NULL, at float8 NOT NULL, seq int8 NOT NULL, sgen int8 NOT NULL, due float8,
     armed float8, released int8 NOT NULL, ticket int8 NOT NULL, waiting int4 NOT NULL, dead int4 NOT NULL,
-    holder bytea, token bytea NOT NULL, state_version int8 NOT NULL, state bytea) WITH (fillfactor = 85);
+    holder bytea, rings int8 NOT NULL DEFAULT 0, heard int8 NOT NULL DEFAULT 0, token bytea NOT NULL,
+    state_version int8 NOT NULL, state bytea) WITH (fillfactor = 85);
 CREATE UNIQUE INDEX head_address ON roost.head(kind, key);
 CREATE INDEX head_armed ON roost.head(armed) WHERE armed IS NOT NULL;
 CREATE INDEX head_holder ON roost.head(holder) WHERE holder IS NOT NULL;
+CREATE INDEX head_rung ON roost.head(aid) WHERE rings <> heard;
 CREATE TABLE roost.kv(aid int8 NOT NULL, k bytea NOT NULL, v bytea NOT NULL, PRIMARY KEY(aid, k));
 CREATE TABLE roost.sched(
     aid int8 NOT NULL, k bytea NOT NULL, gen int8 NOT NULL, due float8 NOT NULL, spec bytea NOT NULL,
@@ -61,6 +63,9 @@ CREATE TABLE roost.outbox(
     args bytea NOT NULL, PRIMARY KEY(aid, id));
 CREATE TABLE roost.mail({_LETTER}, PRIMARY KEY(aid, n));
 CREATE INDEX mail_id ON roost.mail(aid, id) WHERE keyed;
+CREATE TABLE roost.answer(
+    aid int8 NOT NULL, n int8 NOT NULL, at float8 NOT NULL, data bytea NOT NULL, PRIMARY KEY(aid, n));
+CREATE INDEX answer_at ON roost.answer(at);
 CREATE TABLE roost.dead({_LETTER}, at float8 NOT NULL, error bytea NOT NULL, PRIMARY KEY(aid, n));
 CREATE TABLE roost.conn(
     aid int8 NOT NULL, cid bytea NOT NULL, label bytea NOT NULL, opened float8 NOT NULL, principal bytea, claims bytea,

@@ -95,6 +95,7 @@ ARMS: Final = {
         f"version,i,{rows.ENVELOPE}",
         _insert("outbox", f"version,i,{rows.ENVELOPE}", _over("id", f"version,i,{rows.ENVELOPE}")),
     ),
+    "answer": ("n,at,data", _insert("answer", "n,at,data", "ON CONFLICT DO NOTHING")),
     "defer": (
         "n,attempts,next",
         "UPDATE roost.mail y SET attempts=x.attempts,next=x.next FROM {x},ok "
@@ -205,6 +206,8 @@ def _sides(o: int, c: Commit, log_limit: int) -> dict[str, list[tuple[Any, ...]]
     if c.outbox:
         sent = {x.id: (i, x) for i, x in enumerate(c.outbox)}.values()
         out["outbox"] = [(o, c.version, i, *rows.envelope_row(x)) for i, x in sent]
+    if c.answer is not None:
+        out["answer"] = [(o, c.consumed, float(c.at), c.answer)]
     if (x := c.deferred) is not None:
         out["defer"] = [(o, x.n, x.attempts, float(x.next))]
     return out

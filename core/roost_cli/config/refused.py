@@ -17,11 +17,6 @@ def refused(loaded: Loaded) -> list[Problem]:
 def _all(loaded: Loaded) -> Iterator[tuple[Path, str]]:
     given = loaded.settings
     services = given.services
-    if services.session is not None and services.session.backend == "postgres":
-        yield (
-            ("services", "session", "backend"),
-            "this version does not serve agents from PostgreSQL yet; write `backend: filesystem`",
-        )
     if services.memory is not None and services.memory.backend == "postgres":
         yield (
             ("services", "memory", "backend"),
