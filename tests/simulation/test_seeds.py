@@ -34,6 +34,7 @@ FOUND = [
     ("dynamo", 8_446),
     ("dynamo", 6_000_133),
     ("dynamo", 6_000_381),
+    ("pool", 7_500_047),
 ]
 """Seeds that failed, of defects that are no mutation."""
 TOILED = [("sqlite", 7_200_554)]

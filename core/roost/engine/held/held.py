@@ -59,6 +59,7 @@ class Held(Tenure):
         self.leaving = False
         self.ticket = max((letter.n for letter in found.letters), default=0)
         self.unheard = True
+        self.parking.consumed(None)  # of letters on their way another holder may have run some: the store knows
         if found.armed is not None and found.armed > self.runtime.host.now():
             await Cell.arm(self, found.armed)
 
