@@ -13,7 +13,7 @@ GUARANTEES = (ROOT / "docs" / "guarantees.md").read_text()
 
 
 def test_its_agent_is_short() -> None:
-    """What somebody decides by who has a minute: one agent, two commands, three to deploy; at its end two for a clone."""
+    """What somebody decides by who has a minute: one agent, two commands, three to deploy; then two for a clone."""
     blocks = re.findall(r"```(\w+)[^\n]*\n(.*?)```", README, re.DOTALL)
     [agent] = [code for language, code in blocks if language == "python"]
     assert len([line for line in agent.splitlines() if line.strip()]) <= 25
