@@ -10,7 +10,7 @@ from pydantic_ai.models.function import FunctionModel
 
 from roost import App
 from roost.testing.world import world
-from roost_chat import ChatAgent, defined
+from roost_chat import Budget, ChatAgent, ChatBudgets, defined
 from roost_chat.definitions.document import BadDefinition
 from roost_chat.memory import Memories
 from roost_cli import main
@@ -145,7 +145,18 @@ def test_the_documentation_is_true(tmp_path: Path) -> None:
         made = folder(tmp_path / f"{n}", "helper", **{"agent.yaml": block, "SYSTEM_PROMPT.md": "You help."}).parent
         (helper, *_) = defined(made)
         assert issubclass(helper, ChatAgent) and (helper.kind, helper.model) == ("helper", "openai:gpt-5-mini")
-    block = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0]
+    block = re.findall(r"```python[^\n]*\n(.*?)```", text, re.DOTALL)[0]
     found: dict[str, object] = {}
     exec(block.replace('"agents"', repr(str(tmp_path / "0"))), found)
     assert isinstance(found["app"], App)
+
+
+def test_a_budget_comes_with_who_keeps_it(tmp_path: Path) -> None:
+    where = folder(tmp_path, "helper", **{"agent.yaml": AGENT + "budget: { usd: 2, window: day, scope: caller }\n"})
+    helper, *others = defined(tmp_path)
+    assert issubclass(helper, ChatAgent) and helper.budgets == (Budget(2.0, window="day", scope="caller"),)
+    assert others == [Memories, ChatBudgets]
+    for wrong in ("{ usd: 2, tokens: 5 }", "{ tokens: -1 }", "{}", "{ usd: 1, scope: turn, window: day }", "5"):
+        (where / "agent.yaml").write_text(AGENT + f"budget: {wrong}\n")
+        with pytest.raises(BadDefinition, match=r"agent\.yaml:6"):
+            defined(tmp_path)

@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from .forms import Limits, Model, Policy, Session, Tools
+from .forms import Budgeted, Limits, Model, Policy, Session, Tools
 from .words import Name
 
 SKILLS: Final = 64
@@ -44,6 +44,7 @@ class Definition(BaseModel):
     session: Session = Session()
     tools: Tools = Tools()
     policy: Policy = Policy()
+    budget: Budgeted | None = None
     limits: Limits = Limits()
     skills: tuple[Skill, ...] = ()
     schedules: tuple[Scheduled, ...] = ()

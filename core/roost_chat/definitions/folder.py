@@ -97,6 +97,7 @@ class _Folder:
         at: tuple[str, ...] = () if isinstance(form, Flat) else ("spec",)
         made: dict[str, Any] = {
             "name": name, "description": about, "model": spec.model, "session": spec.session, "tools": spec.tools,
+            "budget": spec.budget,
             "limits": form.spec.config if isinstance(form, Resource) and "config" in form.spec.model_fields_set
             else spec.limits,
             "beyond": tuple(form.spec.beyond) if isinstance(form, Resource) else (),

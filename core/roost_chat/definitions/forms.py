@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, cast, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from ..budget import Budget
 from .words import Duration, Name, Size
 
 WholeVersion: TypeAlias = Literal["roost/v1", "duragent/v1alpha1"]
@@ -101,6 +102,25 @@ class Limits(_Strict):
     max_tick_duration: Annotated[Duration | None, Field(alias="maxTickDuration", gt=0, le=25)] = None
 
 
+class Budgeted(_Strict):
+    """What its models may cost: US dollars, or tokens."""
+
+    usd: float | None = None
+    tokens: int | None = None
+    window: Literal["hour", "day", "month"] | None = None
+    scope: Literal["turn", "session", "caller"] = "session"
+
+    @model_validator(mode="after")
+    def _one(self) -> Budgeted:
+        """As the class has it. ValueError: it bounds nothing."""
+        self.budget  # noqa: B018  (it is checked)
+        return self
+
+    @property
+    def budget(self) -> Budget:
+        return Budget(self.usd, self.tokens, self.window, self.scope)
+
+
 class Spec(_Strict):
     """What an agent is. Paths are relative to the folder."""
 
@@ -111,6 +131,7 @@ class Spec(_Strict):
     session: Session = Session()
     tools: Tools = Tools()
     policy: Policy = Policy()
+    budget: Budgeted | None = None
     limits: Limits = Limits()
 
 

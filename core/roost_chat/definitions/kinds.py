@@ -15,6 +15,7 @@ from ..builtin import FetchTools, NotifyTools
 from ..memory import Memories, MemoryTools
 from ..models import Models
 from ..policy import Policy
+from ..purses import ChatBudgets
 from ..tools import Tool, tool, tools_of
 from .code import tools_in
 from .definition import Definition
@@ -43,6 +44,8 @@ def defined(root: str | Path) -> list[type[Agent[Any, Any]]]:
         raise BadDefinition(wrong)
     if any(issubclass(one, MemoryTools) for one in found):
         found.append(Memories)
+    if any(budget.scope == "caller" for one in found for budget in getattr(one, "budgets", ())):
+        found.append(ChatBudgets)
     return found
 
 
@@ -74,6 +77,7 @@ def kind(definition: Definition, folder: Path | None = None) -> type[ChatAgent[E
         "model": definition.model.id if definition.model else None,
         "instructions": _instructions(definition),
         "policy": Policy(definition.policy.allow, definition.policy.ask, definition.policy.deny),
+        "budget": definition.budget.budget if definition.budget else None,
         "definition": definition,
     }
     session = definition.session  # what it does not say, the operator may (roost.yaml)
