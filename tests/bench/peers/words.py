@@ -4,7 +4,9 @@ from typing import Final
 
 HEAD: Final = """# Benchmarks
 
-    {command}
+```bash
+{command}
+```
 
 One run: the same work on the same machine, the systems in turn, each alone while it is measured, medians of three
 rounds (wake and schedules: one). The client is the C load generator of `scripts/bench`. The bench installs every peer
