@@ -19,19 +19,19 @@ from .worker import HostBells
 
 def _believes(m: pytest.MonkeyPatch) -> None:
     """An executor takes the row that stands in its place for its own."""
-    whole = DynamoJournal._put
+    whole = DynamoJournal.put
 
     async def put(self: DynamoJournal, claim: Claim, item: Item) -> bool:
         await whole(self, claim, item)
         return True
 
-    m.setattr(DynamoJournal, "_put", put)
+    m.setattr(DynamoJournal, "put", put)
 
 
 def _over_another(letter: str) -> Any:
     def patch(m: pytest.MonkeyPatch) -> None:
         """A row is written over whatever stands in its place."""
-        whole = DynamoJournal._put
+        whole = DynamoJournal.put
 
         async def put(self: DynamoJournal, claim: Claim, item: Item) -> bool:
             if not item["sk"]["S"].startswith(letter):
@@ -39,7 +39,7 @@ def _over_another(letter: str) -> Any:
             await self.table.call("put_item", Item=item)
             return True
 
-        m.setattr(DynamoJournal, "_put", put)
+        m.setattr(DynamoJournal, "put", put)
 
     return patch
 

@@ -14,6 +14,7 @@ import json
 import os
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,10 +31,9 @@ SIZE: Final = 1 << 20
 
 def run(handler: str) -> None:
     """Take events until the process is killed."""
-    from awslambdaric import lambda_runtime_client  # type: ignore[import-not-found]
-    from awslambdaric.__main__ import main  # type: ignore[import-not-found]
-
-    made = lambda_runtime_client.BaseLambdaRuntimeClient.call_rapid
+    kind: Any = importlib.import_module("awslambdaric.lambda_runtime_client").BaseLambdaRuntimeClient
+    main: Callable[[list[str]], int] = importlib.import_module("awslambdaric.__main__").main
+    made = kind.call_rapid
 
     def call_rapid(self: Any, method: str, endpoint: str, *more: Any, **named: Any) -> None:
         # Of all its calls, those that tell of a failed start take an address for a host and a port, and nothing else.
@@ -44,7 +44,7 @@ def run(handler: str) -> None:
         finally:
             self.lambda_runtime_address = address
 
-    lambda_runtime_client.BaseLambdaRuntimeClient.call_rapid = call_rapid
+    kind.call_rapid = call_rapid
     sys.argv = ["awslambdaric", handler]
     sys.exit(main(sys.argv))
 
