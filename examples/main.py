@@ -1,4 +1,4 @@
-"""The app that `scripts/dev` serves: four small agents that show what there is."""
+"""The app that platforms are tried with: four small agents. `scripts/dev` serves it, and shop.py."""
 
 import asyncio
 from collections.abc import AsyncIterator
