@@ -393,6 +393,6 @@ MUTATIONS: Final = (
     Mutation("an alarm that can't be set is given up", _loud_alarm, bug=True),
     Mutation("the scan at the start is not tried again", _one_scan, bug=True),
     Mutation("a commit disarms a letter that is being parked", _unpromised, bug=True, first=289),
-    Mutation("a letter that comes while its agent is loaded is not seen", _old_snapshot, "objects", True, 710_508),
+    Mutation("a letter that comes while its agent is loaded is not seen", _old_snapshot, "objects", True, 712_781),
     *DEPLOYING, *ORDERING, *ENDING, *CLOCKS, *READING, *SHARED, *HOLDING, *TOILING,
 )  # fmt: skip
