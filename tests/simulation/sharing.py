@@ -210,7 +210,7 @@ SHARED: Final = (
     Mutation("an envelope is forgotten before it is delivered", _early_settle, "dynamo"),
     Mutation("an agent is given back before its doorbell is sent", _unbelled, "dynamo", first=3),
     Mutation("a put that was given up parks its letter again", _ghost, "dynamo", bug=True, first=230, slow=True),
-    Mutation("an import hides the letters that wait", _import_hides, "dynamo", bug=True, first=10),
+    Mutation("an import hides the letters that wait", _import_hides, "dynamo", bug=True, first=121),
     Mutation("parked frames of a connection race", _racing_frames, "dynamo", bug=True, first=55, slow=True),
     Mutation("a host that lost its agent still sends frames", _late_state, "dynamo", bug=True, first=1402, slow=True),
     Mutation("a host that lost an agent goes by what it remembers", _old_image, "dynamo", bug=True, first=598),
