@@ -19,9 +19,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache, wraps
 from importlib.util import find_spec
-from typing import Any, ClassVar, Final, Generic, Literal
+from typing import Annotated, Any, ClassVar, Final, Generic, Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from typing_extensions import TypeVar
 
 from roost.author.action import action, describe
@@ -77,7 +77,7 @@ class ChatAgent(TurnAgent[S, C], Generic[S, C]):
         KINDS[cls.kind] = cls
 
     @action
-    async def send(self, message: Any) -> Sent:
+    async def send(self, message: Annotated[Any, Field(examples=["hello"])]) -> Sent:
         """Say something: text, `{"text": ...}`, or a conversation of which the last message of a user counts. A turn
         begins that answers it; what it says is read from the stream `events` of its job."""
         text = history.said(message)

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from .console import sample
@@ -16,6 +16,8 @@ from .report import put, style
 
 KEY = "demo"
 """The agent of the examples."""
+FIRST: Final = "send"
+"""The action to try where there is one: what one says to a chat agent."""
 
 
 def welcome(
@@ -42,7 +44,7 @@ def welcome(
         put(f"  on    {style(on, 'yellow')}")
     if emulate is not None:
         put(f"  rules of {style(emulate, 'yellow')} hold")
-    found = next(((k, a) for k in kinds for a in k["actions"]), None)
+    found = next(((k, a) for k in kinds for a in sorted(k["actions"], key=lambda a: a["name"] != FIRST)), None)
     if found is not None:
         kind, action = found
         put("")

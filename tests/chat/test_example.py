@@ -6,6 +6,7 @@ import pytest
 
 from examples.shop import Support, app
 from roost.testing import world
+from roost_cli.console.outline import outline, sample
 
 pytestmark = pytest.mark.anyio
 
@@ -27,3 +28,8 @@ async def test_it_looks_up_and_asks_before_it_pays() -> None:
         await ann.answer(ask.id, True)
         await w.settle()
         assert (await w.state(Support, "ann"))["paid"] == {"8": "500"}
+
+
+def test_the_line_to_paste_says_something() -> None:
+    (send,) = [a for a in outline(app)[0]["actions"] if a["name"] == "send"]
+    assert sample(send["schema"]) == ([], {"message": "hello"})
