@@ -71,7 +71,7 @@ class KV:
     ) -> AsyncIterator[tuple[str, T]]:
         """(key, value) in key order, of the keys beyond `after`, at most `limit`; `reverse`: the last key first, and
         beyond is before. Pages through the store: large sets cost reads, not memory."""
-        if limit is not None and limit < 0:
+        if limit is not None and not _countable(limit):
             raise AgentError(f"kv.scan(limit={limit!r}): it is a number of keys, 0 or more")
         tick, pages, left = self._tick, Pages(), limit
         while left is None or left > 0:
@@ -85,6 +85,10 @@ class KV:
             if last is None:
                 return
             after = last
+
+
+def _countable(limit: object) -> bool:
+    return isinstance(limit, int) and limit >= 0
 
 
 def _merge(

@@ -1,45 +1,7 @@
 // A chat, an author's error, KV, dead letters, another caller: in a real browser. Env and output as browser.mjs; SHOTS too.
-import { mkdtemp, rm } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { all, check, click, page, shows, type } from "./tab.mjs";
 
-const puppeteer = createRequire(join(process.env.MODULES, "x.js"))("puppeteer-core");
-const profile = await mkdtemp(join(tmpdir(), "roost-browser-"));
-const browser = await puppeteer.launch({
-  executablePath: process.env.CHROMIUM,
-  userDataDir: profile,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"],
-});
-const errors = [];
-let failed = 0;
-const page = await browser.newPage();
-await page.setViewport({ width: 1280, height: 900 });
-page.on("pageerror", (error) => errors.push(error.message));
-page.on("console", (m) => m.text().includes("Content Security Policy") && errors.push(m.text()));
-const shows = (selector, text) =>
-  page.waitForFunction((s, t) => [...document.querySelectorAll(s)].some((el) => !el.hidden && el.textContent.includes(t)),
-    { polling: 50, timeout: 15000 }, selector, text);
-const click = (selector) => page.waitForSelector(selector, { timeout: 15000 }).then(() => page.$eval(selector, (el) => el.click()));
-async function type(selector, text) {
-  await page.waitForSelector(selector, { timeout: 15000 });
-  await page.$eval(selector, (el) => { el.value = ""; });
-  await page.type(selector, text);
-}
-async function check(name, body) {
-  let detail = "";
-  try {
-    await body();
-    if (errors.length) throw new Error(errors.splice(0).join("; "));
-  } catch (error) {
-    failed += 1;
-    detail = error.message;
-  }
-  if (process.env.SHOTS) await page.screenshot({ path: join(process.env.SHOTS, `more-${name.replaceAll(" ", "-")}.png`) });
-  console.log(JSON.stringify({ check: name, ok: !detail, detail }));
-}
-
-try {
+await all(async () => {
   await page.goto(`${process.env.ROOST_URL}/#start=${process.env.ROOST_KEY}`);
   await shows(".card", "chat");
   const open = (hash) => page.evaluate((to) => { location.hash = to; }, hash);
@@ -86,8 +48,4 @@ try {
     await click("#action-who .primary");
     await shows("#action-who .out", "client ann");
   });
-} finally {
-  await browser.close();
-  await rm(profile, { recursive: true, force: true, maxRetries: 5 });
-}
-process.exit(failed ? 1 : 0);
+});
